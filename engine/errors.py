@@ -95,5 +95,5 @@ class InUse(Refused):
         self.places = tuple(places)
 
 
-class CallGone(VatsError):
+class CallGone(VatsError):  # noqa: N818 — a normal path of every call, not an error
     """The served party has left; raised by `Call.next` only."""

@@ -1,1 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Durable public facts about calls: what webhooks, bot and statistics read."""
+
+from engine.facts.fact import Fact, decode, encode
+
+__all__ = ["Fact", "decode", "encode"]

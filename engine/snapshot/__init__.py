@@ -1,1 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
+"""An account's configuration as an immutable object graph, asked by calls, rehearsals, directory and hosts."""
+
+from engine.snapshot.core import Account, Contact, CorePart, Did, SipAccount, Trunk, User, UserRole
+from engine.snapshot.element import Condition, Element, Finding, Part, Ref, Sound, SoundElement, Target, Verdict
+from engine.snapshot.snapshot import Snapshot, references
+
+__all__ = [
+    "Account",
+    "Condition",
+    "Contact",
+    "CorePart",
+    "Did",
+    "Element",
+    "Finding",
+    "Part",
+    "Ref",
+    "SipAccount",
+    "Snapshot",
+    "Sound",
+    "SoundElement",
+    "Target",
+    "Trunk",
+    "User",
+    "UserRole",
+    "Verdict",
+    "references",
+]

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a routing action holds of a call. Orders return at once and never raise; `next` is the only await.
+
+The same action code runs live (engine.calls.live) and rehearsed (engine.rehearsal): nothing here knows a clock,
+a socket or a switch. A released leg or a stopped playback yields no further event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, Protocol, TypeAlias, TypeVar
+
+from engine.calls.causes import NORMAL_CLEARING, HangupCause
+from engine.facts import Fact
+from engine.snapshot import Contact, Ref, Snapshot, Sound, Target, User
+
+T = TypeVar("T")
+
+LegReason: TypeAlias = Literal[
+    "incoming", "internal", "outgoing", "member", "forward", "transfer",
+    "callback_client", "callback_employee", "callout", "order", "widget", "campaign",
+]  # fmt: skip
+"""Why a leg exists; billing charges by it (BIL-10). "member" = a contact rung by a distribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One party's connection; `id` is the switch's channel uuid."""
+
+    id: str
+    label: str
+    """Number or login as people know it."""
+    user: int | None = None
+    contact: int | None = None
+    external: bool = False
+    """True when the leg goes through a trunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """Whom a leg is dialled to and on whose behalf: what routing, CDR and billing need of it."""
+
+    label: str
+    contact: Contact | None = None
+    user: User | None = None
+    number: str | None = None
+    """An outside number in E.164 (or an emergency number as dialled) when there is no contact."""
+    group: Ref | None = None
+    reason: LegReason = "member"
+    timeout: timedelta = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling. `number` is E.164 for outsiders, an extension or login inside; None when withheld."""
+
+    number: str | None
+    name: str = ""
+    external: bool = True
+    user: int | None = None
+    trunk: int | None = None
+    dialled: str = ""
+    """What was dialled: the DID in E.164, an extension, or the digits as they came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    id: str
+    sounds: tuple[Sound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    id: str
+    path: str
+    """Relative to the media root."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaxJob:
+    id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    registered: bool
+    busy_lines: int
+
+
+# events ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    leg: Leg
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    playback: Playback
+    reason: Literal["finished", "missing", "broken"] = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    leg: Leg
+    cause: HangupCause
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A bridge the engine did not order: somebody picked the call up, or a phone put a new leg in our place (Replaces)."""
+
+    leg: Leg
+    instead_of: Leg | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    leg: Leg
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """A phone asked (REFER) that the other party be sent to `number`."""
+
+    by: Leg
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    recording: Recording
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Faxed:
+    job: FaxJob
+    ok: bool
+    pages: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeUp:
+    pass
+
+
+Event: TypeAlias = Key | Played | Ringing | Answered | Ended | Joined | Held | TransferAsked | Recorded | Faxed | TimeUp
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a call's trace = of a rehearsal's step list. `what` names a catalogue sentence; `facts` fill it."""
+
+    what: str
+    facts: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    target: Target | None = None
+
+
+class Call(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def snapshot(self) -> Snapshot: ...
+    @property
+    def caller(self) -> Caller: ...
+    @property
+    def party(self) -> Leg:
+        """Whom the scenario serves now; changes on a transfer."""
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def answered(self) -> bool:
+        """Whether the party has been answered; keys are live only then."""
+
+    async def next(self, until: datetime | None = None) -> Event:
+        """The next event; TimeUp at `until`. Raises CallGone when the served party has left."""
+
+    # the party's sound
+    def answer(self) -> None: ...
+    def ringback(self, music: Sound | None) -> None:
+        """The caller hears ringing (180, or the tone when answered) or `music` until the next play, stop or bridge."""
+    def play(self, *sounds: Sound, loop: bool = False) -> Playback: ...
+    def stop(self, playback: Playback) -> None: ...
+    def record(self, leg: Leg, path: str, *, limit: timedelta | None = None, until_silence: timedelta | None = None) -> Recording:
+        """Record a leg to `path` (relative to the media root): a message when a limit is given, else the conversation in stereo (R13)."""
+    def end_recording(self, recording: Recording) -> None: ...
+    def receive_fax(self, path: str) -> FaxJob: ...
+
+    # legs
+    def dial(self, callee: Callee, *, caller_id: str | None = None) -> Leg:
+        """Ring one contact or number; gates, trunk choice and time-out inside. Failure arrives as Ended."""
+    def release(self, leg: Leg, cause: HangupCause = NORMAL_CLEARING) -> None: ...
+    def bridge(self, one: Leg, other: Leg) -> None: ...
+    def hold(self, leg: Leg, music: Sound | None) -> None: ...
+    def pick_up(self, ringing_call: str) -> None: ...
+
+    # the world, asked from memory and changed through one door
+    def presence(self, contact: Contact) -> Presence: ...
+    def involved(self, contact: Contact) -> bool:
+        """Whether the contact already rings or talks in this call, or is the caller's own (R3)."""
+    def shuffle(self, items: Sequence[T]) -> Sequence[T]: ...
+    def note(self, step: Step) -> None: ...
+    def fact(self, fact: Fact) -> None: ...

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hangup causes by their Q.850/FreeSWITCH names, and what they mean to people."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+HangupCause: TypeAlias = str
+"""The name exactly as the switch gives it; unknown ones are kept verbatim."""
+
+NORMAL_CLEARING: Final = "NORMAL_CLEARING"
+USER_BUSY: Final = "USER_BUSY"
+NO_ANSWER: Final = "NO_ANSWER"
+NO_USER_RESPONSE: Final = "NO_USER_RESPONSE"
+CALL_REJECTED: Final = "CALL_REJECTED"
+ORIGINATOR_CANCEL: Final = "ORIGINATOR_CANCEL"
+LOSE_RACE: Final = "LOSE_RACE"
+BLIND_TRANSFER: Final = "BLIND_TRANSFER"
+ATTENDED_TRANSFER: Final = "ATTENDED_TRANSFER"
+UNALLOCATED_NUMBER: Final = "UNALLOCATED_NUMBER"
+NORMAL_TEMPORARY_FAILURE: Final = "NORMAL_TEMPORARY_FAILURE"
+USER_NOT_REGISTERED: Final = "USER_NOT_REGISTERED"
+SUBSCRIBER_ABSENT: Final = "SUBSCRIBER_ABSENT"
+ALLOTTED_TIMEOUT: Final = "ALLOTTED_TIMEOUT"
+OUTGOING_CALL_BARRED: Final = "OUTGOING_CALL_BARRED"
+INVALID_NUMBER_FORMAT: Final = "INVALID_NUMBER_FORMAT"
+FACILITY_NOT_SUBSCRIBED: Final = "FACILITY_NOT_SUBSCRIBED"
+GATEWAY_DOWN: Final = "GATEWAY_DOWN"
+ENGINE_LOST: Final = "ENGINE_LOST"
+"""Ours: the leg ended while no engine listened and no record of the switch says how."""
+SWITCH_LOST: Final = "SWITCH_LOST"
+"""Ours: the switch itself was restarted under the leg."""
+
+BUSY_CAUSES: Final = frozenset({USER_BUSY})
+NO_ANSWER_CAUSES: Final = frozenset({NO_ANSWER, NO_USER_RESPONSE, ALLOTTED_TIMEOUT, ORIGINATOR_CANCEL})
+ABSENT_CAUSES: Final = frozenset({USER_NOT_REGISTERED, SUBSCRIBER_ABSENT})
+
+
+def is_busy(cause: HangupCause) -> bool:
+    return cause in BUSY_CAUSES

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keys and extensions typed into a call: a pure reader (R22) and the loop that feeds it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from engine.calls.call import Call, Event, Key, Step, TimeUp
+
+ANY_OTHER = "D"
+"""The menu's key for every input that matches nothing (IVR-3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the caller chose: a key of the menu (also "D"), or an extension."""
+
+    key: str = ""
+    extension: str = ""
+
+
+@dataclass(slots=True)
+class KeyReader:
+    """Single keys and longer extensions live together: the longest match wins, `gap` between digits, # ends (R22)."""
+
+    keys: Collection[str]
+    extensions: Collection[str] = ()
+    gap: timedelta = timedelta(seconds=2)
+    typed: str = ""
+    deadline: datetime | None = None
+    _prefixes: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._prefixes = frozenset(e[:n] for e in self.extensions for n in range(1, len(e)))
+
+    def press(self, digit: str, now: datetime) -> Chosen | None:
+        """Take one digit; a choice, or None while more may follow (then `deadline` is set) or nothing matched."""
+        if digit == "#" and self.typed:
+            return self.decide()
+        self.typed += digit
+        if self.typed in self._prefixes:
+            self.deadline = now + self.gap
+            return None
+        return self.decide()
+
+    def decide(self) -> Chosen | None:
+        """What was typed so far is all there will be."""
+        typed, self.typed, self.deadline = self.typed, "", None
+        if typed in self.extensions:
+            return Chosen(extension=typed)
+        if typed in self.keys:
+            return Chosen(key=typed)
+        return Chosen(key=ANY_OTHER) if ANY_OTHER in self.keys else None
+
+
+async def listen(call: Call, keys: KeyReader | None, until: datetime | None = None) -> Chosen | Event:
+    """The next decision or event; digits that decide nothing are swallowed. TimeUp only at `until`."""
+    while True:
+        own = keys.deadline if keys else None
+        waits = [t for t in (until, own) if t is not None]
+        event = await call.next(min(waits) if waits else None)
+        if keys is not None and isinstance(event, Key) and event.leg == call.party:
+            call.note(Step("key", {"digit": event.digit}))
+            decided = keys.press(event.digit, call.now)
+        elif keys is not None and isinstance(event, TimeUp) and own is not None and call.now >= own:
+            decided = keys.decide()
+        else:
+            return event
+        if decided is not None:
+            return decided

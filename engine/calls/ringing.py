@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ring plans as pure data, and the one loop that executes them, with the caller's keys live when wanted (IVR-5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from engine.calls.call import Answered, Call, Callee, Ended, Joined, Leg, Ringing, Step
+from engine.calls.causes import LOSE_RACE
+from engine.calls.keys import Chosen, KeyReader, listen
+
+Together: TypeAlias = tuple[Callee, ...]
+"""Contacts of one user that ring together (equal contact priority, R10)."""
+Track: TypeAlias = tuple[Together, ...]
+"""One user: his steps, one after another, at his own pace (R9)."""
+Wave: TypeAlias = tuple[Track, ...]
+"""Users rung together."""
+Plan: TypeAlias = tuple[Wave, ...]
+
+Method: TypeAlias = Literal["SEQUENTIAL", "BY_USER", "ALL_AT_ONCE", "RANDOM", "NONE"]
+"""The manual's five methods (2.1.1.3): Последовательный с первого, Одновременный по пользователям,
+Одновременный (полный), Случайный, Нет обзвона."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user as a distribution sees him: his priority and his contacts in (priority, callee) pairs."""
+
+    priority: int
+    callees: tuple[tuple[int, Callee], ...]
+
+
+def _track(member: Member) -> Track:
+    levels = sorted({priority for priority, _ in member.callees})
+    return tuple(tuple(c for p, c in member.callees if p == level) for level in levels)
+
+
+def plan(method: Method, members: Sequence[Member], order: Sequence[Member] = ()) -> Plan:
+    """The plan of one attempt; `order` is the random order of the same members for RANDOM."""
+    rung = [m for m in members if m.callees]
+    match method:
+        case "SEQUENTIAL":
+            return tuple(tuple(_track(m) for m in rung if m.priority == p) for p in sorted({m.priority for m in rung}))
+        case "BY_USER":
+            return (tuple(_track(m) for m in rung),) if rung else ()
+        case "ALL_AT_ONCE":
+            return (tuple(((callee,),) for m in rung for _, callee in m.callees),) if rung else ()
+        case "RANDOM":
+            return tuple((_track(m),) for m in order if m.callees)
+        case "NONE":
+            return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Won:
+    """Somebody answered: his leg, and whom it was dialled to (None when the call was picked up)."""
+
+    leg: Leg
+    callee: Callee | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoOne:
+    """Nobody answered; `reasons` = contact label → hangup cause or why it was not rung."""
+
+    reasons: Mapping[str, str]
+
+    @property
+    def all_busy(self) -> bool:
+        return bool(self.reasons) and all(r in ("USER_BUSY", "lines_busy") for r in self.reasons.values())
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    track: Track
+    at: int = -1
+    ringing: set[Leg] = field(default_factory=set)
+
+
+async def ring(call: Call, waves: Plan, keys: KeyReader | None = None) -> Won | Chosen | NoOne:
+    """Ring the plan until somebody answers, the caller chooses a key, or the plan is exhausted; losers are told why."""
+    why: dict[str, str] = {}
+    live: dict[Leg, tuple[_Run, Callee]] = {}
+
+    def advance(run: _Run) -> None:
+        while not run.ringing and run.at + 1 < len(run.track):
+            run.at += 1
+            for callee in run.track[run.at]:
+                if refusal := _unfit(call, callee):
+                    why[callee.label] = refusal
+                    call.note(Step("skipped", {"who": callee.label, "why": refusal}))
+                    continue
+                leg = call.dial(callee)
+                call.note(Step("rings", {"who": callee.label, "seconds": callee.timeout.total_seconds()}))
+                run.ringing.add(leg)
+                live[leg] = run, callee
+
+    try:
+        for wave in waves:
+            for track in wave:
+                advance(_Run(track))
+            while live:
+                event = await listen(call, keys)
+                match event:
+                    case Chosen():
+                        return event
+                    case Ringing(leg) if leg in live:
+                        call.note(Step("phone_rings", {"who": leg.label}))
+                    case Answered(leg) if leg in live:
+                        _, callee = live.pop(leg)
+                        call.note(Step("answered", {"who": leg.label}))
+                        return Won(leg, callee)
+                    case Joined(leg, None):
+                        call.note(Step("picked_up", {"who": leg.label}))
+                        return Won(leg)
+                    case Ended(leg, cause) if leg in live:
+                        run, _ = live.pop(leg)
+                        run.ringing.discard(leg)
+                        why[leg.label] = cause
+                        call.note(Step("no", {"who": leg.label, "cause": cause}))
+                        advance(run)
+        return NoOne(why)
+    finally:  # also on CallGone: orders never wait, so this is safe
+        for leg in live:
+            call.note(Step("cancelled", {"who": leg.label}))
+            call.release(leg, LOSE_RACE)
+
+
+def _unfit(call: Call, callee: Callee) -> str | None:
+    """Why a contact is not rung now, in the words of “why did it not ring”, or None."""
+    contact = callee.contact
+    if contact is None:
+        return None
+    if not contact.active:
+        return "inactive"
+    if call.involved(contact):
+        return "already_in_call"
+    if not call.snapshot.verdict(contact.schedule, call.now, call.caller.number).holds:
+        return "outside_hours"
+    seen = call.presence(contact)
+    if not seen.registered:
+        return "not_registered"
+    if seen.busy_lines >= contact.lines:
+        return "lines_busy"
+    return None

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a running plugin or host holds: the one face of the engine's services, made by the runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engine.settings import Settings
+from engine.snapshot import Ref, Snapshot
+
+if TYPE_CHECKING:
+    from engine.plugin.registry import Registry
+    from engine.revisions import Actor, Edit
+
+
+class Orders(Protocol):
+    """Wishes for calls; rows that the owner of the switch node claims (web, bot and jobs never command the switch)."""
+
+    async def place(self, account_id: int, kind: str, arguments: Mapping[str, Any], *, key: str, tx: Any = None) -> int:
+        """Insert an order once per `key` (idempotency); returns its id."""
+
+
+class LiveCalls(Protocol):
+    """The calls of an account that are in progress, from rows, so that any process may ask."""
+
+    async def current(self, account_id: int) -> list[dict[str, Any]]: ...
+
+
+class Context(Protocol):
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def orders(self) -> Orders: ...
+
+    def plugin_settings(self, plugin: str) -> Any:
+        """The validated settings struct of a plugin."""
+    def snapshot(self, account_id: int) -> Snapshot:
+        """The account's configuration now; NotFound when there is no such account."""
+    def accounts(self) -> list[int]: ...
+    def transaction(self) -> AbstractAsyncContextManager[Any]:
+        """A database transaction for rows that are no configuration."""
+    def edit(self, account_id: int, actor: Actor, expected: int | None = None) -> AbstractAsyncContextManager[Edit]:
+        """The one door for changes of configuration. Raises Invalid, Conflict, InUse; then nothing is saved."""
+    async def enqueue(
+        self, account_id: int, channel: str, lane: str, payload: Mapping[str, Any], *, key: str, tx: Any
+    ) -> None:
+        """Put a delivery into the outbox, in the caller's transaction, once per `key`."""
+    def ring(self, topic: str, account_id: int) -> None:
+        """The doorbell: tell whoever waits for `topic` to look at the rows."""
+    def wait_ring(self, topic: str, account_id: int | None = None) -> AbstractAsyncContextManager[Any]:
+        """A subscription; its `wait(timeout)` returns at a ring or when the time is up."""
+    def presence(self, account_id: int) -> Mapping[Ref, bool]:
+        """Which SIP contacts are registered, as last heard from the switch."""

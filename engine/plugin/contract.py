@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a plugin is: one class with empty defaults; each method lists one kind of contribution and holds no logic."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from engine.facts import Fact
+from engine.routing.action import RoutingAction
+from engine.snapshot import Finding, Part, Snapshot, UserRole
+
+if TYPE_CHECKING:
+    from engine.plugin.context import Context
+
+P = TypeVar("P", bound=Part)
+F = TypeVar("F", bound=Fact)
+
+Role: TypeAlias = Literal["anyone"] | UserRole
+"""Least right needed: "anyone" needs no login; "user" < "manager" < "admin" (ACC-4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginMeta:
+    """`requires`: plugins that must run; `after`: plugins that start first when present."""
+
+    id: str
+    title: str
+    requires: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+class PartStore(Protocol[P]):
+    """How a plugin's rows become its Part and back. Every call gets the transaction's database connection."""
+
+    part: type[P]
+
+    async def load(self, account_id: int, tx: Any) -> P: ...
+    async def restore(self, account_id: int, part: P, tx: Any) -> None:
+        """Make the rows equal `part`; the same primary keys come back."""
+    def check(self, part: P, whole: Snapshot) -> Iterable[Finding]:
+        """What is wrong with the part; a Finding of severity "error" stops a save."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A route of the cabinet. `path` is below the root, in aiohttp's syntax; POST routes are CSRF-checked by the host."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Callable[..., Awaitable[Any]]
+    role: Role
+    name: str = ""
+    menu: str = ""
+    """Catalogue id of its entry in the cabinet's menu; empty = none."""
+    menu_section: Literal["settings", "directories", "statistics", "extra", "service"] = "settings"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRoute:
+    """A route of /api/v1, described in OpenAPI by its schemas."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    handler: Callable[..., Awaitable[Any]]
+    role: Role
+    summary: str
+    body: type[msgspec.Struct] | None = None
+    answer: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class BotCommand:
+    """A command of the Telegram bot; `callbacks` are the prefixes of its buttons' data ("missed:")."""
+
+    name: str
+    title: str
+    handler: Callable[..., Awaitable[Any]]
+    role: Role
+    callbacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A sub-command of the `vats` command line."""
+
+    name: str
+    help: str
+    configure: Callable[[Any], None]
+    run: Callable[[Any], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work on a tick. State lives in rows; `run` is called by one process at a time."""
+
+    name: str
+    every: timedelta
+    run: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class FactSubscriber(Generic[F]):
+    """Writes what a fact means for its plugin, inside the fact's own transaction (with its outbox rows)."""
+
+    fact: type[F]
+    write: Callable[[F, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A channel of the outbox ("email", "telegram", …): sends one row's payload or raises to be retried."""
+
+    channel: str
+    send: Callable[[msgspec.Raw | dict[str, Any]], Awaitable[None]]
+
+
+class Plugin:
+    """Base of every plugin; `plugins/<id>/plugin.py` holds a subclass and nothing else."""
+
+    meta: PluginMeta
+
+    def routing_actions(self) -> Sequence[RoutingAction]:
+        return ()
+
+    def part(self) -> PartStore[Any] | None:
+        return None
+
+    def models(self) -> str | None:
+        """Dotted name of the module with its Tortoise models; its migrations lie in `migrations/` beside it."""
+        return None
+
+    def settings(self) -> type[msgspec.Struct] | None:
+        """A struct of the plugin's settings, read from the table [plugins.<id>]."""
+        return None
+
+    def pages(self) -> Sequence[Page]:
+        return ()
+
+    def api_routes(self) -> Sequence[ApiRoute]:
+        return ()
+
+    def bot_commands(self) -> Sequence[BotCommand]:
+        return ()
+
+    def commands(self) -> Sequence[Command]:
+        return ()
+
+    def jobs(self) -> Sequence[Job]:
+        return ()
+
+    def facts(self) -> Sequence[FactSubscriber[Any]]:
+        return ()
+
+    def deliveries(self) -> Sequence[Delivery]:
+        return ()
+
+    async def start(self, ctx: Context) -> None:
+        """Called once, dependencies first. Raising leaves the plugin out; its targets follow R26."""
+
+    async def stop(self) -> None:
+        """Called in reverse order."""
+
+    async def demo(self, account_id: int, tx: Any) -> None:
+        """Fill the demo account."""
+
+    async def erase(self, account_id: int, number: str, tx: Any) -> None:
+        """Forget everything about an outside number (personal data law)."""
+
+
+@dataclass(slots=True)
+class PluginState:
+    """What the registry knows of a plugin: running, or why not."""
+
+    plugin: Plugin
+    running: bool = False
+    error: str = ""
+    settings: Any = field(default=None)

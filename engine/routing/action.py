@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Routing actions: the places a call may go to, and how a call leaves them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol, TypeAlias
+
+from engine.calls.call import Call
+from engine.calls.causes import NORMAL_CLEARING, HangupCause
+from engine.snapshot import Snapshot, Target
+
+Place: TypeAlias = Literal["rule", "key", "no_answer", "callback", "extension"]
+"""Where a choice may stand: the ACT table of the feature list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """The call goes on at another target. `by` says why it went there (R7: an extension skips the group's greeting)."""
+
+    target: Target
+    by: Literal["action", "extension", "repeat", "transfer"] = "action"
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    """The call ends here. `cause` reaches an unanswered caller as a SIP refusal (R11)."""
+
+    cause: HangupCause = NORMAL_CLEARING
+    missed: bool = False
+    """True when this end counts as a failed distribution (R1); a rule's or key's hang-up does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The call was served: somebody talked, or the action fulfilled itself (fax received, phrase played)."""
+
+    talked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """The element failed: nobody answered, it is closed, inactive or broken. The parent goes on (R2)."""
+
+    why: str
+    cause: HangupCause = "NO_ANSWER"
+
+
+Outcome: TypeAlias = Forward | Hangup | Done | Missed
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How a call enters an element."""
+
+    target: Target
+    by: Literal["rule", "action", "extension", "repeat", "transfer", "nested", "root"] = "action"
+
+    @property
+    def skips_greeting(self) -> bool:
+        """R7, ACT-5."""
+        return self.by in ("extension", "repeat", "transfer")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A target an administrator may pick, with its title as shown in the list."""
+
+    target: Target
+    title: str
+
+
+class Nesting(Protocol):
+    """What an action may ask of the router: enter a nested element and come back (GRP-4)."""
+
+    async def attempt(self, call: Call, entry: Entry) -> Done | Missed | Forward | Hangup: ...
+
+
+class RoutingAction(Protocol):
+    """One kind of target. Stateless: everything it knows comes from the call and its snapshot."""
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    """Catalogue id, such as “Transfer to group” (Перевод на группу)."""
+    places: ClassVar[frozenset[Place]]
+
+    def choices(self, snapshot: Snapshot) -> Iterable[Choice]: ...
+
+    async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
+        """Serve the call. Raises CallGone when the caller leaves; anything else raised is a bug, handled by R26."""

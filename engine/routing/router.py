@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loop that takes a call from target to target until it is over, with a hop limit and R26 for what is broken."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from engine.calls.call import Call, Played, Step
+from engine.calls.causes import NO_ANSWER, NORMAL_TEMPORARY_FAILURE
+from engine.errors import CallGone
+from engine.routing.action import Done, Entry, Forward, Hangup, Missed, Outcome, RoutingAction
+from engine.snapshot import Sound
+
+log = logging.getLogger(__name__)
+
+HOP_LIMIT: Final = 50
+"""R11."""
+UNAVAILABLE_PHRASE: Final = Sound("prompts/unavailable.wav")
+
+
+@dataclass(slots=True)
+class Router:
+    """One per call: `actions` by kind, and how many hops this call has made."""
+
+    actions: Mapping[str, RoutingAction]
+    hops: int = 0
+    trail: list[Entry] = field(default_factory=list)
+
+    async def route(self, call: Call, entry: Entry) -> Done | Hangup | Missed:
+        """Serve the call from `entry` to its end. Raises CallGone."""
+        outcome = await self._run(call, entry)
+        while isinstance(outcome, Forward):
+            outcome = await self._run(call, Entry(outcome.target, outcome.by))
+        return outcome
+
+    async def attempt(self, call: Call, entry: Entry) -> Outcome:
+        """Enter a nested element; Done or Missed come back to the parent, a Forward or Hangup leaves for good (R2)."""
+        return await self._run(call, entry)
+
+    async def _run(self, call: Call, entry: Entry) -> Outcome:
+        self.hops += 1
+        self.trail.append(entry)
+        if self.hops > HOP_LIMIT:
+            call.note(Step("hop_limit", {"limit": HOP_LIMIT}))
+            return Hangup(NORMAL_TEMPORARY_FAILURE, missed=True)
+        element = call.snapshot.element(entry.target)
+        title = element.title if element else str(entry.target)
+        call.note(Step("enters", {"title": title, "kind": entry.target.kind, "by": entry.by}, entry.target))
+        action = self.actions.get(entry.target.kind)
+        if action is None:
+            return await self._unavailable(call, entry, "no_plugin")
+        try:
+            return await action.run(call, entry, self)
+        except CallGone:
+            raise
+        except Exception:  # the one guard around plugin code on a call: a bug must not drop the caller (R26)
+            log.exception("action %s failed", entry.target)
+            return await self._unavailable(call, entry, "failed")
+
+    async def _unavailable(self, call: Call, entry: Entry, why: str) -> Outcome:
+        call.note(Step("unavailable", {"target": str(entry.target), "why": why}, entry.target))
+        call.answer()
+        playback = call.play(UNAVAILABLE_PHRASE)
+        while not (isinstance(event := await call.next(), Played) and event.playback == playback):
+            pass
+        return Missed(why, NO_ANSWER)

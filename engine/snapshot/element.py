@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vocabulary of configuration: references, elements, parts. Every plugin's part is made of these."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal, TypeAlias
+
+import msgspec
+
+
+class Ref(msgspec.Struct, frozen=True, order=True):
+    """A typed reference to an element: kind "groups.group" and its primary key."""
+
+    kind: str
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Ref:
+        """The inverse of str(); raises ValueError."""
+        kind, colon, number = text.rpartition(":")
+        if not colon or not kind or not number.isdigit():
+            raise ValueError(f"not a reference: {text!r}")
+        return cls(kind, int(number))
+
+
+Target: TypeAlias = Ref
+"""A Ref to something a call may go to; its kind names the routing action."""
+
+
+class Element(msgspec.Struct, frozen=True, kw_only=True):
+    """One configured thing of an account: it has a kind, an id, a title, and a place in the element tree."""
+
+    kind: ClassVar[str] = ""
+    id: int
+    title: str
+    parent: Ref | None = None
+
+    @property
+    def ref(self) -> Ref:
+        return Ref(self.kind, self.id)
+
+
+class Sound(msgspec.Struct, frozen=True):
+    """Something the switch can play: `path` is relative to the media root, or a "tone:…"/"silence:…" recipe."""
+
+    path: str
+
+
+class SoundElement(Element, frozen=True, kw_only=True):
+    """An element that can be played (a voice file)."""
+
+    path: str
+
+    @property
+    def sound(self) -> Sound:
+        return Sound(self.path)
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """A condition's answer with its reason, a catalogue id with {named} places, for trace and rehearsal."""
+
+    holds: bool
+    reason: str = ""
+    params: dict[str, str] = {}
+    until: datetime | None = None
+
+
+class Condition(Element, frozen=True, kw_only=True):
+    """An element that says yes or no to a call (a schedule, a number list), from memory alone."""
+
+    def verdict(self, moment: datetime, caller: str | None) -> Verdict:
+        """`moment` aware; `caller` in E.164 or None when withheld."""
+        raise TypeError(f"{type(self).__name__} has no verdict")
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What one plugin keeps in an account's snapshot: tuples of Elements, under a version for exports."""
+
+    version: int = 1
+
+
+Severity: TypeAlias = Literal["error", "warning"]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What a check of a configuration found: errors stop a save. `message` is a catalogue id."""
+
+    severity: Severity
+    where: Ref | None
+    message: str
+    params: dict[str, str] = {}

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One account's configuration at one revision: immutable, indexed, asked by calls from memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import msgspec
+
+from engine.snapshot.core import Account, Contact, CorePart, Did, SipAccount, Trunk, User
+from engine.snapshot.element import Condition, Element, Part, Ref, Sound, SoundElement, Target, Verdict
+
+E = TypeVar("E", bound=Element)
+P = TypeVar("P", bound=Part)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`parts` maps a plugin's id to its Part; `core` is the engine's own."""
+
+    revision: int
+    core: CorePart
+    parts: Mapping[str, Part]
+
+    @property
+    def account(self) -> Account:
+        return self.core.account
+
+    @cached_property
+    def _elements(self) -> dict[Ref, Element]:
+        found: dict[Ref, Element] = {}
+        for part in (self.core, *self.parts.values()):
+            for element in _walk(part):
+                if isinstance(element, Element):
+                    found[element.ref] = element
+        return found
+
+    def elements(self) -> Iterator[Element]:
+        """Every element of the account, in the parts' order."""
+        return iter(self._elements.values())
+
+    def element(self, ref: Ref) -> Element | None:
+        return self._elements.get(ref)
+
+    def get(self, ref: Ref | None, kind: type[E]) -> E | None:
+        """The element if it exists and is of that type."""
+        element = self._elements.get(ref) if ref else None
+        return element if isinstance(element, kind) else None
+
+    def part(self, plugin: str, kind: type[P]) -> P | None:
+        part = self.parts.get(plugin)
+        return part if isinstance(part, kind) else None
+
+    def sound(self, ref: Ref | None) -> Sound | None:
+        """The sound behind a reference; None when unset or gone."""
+        element = self.get(ref, SoundElement)
+        return element.sound if element else None
+
+    def verdict(self, ref: Ref | None, moment: Any, caller: str | None) -> Verdict:
+        """What the condition says now; no condition, or one whose plugin is away, holds (R6: none = open)."""
+        condition = self.get(ref, Condition)
+        return condition.verdict(moment, caller) if condition else Verdict(True)
+
+    @cached_property
+    def users(self) -> Mapping[int, User]:
+        return {user.id: user for user in self.core.users}
+
+    @cached_property
+    def _by_extension(self) -> Mapping[str, Target]:
+        return dict(self.core.extensions)
+
+    def extension(self, number: str) -> Target | None:
+        """Whose internal number this is."""
+        return self._by_extension.get(number)
+
+    @property
+    def extensions(self) -> Mapping[str, Target]:
+        return self._by_extension
+
+    @cached_property
+    def _by_did(self) -> Mapping[str, Did]:
+        return {did.number: did for did in self.core.dids}
+
+    def did(self, number: str) -> Did | None:
+        return self._by_did.get(number)
+
+    @cached_property
+    def trunks(self) -> Mapping[int, Trunk]:
+        return {trunk.id: trunk for trunk in self.core.trunks}
+
+    @cached_property
+    def sip_accounts(self) -> Mapping[str, SipAccount]:
+        return {account.login: account for account in self.core.sip_accounts}
+
+    @cached_property
+    def contacts(self) -> Mapping[int, tuple[User, Contact]]:
+        return {contact.id: (user, contact) for user in self.core.users for contact in user.contacts}
+
+    def referers(self, target: Ref) -> list[Element]:
+        """Every element that points at `target` (its own children by `parent` left out): where-used."""
+        return [e for e in self._elements.values() if e.ref != target and target in references(e)]
+
+
+def _walk(value: object) -> Iterator[object]:
+    """Every struct below `value`, depth first."""
+    if isinstance(value, msgspec.Struct):
+        yield value
+        for name in value.__struct_fields__:
+            yield from _walk(getattr(value, name))
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _walk(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _walk(item)
+
+
+def references(element: Element) -> set[Ref]:
+    """Every Ref inside an element but its place in the tree."""
+    found: set[Ref] = set()
+    for name in element.__struct_fields__:
+        if name != "parent":
+            found.update(x for x in _walk(getattr(element, name)) if isinstance(x, Ref))
+    return found
