@@ -36,9 +36,13 @@ class Transfer:
 TalkEnd: TypeAlias = Over | HoldExpired | Transfer
 
 
-async def converse(call: Call, other: Leg, max_hold: timedelta | None = None) -> TalkEnd:
-    """Join the served party with `other` and stay until the talk is over. CallGone when the served party leaves."""
-    call.bridge(call.party, other)
+async def converse(call: Call, other: Leg, max_hold: timedelta | None = None, *, joined: bool = False) -> TalkEnd:
+    """Join the served party with `other` (unless they are `joined` already) and stay until the talk is over.
+
+    CallGone when the served party leaves.
+    """
+    if not joined:
+        call.bridge(call.party, other)
     call.note(Step("talk", {"who": other.label}))
     until: datetime | None = None
     while True:
@@ -57,7 +61,7 @@ async def converse(call: Call, other: Leg, max_hold: timedelta | None = None) ->
                 call.note(Step("hold_expired", {"by": other.label}))
                 call.release(other)
                 return HoldExpired(other)
-            case TransferAsked(by, number) if by == other:
+            case TransferAsked(by, number):  # by the other party, or by the one served until now
                 call.note(Step("transfer_asked", {"by": by.label, "number": number}))
-                call.release(other, BLIND_TRANSFER)
+                call.release(by, BLIND_TRANSFER)
                 return Transfer(number, by)

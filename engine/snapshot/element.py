@@ -77,6 +77,19 @@ class Condition(Element, frozen=True, kw_only=True):
         raise TypeError(f"{type(self).__name__} has no verdict")
 
 
+class Branch(Element, frozen=True, kw_only=True):
+    """An element of the tree that a call enters on its way down: a group or a menu (R3)."""
+
+    priority: int = 1
+    """Among its siblings; lower = earlier (GRP-4)."""
+    active: bool = True
+    extension: str | None = None
+    schedule: Ref | None = None
+    recording: bool = False
+    outbound: Ref | None = None
+    """The number shown on outgoing calls of its users; unset = the parent's (GRP-2)."""
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What one plugin keeps in an account's snapshot: tuples of Elements, under a version for exports."""
 

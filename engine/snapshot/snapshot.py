@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from engine.snapshot.core import Account, Contact, CorePart, Did, SipAccount, Trunk, User
-from engine.snapshot.element import Condition, Element, Part, Ref, Sound, SoundElement, Target, Verdict
+from engine.snapshot.element import Branch, Condition, Element, Part, Ref, Sound, SoundElement, Target, Verdict
 
 E = TypeVar("E", bound=Element)
 P = TypeVar("P", bound=Part)
@@ -59,7 +60,7 @@ class Snapshot:
         element = self.get(ref, SoundElement)
         return element.sound if element else None
 
-    def verdict(self, ref: Ref | None, moment: Any, caller: str | None) -> Verdict:
+    def verdict(self, ref: Ref | None, moment: datetime, caller: str | None) -> Verdict:
         """What the condition says now; no condition, or one whose plugin is away, holds (R6: none = open)."""
         condition = self.get(ref, Condition)
         return condition.verdict(moment, caller) if condition else Verdict(True)
@@ -98,6 +99,32 @@ class Snapshot:
     @cached_property
     def contacts(self) -> Mapping[int, tuple[User, Contact]]:
         return {contact.id: (user, contact) for user in self.core.users for contact in user.contacts}
+
+    @cached_property
+    def _branches(self) -> Mapping[Ref | None, tuple[Branch, ...]]:
+        found: dict[Ref | None, list[Branch]] = {}
+        for element in self._elements.values():
+            if isinstance(element, Branch):
+                found.setdefault(element.parent, []).append(element)
+        return {parent: tuple(sorted(children, key=lambda b: b.priority)) for parent, children in found.items()}
+
+    def branches(self, parent: Ref | None) -> tuple[Branch, ...]:
+        """Groups and menus directly below `parent` by priority, equal ones in tree order (R3); None: the roots."""
+        return self._branches.get(parent, ())
+
+    @property
+    def root(self) -> Branch | None:
+        """The PBX itself, the root group; None when the plugin that keeps it is away."""
+        return next(iter(self.branches(None)), None)
+
+    def ancestors(self, branch: Branch) -> Iterator[Branch]:
+        """The branch, its parent, … up to the root."""
+        seen: set[Ref] = set()
+        at: Branch | None = branch
+        while at is not None and at.ref not in seen:
+            seen.add(at.ref)
+            yield at
+            at = self.get(at.parent, Branch)
 
     def referers(self, target: Ref) -> list[Element]:
         """Every element that points at `target` (its own children by `parent` left out): where-used."""

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What would this call do? The steps of a call on a live or edited snapshot, with the code that drives real calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.calls.call import Caller, Step
+from engine.errors import CallGone
+from engine.facts import Fact
+from engine.rehearsal.rehearsed import RehearsedCall, WaitsForEver
+from engine.rehearsal.script import Script
+from engine.routing.action import Done, Entry, Hangup, Missed, RoutingAction
+from engine.routing.router import Router
+from engine.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """`outcome` None: the caller left, or the scenario hangs (`dead_end`)."""
+
+    steps: tuple[tuple[float, Step], ...]
+    facts: tuple[Fact, ...]
+    outcome: Done | Hangup | Missed | None
+    dead_end: bool
+    leaked: tuple[str, ...]
+    awaits: int
+    trail: tuple[Entry, ...]
+
+
+def rehearse(
+    snapshot: Snapshot,
+    actions: Mapping[str, RoutingAction],
+    entry: Entry,
+    caller: Caller,
+    script: Script,
+    at: datetime,
+    *,
+    seed: int = 1,
+) -> Rehearsal:
+    """Run the call from `entry` at `at` (aware) to its end; never suspends, touches nothing."""
+    call = RehearsedCall(snapshot, caller, script, at, seed=seed)
+    router = Router(actions)
+    outcome: Done | Hangup | Missed | None = None
+    dead_end = False
+    coroutine = router.route(call, entry)
+    try:
+        coroutine.send(None)
+    except StopIteration as finished:
+        outcome = finished.value
+    except CallGone:
+        pass
+    except WaitsForEver:
+        dead_end = True
+    else:
+        coroutine.close()
+        raise RuntimeError("an action awaited something that is not Call.next")
+    leaked = tuple(leg.label for leg in call.leaked)
+    return Rehearsal(tuple(call.steps), tuple(call.facts), outcome, dead_end, leaked, call.awaits, tuple(router.trail))
