@@ -264,7 +264,8 @@ class Connection:
         """Send a command; `reply` is called with its answer, with LOST when none can come. False: not connected."""
         sock = self._socket
         if sock is None:
-            reply(LOST)
+            # never from inside the caller's order
+            asyncio.get_running_loop().call_soon(reply, LOST)
             return False
         sock.send(data, reply)
         return True

@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The typed commands of a switch, as `engine.calls` gives them: orders return at once and never raise, queries are awaited.
+"""The typed commands of one switch, as `engine.calls` gives them: orders return at once and never raise, queries are awaited.
 
-An order that the switch refuses, or that cannot be sent, is logged with its call id and reported to `on_refused`.
+An order that the switch refuses, that cannot be built or cannot be sent is logged with its call id and reported to
+`on_refused`, later and never from inside the order.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import ParamSpec
 from uuid import uuid4
 
 import msgspec
 
 from engine.errors import SwitchError
 from engine.esl import command
+from engine.esl.command import CommandError, Legs
 from engine.esl.connection import LOST, Connection
 from engine.esl.event import Event, decode
 
@@ -32,11 +35,12 @@ SUBCLASSES = (
     "spandsp::rxfaxresult", "spandsp::txfaxresult",
 )  # fmt: skip
 
+P = ParamSpec("P")
 Row = dict[str, str]
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """An order the switch did not carry out. `lost`: it was not connected; else `answer` is what it said."""
+    """An order that was not carried out; `answer` is what the switch said (`-ERR …`)."""
 
     order: str
     uuid: str
@@ -45,14 +49,17 @@ class Refusal(msgspec.Struct, frozen=True):
 
     @property
     def lost(self) -> bool:
+        """The connection was or went away: nobody knows whether it was carried out."""
         return self.answer == LOST
+
+    @property
+    def cause(self) -> str:
+        """What follows -ERR: for an originate a hang-up cause such as USER_BUSY."""
+        return self.answer.removeprefix("-ERR").strip()
 
 
 class Switch:
-    """Commands one switch over one connection.
-
-    `call_of(uuid)` names the call a channel belongs to, for log lines.
-    """
+    """Commands one switch over one connection, which it keeps up. `call_of(uuid)` names a channel's call for the log."""
 
     def __init__(
         self,
@@ -71,11 +78,12 @@ class Switch:
         self.on_refused = on_refused
         self._call_of = call_of
         self.connection = Connection(
-            host, port, password, events=events, subclasses=subclasses, on_event=on_event, on_connected=on_connected, on_lost=on_lost,
-        )
+            host, port, password,
+            events=events, subclasses=subclasses, on_event=on_event, on_connected=on_connected, on_lost=on_lost,
+        )  # fmt: skip
 
     def start(self) -> None:
-        """Connect and stay connected."""
+        """Connect, and connect again whenever the connection is lost."""
         self.connection.start()
 
     async def close(self) -> None:
@@ -90,154 +98,166 @@ class Switch:
         """See `Connection.wait_connected`."""
         await self.connection.wait_connected(within)
 
-    # -- orders on one channel ------------------------------------------------------------------------------------
+    # -- orders on one channel ------------------------------------------------------------------------------------------
 
     def answer(self, uuid: str) -> None:
-        self._order("uuid_answer", uuid)
+        """200 to the caller."""
+        self._order(uuid, command.answer, uuid)
 
     def pre_answer(self, uuid: str) -> None:
-        """Early media (183)."""
-        self._order("uuid_pre_answer", uuid)
+        """183 to the caller: early media."""
+        self._order(uuid, command.pre_answer, uuid)
 
     def ring_ready(self, uuid: str) -> None:
         """180 to the caller."""
-        self._order("uuid_ring_ready", uuid)
+        self._order(uuid, command.ring_ready, uuid)
 
-    def respond(self, uuid: str, code: int) -> None:
+    def respond(self, uuid: str, status: int) -> None:
         """End an unanswered call with this SIP status."""
-        self.execute(uuid, "respond", str(code))
+        self.execute(uuid, "respond", str(status))
 
     def kill(self, uuid: str, cause: str = "NORMAL_CLEARING") -> None:
         """Hang up; `cause` is a Q.850 name as FreeSWITCH writes it."""
-        self._order("uuid_kill", uuid, command.identifier(cause))
+        self._order(uuid, command.kill, uuid, cause)
 
     def park(self, uuid: str) -> None:
-        self._order("uuid_park", uuid)
+        """Take the channel out of whatever it does; CHANNEL_PARK follows."""
+        self._order(uuid, command.park, uuid)
 
     def bridge(self, one: str, other: str) -> None:
-        """Join two channels. The unanswered one must have media (`pre_answer`), else both are lost."""
-        self._order("uuid_bridge", one, command.identifier(other))
+        """Join two channels. Both must have media (`pre_answer` an unanswered caller first), else both are lost."""
+        self._order(one, command.bridge, one, other)
+
+    def break_(self, uuid: str) -> None:
+        """End the running application and drop those that wait behind it."""
+        self._order(uuid, command.break_, uuid)
 
     def transfer(self, uuid: str, destination: str, context: str, *, both: bool = False) -> None:
         """Send the channel (`both`: its peer too) to an extension of the dialplan."""
-        self._order(
-            "uuid_transfer", uuid, f"{'-both ' if both else ''}{command.identifier(destination)} XML {command.identifier(context)}"
-        )
-
-    def break_(self, uuid: str) -> None:
-        """Stop every application that plays or waits on the channel."""
-        self._order("uuid_break", uuid, "all")
+        self._order(uuid, command.transfer, uuid, destination, context, both)
 
     def setvar(self, uuid: str, name: str, value: str) -> None:
-        self._order("uuid_setvar", uuid, f"{command.identifier(name)} {command.one_line(value)}")
+        """Set a channel variable; "" unsets it."""
+        self._order(uuid, command.setvar, uuid, name, value)
 
     def setvar_multi(self, uuid: str, values: Mapping[str, str]) -> None:
-        """Set several variables in one command."""
-        self._order("uuid_setvar_multi", uuid, command.setvar_list(values))
+        """Set up to 64 variables in one command."""
+        self._order(uuid, command.setvar_multi, uuid, values)
 
     def sched_transfer(self, uuid: str, seconds: int, destination: str, context: str) -> None:
-        """Send the channel to an extension after `seconds`; adds a timer, never replaces one. `sched_del` stops all of them."""
-        place = f"{command.identifier(destination)} XML {command.identifier(context)}"
-        self._api("sched_transfer", uuid, f"sched_transfer +{seconds:d} {command.identifier(uuid)} {place}")
+        """Send the channel to an extension after `seconds`. Adds a timer, never replaces one; `sched_del` stops them all."""
+        self._order(uuid, command.sched_transfer, uuid, seconds, destination, context)
 
-    def broadcast(self, uuid: str, sound: str, legs: Literal["aleg", "bleg", "both", "holdb"] = "aleg") -> None:
-        """Play into a channel, talking or not, without waiting for its turn."""
-        self._order("uuid_broadcast", uuid, f"{command.api_word(sound)} {legs}")
+    def broadcast(self, uuid: str, sound: str, legs: Legs = "aleg") -> None:
+        """Play into a channel at once, talking or not."""
+        self._order(uuid, command.broadcast, uuid, sound, legs)
 
     def send_dtmf(self, uuid: str, digits: str) -> None:
-        """Send digits (0–9, A–D, *, #; w and W pause) to the party."""
-        self._order("uuid_send_dtmf", uuid, command.digits(digits))
-
-    def record_start(self, uuid: str, path: str, limit_seconds: int = 0) -> None:
-        """Record the channel (both directions) into a file; 0 = no limit."""
-        self._order("uuid_record", uuid, f"start {command.api_word(path)}{f' {limit_seconds:d}' if limit_seconds else ''}")
-
-    def record_stop(self, uuid: str, path: str) -> None:
-        self._order("uuid_record", uuid, f"stop {command.api_word(path)}")
-
-    def record_mask(self, uuid: str, path: str) -> None:
-        """Silence in the recording from here (card numbers)."""
-        self._order("uuid_record", uuid, f"mask {command.api_word(path)}")
-
-    def record_unmask(self, uuid: str, path: str) -> None:
-        self._order("uuid_record", uuid, f"unmask {command.api_word(path)}")
+        """Send digits to the party: 0–9, A–D, *, #, pauses w and W."""
+        self._order(uuid, command.send_dtmf, uuid, digits)
 
     def hold(self, uuid: str, on: bool = True) -> None:
         """Put the phone on hold by re-INVITE, or take it back."""
-        self._api("uuid_hold", uuid, f"uuid_hold {'' if on else 'off '}{command.identifier(uuid)}")
+        self._order(uuid, command.hold, uuid, on)
 
-    # -- applications: each runs when the one before has ended -------------------------------------------------------
+    def record_start(self, uuid: str, file: str, limit_seconds: int = 0) -> None:
+        """Record the talk of a channel, both directions, into a file; 0 = no limit."""
+        self._order(uuid, command.record, uuid, "start", file, limit_seconds)
+
+    def record_stop(self, uuid: str, file: str) -> None:
+        self._order(uuid, command.record, uuid, "stop", file)
+
+    def record_mask(self, uuid: str, file: str) -> None:
+        """Silence in the recording from here on (a card number is being told)."""
+        self._order(uuid, command.record, uuid, "mask", file)
+
+    def record_unmask(self, uuid: str, file: str) -> None:
+        self._order(uuid, command.record, uuid, "unmask", file)
+
+    # -- applications: each runs when the one before it has ended ---------------------------------------------------------
 
     def execute(self, uuid: str, application: str, argument: str = "", *, lock: bool = True, loops: int = 1) -> str:
-        """Run an application; the id returned is `event.execution` of its CHANNEL_EXECUTE_COMPLETE. `${}` is expanded."""
+        """Run an application; the id returned is `event.execution` of its CHANNEL_EXECUTE_COMPLETE.
+
+        The switch expands `${}` in the argument: for text of others use `command.literal`. With `loops` each round has
+        its own CHANNEL_EXECUTE_COMPLETE under the same id.
+        """
         run = str(uuid4())
-        self._send(application, uuid, command.execute(uuid, application, argument, event_uuid=run, lock=lock, loops=loops))
+        self._order(uuid, command.execute, uuid, application, argument, run=run, lock=lock, loops=loops)
         return run
 
     def playback(self, uuid: str, *sounds: str, loop: bool = False) -> str:
-        """Play sounds (paths or `tone_stream://…`) one after the other without a gap; returns the application's id."""
-        return self.execute(uuid, "endless_playback" if loop else "playback", command.playlist(sounds))
+        """Play sounds (files, `tone_stream://…`) one after the other without a gap; returns the id, see `execute`.
 
-    def record(self, uuid: str, path: str, *, limit_seconds: int = 0, silence_seconds: int = 0, silence_threshold: int = 200) -> str:
-        """Record the party until a terminator key, `limit_seconds` or `silence_seconds` of silence (0: no limit)."""
-        argument = command.literal(path)
-        if limit_seconds or silence_seconds:
-            argument += f" {limit_seconds:d}"
-        if silence_seconds:
-            argument += f" {silence_threshold:d} {silence_seconds:d}"
-        return self.execute(uuid, "record", argument)
-
-    # -- orders to the switch -------------------------------------------------------------------------------------------
-
-    def originate(self, uuid: str, dial_string: str, values: Mapping[str, str], application: str = "&park") -> None:
-        """Call out; the new channel has this uuid. Failure comes to `on_refused` with the cause (`-ERR USER_BUSY`).
-
-        Not sent when the switch is away. Limit the ringing by the `originate_timeout` variable.
+        With `loop` they are played until `break_`, which the switch reports round by round. A list that is shorter than
+        half a second is played once only (FreeSWITCH's own guard).
         """
-        line = command.originate(dial_string, {"origination_uuid": uuid, **values}, application)
+        run = str(uuid4())
+        self._order(uuid, self._playback, uuid, sounds, run, -1 if loop else 1)
+        return run
+
+    @staticmethod
+    def _playback(uuid: str, sounds: Sequence[str], run: str, loops: int) -> bytes:
+        return command.execute(uuid, "playback", command.playlist(sounds), run=run, loops=loops)
+
+    def record(self, uuid: str, file: str, *, limit_seconds: int = 0, silence_seconds: int = 0, silence_threshold: int = 200) -> str:
+        """Record the party until a terminator key, `limit_seconds`, or `silence_seconds` of silence; 0 = no limit."""
+        run = str(uuid4())
+        self._order(uuid, self._record, uuid, file, run, limit_seconds, silence_seconds, silence_threshold)
+        return run
+
+    @staticmethod
+    def _record(uuid: str, file: str, run: str, limit_seconds: int, silence_seconds: int, silence_threshold: int) -> bytes:
+        argument = command.record_argument(file, limit_seconds, silence_seconds, silence_threshold)
+        return command.execute(uuid, "record", argument, run=run)
+
+    # -- orders to the switch ---------------------------------------------------------------------------------------------
+
+    def originate(self, uuid: str, dial_string: str, values: Mapping[str, str], application: str = "park") -> None:
+        """Call one destination; the new channel has this uuid, ringing is limited by the `originate_timeout` variable.
+
+        An attempt that fails comes to `on_refused` with its cause, also when no channel ever was.
+        """
+        try:
+            line = command.originate(dial_string, {"origination_uuid": uuid, **values}, application)
+        except CommandError as error:
+            self._impossible("originate", uuid, error)
+            return
         self.connection.start_job(line, lambda text: self._answered("originate", uuid, text))
 
     def hupall(self, cause: str, variable: str = "", value: str = "") -> None:
         """Hang up every channel, or those whose variable has this value."""
-        rest = f" {command.identifier(variable)} {command.api_word(value)}" if variable else ""
-        self._api("hupall", "", f"hupall {command.identifier(cause)}{rest}")
+        self._order("", command.hupall, cause, variable, value)
 
     def gateway_rescan(self, profile: str) -> None:
-        """Read new gateways of a profile; changed or removed ones need `gateway_kill` first."""
-        self._api("rescan", "", f"sofia profile {command.identifier(profile)} rescan")
+        """Read the new gateways of a profile; a changed or removed one needs `gateway_kill` first."""
+        self._order("", command.gateway_rescan, profile)
 
     def gateway_kill(self, profile: str, gateway: str) -> None:
-        self._api("killgw", "", f"sofia profile {command.identifier(profile)} killgw {command.identifier(gateway)}")
+        """Drop a gateway; it takes about a second, then `gateway_rescan` may bring it back changed."""
+        self._order("", command.gateway_kill, profile, gateway)
 
     def flush_registration(self, profile: str, user: str) -> None:
-        """Forget the phones of `user@domain`."""
-        self._api("flush_inbound_reg", "", f"sofia profile {command.identifier(profile)} flush_inbound_reg {command.identifier(user)}")
+        """Forget the phones registered as `user@domain`."""
+        self._order("", command.flush_registration, profile, user)
 
     def xml_flush_cache(self, user: str = "", domain: str = "") -> None:
-        """Forget cached directory answers of one user, or all."""
-        rest = f" id {command.identifier(user)} {command.identifier(domain)}" if user else ""
-        self._api("xml_flush_cache", "", f"xml_flush_cache{rest}")
+        """Forget the cached directory answers of one user, or all."""
+        self._order("", command.xml_flush_cache, user, domain)
 
-    # -- queries ----------------------------------------------------------------------------------------------------------
+    # -- queries: raise SwitchAwayError, CommandRefusedError, TimeoutError ----------------------------------------------------
 
     async def ask(self, line: str, within: float = 5.0) -> str:
-        """Any api command. Raises SwitchAwayError, CommandRefusedError, TimeoutError."""
+        """Any api command."""
         return await self.connection.ask(command.api(line), within)
 
     async def sched_del(self, uuid: str) -> int:
-        """Delete the timers of a channel: how many there were. 1 on a fresh call means: this engine has won it."""
-        answer = await self.ask(f"sched_del {command.identifier(uuid)}")
-        number = answer.rpartition(":")[2].strip()
-        return int(number) if number.isdigit() else 0
+        """Stop the timers of a channel: how many there were. 1 on a fresh call means that this engine has won it."""
+        return deleted(await self.connection.ask(command.sched_del(uuid)))
 
     def claim(self, uuid: str, reply: Callable[[int], None]) -> None:
-        """`sched_del` for event handlers: `reply` gets the number, -1 when there was no answer."""
-
-        def answered(text: str) -> None:
-            number = text.rpartition(":")[2].strip()
-            reply(int(number) if text.startswith("+OK") and number.isdigit() else -1)
-
-        self.connection.send(command.api(f"sched_del {command.identifier(uuid)}"), answered)
+        """`sched_del` for event handlers; -1 when there was no usable answer."""
+        self.connection.send(command.sched_del(uuid), lambda text: reply(deleted(text)))
 
     async def show_channels(self) -> list[Row]:
         """Every channel of the switch, one row each."""
@@ -249,41 +269,51 @@ class Switch:
 
     async def dump(self, uuid: str) -> Event | None:
         """A channel as an event with all its variables; None when there is no such channel."""
-        answer = await self.connection.ask_raw(command.api(f"uuid_dump {command.identifier(uuid)} json"))
-        return None if answer.startswith("-ERR") else _dumped(answer)
+        answer = await self.connection.ask_raw(command.api(f"uuid_dump {command.word(uuid)} json"))
+        if answer.startswith("-"):
+            return None
+        try:
+            return decode(answer.encode())
+        except msgspec.DecodeError as error:
+            raise SwitchError(f"the switch's answer is not understood: {error}") from error
 
     async def exists(self, uuid: str) -> bool:
-        return (await self.ask(f"uuid_exists {command.identifier(uuid)}")).strip() == "true"
+        return (await self.ask(f"uuid_exists {command.word(uuid)}")).strip() == "true"
 
     async def getvar(self, uuid: str, name: str) -> str:
         """A channel variable, "" when unset."""
-        answer = await self.ask(f"uuid_getvar {command.identifier(uuid)} {command.identifier(name)}")
+        answer = await self.connection.ask(command.getvar(uuid, name))
         return "" if answer == "_undef_" else answer
 
     async def gateway_status(self) -> str:
-        """`sofia xmlstatus gateway`: the XML text."""
+        """The XML text of `sofia xmlstatus gateway`."""
         return await self.ask("sofia xmlstatus gateway")
 
     async def status(self) -> str:
+        """The text of `status`: version, sessions, uptime."""
         return await self.ask("status")
 
     # -- inside -----------------------------------------------------------------------------------------------------------
 
-    def _order(self, name: str, uuid: str, rest: str = "") -> None:
-        self._api(name, uuid, f"{name} {command.identifier(uuid)}{' ' + rest if rest else ''}")
-
-    def _api(self, name: str, uuid: str, line: str) -> None:
-        self._send(name, uuid, command.api(line))
-
-    def _send(self, name: str, uuid: str, data: bytes) -> None:
+    def _order(self, uuid: str, build: Callable[P, bytes], *args: P.args, **kwargs: P.kwargs) -> None:
+        name = build.__name__.strip("_")
+        try:
+            data = build(*args, **kwargs)
+        except CommandError as error:
+            self._impossible(name, uuid, error)
+            return
         self.connection.send(data, lambda text: self._answered(name, uuid, text))
+
+    def _impossible(self, name: str, uuid: str, error: CommandError) -> None:
+        asyncio.get_running_loop().call_soon(self._answered, name, uuid, f"-ERR {error}")
 
     def _answered(self, name: str, uuid: str, text: str) -> None:
         if not text.startswith("-"):
             return
-        call = self._call_of(uuid)
-        log.warning("%s of %s refused: %s", name, uuid or "the switch", text.strip(), extra={"call": call or "-"})
-        self.on_refused(Refusal(name, uuid, text.strip(), call))
+        answer = text.strip()
+        call = self._call_of(uuid) if uuid else ""
+        log.warning("%s of %s refused: %s", name, uuid or "the switch", answer, extra={"call": call or "-"})
+        self.on_refused(Refusal(name, uuid, answer, call))
 
 
 class _Table(msgspec.Struct):
@@ -291,7 +321,7 @@ class _Table(msgspec.Struct):
 
 
 def rows(answer: str) -> list[Row]:
-    """The rows of a `show … as json` answer; raises SwitchError when it is none."""
+    """The rows of a `show … as json` answer; an empty table has no `rows` at all. Raises SwitchError."""
     try:
         table = msgspec.json.decode(answer, type=_Table, strict=False)
     except msgspec.DecodeError as error:
@@ -299,9 +329,7 @@ def rows(answer: str) -> list[Row]:
     return [{name: value or "" for name, value in row.items()} for row in table.rows]
 
 
-def _dumped(answer: str) -> Event:
-    """The event in a `uuid_dump … json` answer; raises SwitchError when it is none."""
-    try:
-        return decode(answer.encode())
-    except msgspec.DecodeError as error:
-        raise SwitchError(f"the switch's answer is not understood: {error}") from error
+def deleted(answer: str) -> int:
+    """The number in an answer to sched_del, -1 when it is another answer."""
+    number = answer.rpartition(":")[2].strip()
+    return int(number) if answer.startswith("+OK") and number.isascii() and number.isdigit() else -1
