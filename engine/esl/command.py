@@ -19,8 +19,8 @@ _WORD = re.compile(r"[A-Za-z0-9_+*#][A-Za-z0-9_.:@+*#-]*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 _DESTINATION = re.compile(r"[A-Za-z0-9_][^\x00-\x20\x7f,|'\"\\{}<>$]*")
 _DIGITS = re.compile(r"[0-9A-Da-d*#wW]{1,128}", re.ASCII)
-# the switch looks for expansions, and only then for backslashes, in an argument that has one of these
-_EXPANDS = re.compile(r"\$\\*\{|\\[\\nst']")
+# only in an argument that has one of these (or an expansion) does the switch take backslashes off
+_UNESCAPES = re.compile(r"\\[\\nst']")
 
 
 class CommandError(SwitchError, ValueError):
@@ -40,14 +40,19 @@ def one_line(text: str) -> str:
 
 
 def value(text: str) -> str:
-    """The value of a channel variable; `${`, which the switch would expand or refuse, becomes `$(`."""
-    return one_line(text).replace("${", "$(")
+    """Text of others for a variable or an argument, in which the switch finds nothing to expand.
+
+    Beside a `$` every `{` becomes `(`: some applications expand twice (`set`), and a pass drops backslashes and quotes,
+    so that `$\\'{system …}` would be a command in the second one.
+    """
+    text = one_line(text)
+    return text.replace("{", "(") if "$" in text else text
 
 
 def literal(text: str) -> str:
-    """The argument of an application, to be taken as it is: safe from `${variable}` and `${api()}` expansion."""
-    text = one_line(text)
-    return re.sub(r"([\\$])", r"\\\1", text) if _EXPANDS.search(text) else text
+    """Text of others as the argument of an application, arriving unchanged but for what `value` does to it."""
+    text = value(text)
+    return re.sub(r"([\\$])", r"\\\1", text) if _UNESCAPES.search(text) else text
 
 
 def path(text: str) -> str:
@@ -215,7 +220,7 @@ def record_argument(file: str, limit_seconds: int, silence_seconds: int, silence
 def variables(values: Mapping[str, str]) -> str:
     """`{name=value,…}` for a dial string, as one word of the originate command.
 
-    The braces are found before any quote is looked at, so braces in a value become parentheses.
+    The end of the braces is found before any quote is looked at, so braces in a value become parentheses.
     """
     return "{" + ",".join(f"{word(name)}={_dial_value(text)}" for name, text in values.items()) + "}"
 

@@ -55,7 +55,7 @@ class Refusal(msgspec.Struct, frozen=True):
     @property
     def cause(self) -> str:
         """What follows -ERR: for an originate a hang-up cause such as USER_BUSY."""
-        return self.answer.removeprefix("-ERR").strip()
+        return self.answer.partition(" ")[2].strip()
 
 
 class Switch:
@@ -245,7 +245,7 @@ class Switch:
         """Forget the cached directory answers of one user, or all."""
         self._order("", command.xml_flush_cache, user, domain)
 
-    # -- queries: raise SwitchAwayError, CommandRefusedError, TimeoutError ----------------------------------------------------
+    # -- queries: raise SwitchAwayError, CommandRefusedError, NoAnswerError ---------------------------------------------------
 
     async def ask(self, line: str, within: float = 5.0) -> str:
         """Any api command."""
@@ -317,7 +317,7 @@ class Switch:
 
 
 class _Table(msgspec.Struct):
-    rows: list[dict[str, str | None]] = []
+    rows: list[dict[str, str | int | float | None]] = []
 
 
 def rows(answer: str) -> list[Row]:
@@ -326,7 +326,7 @@ def rows(answer: str) -> list[Row]:
         table = msgspec.json.decode(answer, type=_Table, strict=False)
     except msgspec.DecodeError as error:
         raise SwitchError(f"the switch's table is not understood: {error}") from error
-    return [{name: value or "" for name, value in row.items()} for row in table.rows]
+    return [{name: "" if value is None else str(value) for name, value in row.items()} for row in table.rows]
 
 
 def deleted(answer: str) -> int:
