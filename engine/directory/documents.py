@@ -18,6 +18,8 @@ NOT_FOUND = (
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _HOST_PORT = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+# these would end the name in the From header that FreeSWITCH builds of a gateway
+_NO_NAME = re.compile(r"""[\s<>"]""")
 _ENTITIES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "$": "&#36;", "{": "&#123;", "}": "&#125;"}
 )
@@ -97,6 +99,7 @@ def usable(trunk: TrunkConfig) -> bool:
     hosts = [trunk.proxy, *([trunk.outbound_proxy] if trunk.outbound_proxy else [])]
     return (
         not any(_UNSAFE.search(text) for text in texts)
+        and not any(_NO_NAME.search(text) for text in (trunk.username, trunk.from_domain))
         and all(_HOST_PORT.fullmatch(host) for host in hosts)
         and not (trunk.register and not trunk.username)
     )
@@ -124,13 +127,9 @@ def _gateway(trunk: TrunkConfig) -> str:
         "register-proxy": trunk.outbound_proxy,
     }
     params.extend((name, value) for name, value in optional.items() if value)
-    variables = "".join(
-        f'<variable name="{name}" value="{value}" direction="inbound"/>'
-        for name, value in (("vats_trunk", trunk.id), ("vats_account", trunk.account_id))
-    )
-    return (
-        f'<gateway name="{gateway_name(trunk.id)}">{_items("param", params)}<variables>{variables}</variables></gateway>'
-    )
+    # the account is not told: these variables come from a name in the caller's request URI, which proves nothing
+    variables = f'<variables><variable name="vats_trunk" value="{trunk.id}" direction="inbound"/></variables>'
+    return f'<gateway name="{gateway_name(trunk.id)}">{_items("param", params)}{variables}</gateway>'
 
 
 def _items(tag: str, pairs: Iterable[tuple[str, object]]) -> str:
