@@ -70,7 +70,7 @@ def sofia(trunks: Iterable[TrunkConfig]) -> str:
 
     Give only trunks for which `usable` says yes.
     """
-    gateways = "\n".join(_gateway(trunk) for trunk in trunks)
+    gateways = "\n".join(_gateway(trunk) for trunk in trunks if trunk.proxy)
     return _document(
         "configuration",
         '<configuration name="sofia.conf" description="SIP">\n'
@@ -96,12 +96,12 @@ def acl(networks: Sequence[str] | None) -> str:
 def usable(trunk: TrunkConfig) -> bool:
     """Whether the trunk can be written down for the switch at all; a broken one must not take the others with it."""
     texts = (trunk.username, trunk.password, trunk.auth_username, trunk.realm, trunk.from_domain)
-    hosts = [trunk.proxy, *([trunk.outbound_proxy] if trunk.outbound_proxy else [])]
+    hosts = [host for host in (trunk.proxy, trunk.outbound_proxy) if host]
     return (
         not any(_UNSAFE.search(text) for text in texts)
         and not any(_NO_NAME.search(text) for text in (trunk.username, trunk.from_domain))
         and all(_HOST_PORT.fullmatch(host) for host in hosts)
-        and not (trunk.register and not trunk.username)
+        and not (trunk.register and not (trunk.username and trunk.proxy))
     )
 
 

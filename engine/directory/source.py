@@ -24,14 +24,15 @@ class SipCredentials:
 class TrunkConfig:
     """A provider's line as the switch needs it.
 
-    `proxy` is `host` or `host:port`. With `register` the switch registers there; without, the provider knows our address.
+    `proxy` is `host` or `host:port`; empty: calls come in only. With `register` the switch registers there; without,
+    the provider knows our address.
     `addresses` are the networks the provider calls from; empty means "not known", which opens the trunk side to all
     and leaves the check to the engine.
     """
 
     id: int
     account_id: int
-    proxy: str
+    proxy: str = ""
     register: bool = False
     username: str = ""
     password: str = field(default="", repr=False)
