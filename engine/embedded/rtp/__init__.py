@@ -3,10 +3,11 @@
 
 from .engine import MediaEngine
 from .g711 import Law
+from .playback import Playback, PlayEnd
 from .ports import NoPort
 from .recorder import RecordEnd, Recording, RecordReason
 from .sources import Library, Source, parse_source
-from .stream import Playback, PlayEnd, Stream, StreamStats
+from .stream import Stream, StreamStats
 
 RecordingHandle = Recording
 

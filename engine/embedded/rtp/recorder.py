@@ -20,11 +20,11 @@ Mode = Literal["stereo", "mono"]
 Side = Literal["both", "read", "write"]
 
 _FLUSH_SAMPLES = SAMPLE_RATE
-_REORDER_SAMPLES = SAMPLE_RATE // 4
-"""What is younger than 250 ms stays in memory, so that a late packet finds its place."""
+_REORDER_SAMPLES = SAMPLE_RATE // 2
+"""What is younger than 500 ms stays in memory, so that a late packet finds its place. A later one begins a new line of
+timestamps: its sender has paused without counting the time."""
 _TOLERANCE_SAMPLES = 80
 _WINDOW_PACKETS = 25
-_JUMP_SAMPLES = 2 * SAMPLE_RATE
 
 
 class RecordReason(Enum):
@@ -68,7 +68,7 @@ class Track:
             self._anchor(clock, timestamp)
         position = self._position + ahead(timestamp, self._timestamp)
         late = clock - position
-        if not -_TOLERANCE_SAMPLES <= late < _JUMP_SAMPLES:
+        if not -_TOLERANCE_SAMPLES <= late < _REORDER_SAMPLES:
             self._anchor(clock, timestamp)
             position, late = clock, 0
         self._timestamp, self._position = timestamp, position
