@@ -28,6 +28,8 @@ class KeyReader:
     keys: Collection[str]
     extensions: Collection[str] = ()
     gap: timedelta = timedelta(seconds=2)
+    ignored: Collection[str] = ()
+    """Keys that are known and do nothing, so that D is not for them."""
     typed: str = ""
     deadline: datetime | None = None
     _prefixes: frozenset[str] = field(init=False)
@@ -52,7 +54,7 @@ class KeyReader:
             return Chosen(extension=typed)
         if typed in self.keys:
             return Chosen(key=typed)
-        return Chosen(key=ANY_OTHER) if ANY_OTHER in self.keys else None
+        return Chosen(key=ANY_OTHER) if ANY_OTHER in self.keys and typed not in self.ignored else None
 
 
 async def listen(call: Call, keys: KeyReader | None, until: datetime | None = None) -> Chosen | Event:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
-from engine.calls.call import Call
+from engine.calls.call import Call, Recording
 from engine.calls.causes import NORMAL_CLEARING, HangupCause
 from engine.snapshot import Snapshot, Target
 
@@ -47,7 +47,19 @@ class Missed:
     cause: HangupCause = "NO_ANSWER"
 
 
-Outcome: TypeAlias = Forward | Hangup | Done | Missed
+@dataclass(frozen=True, slots=True)
+class GoTo:
+    """The call goes on to a dialled number, an extension or an outside one: a transfer asked by an employee.
+
+    `user` is on whose behalf (restrictions, charging); `group` gives the no-answer action if nobody takes it (R20).
+    """
+
+    number: str
+    user: int | None = None
+    group: Target | None = None
+
+
+Outcome: TypeAlias = Forward | GoTo | Hangup | Done | Missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +86,12 @@ class Choice:
 class Nesting(Protocol):
     """What an action may ask of the router: enter a nested element and come back (GRP-4)."""
 
-    async def attempt(self, call: Call, entry: Entry) -> Done | Missed | Forward | Hangup: ...
+    recording: Recording | None
+    """The conversation's recording once it has begun: one per call (R13)."""
+    trail: list[Entry]
+    """Every element entered so far, in order."""
+
+    async def attempt(self, call: Call, entry: Entry) -> Outcome: ...
 
 
 class RoutingAction(Protocol):

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
-from engine.calls.call import Call, Played, Step
+from engine.calls.call import Call, Played, Recording, Step
 from engine.calls.causes import NO_ANSWER, NORMAL_TEMPORARY_FAILURE
 from engine.errors import CallGone
-from engine.routing.action import Done, Entry, Forward, Hangup, Missed, Outcome, RoutingAction
+from engine.routing.action import Done, Entry, Forward, GoTo, Hangup, Missed, Outcome, RoutingAction
 from engine.snapshot import Sound
 
 log = logging.getLogger(__name__)
@@ -21,20 +21,43 @@ HOP_LIMIT: Final = 50
 UNAVAILABLE_PHRASE: Final = Sound("prompts/unavailable.wav")
 
 
+DialNumber: TypeAlias = Callable[[Call, GoTo, "Router"], Awaitable[Outcome]]
+"""Calls an outside number on somebody's behalf (engine.routing.outbound)."""
+
+
 @dataclass(slots=True)
 class Router:
     """One per call: `actions` by kind, and how many hops this call has made."""
 
     actions: Mapping[str, RoutingAction]
+    dial_number: DialNumber
     hops: int = 0
     trail: list[Entry] = field(default_factory=list)
+    recording: Recording | None = None
 
     async def route(self, call: Call, entry: Entry) -> Done | Hangup | Missed:
         """Serve the call from `entry` to its end. Raises CallGone."""
-        outcome = await self._run(call, entry)
-        while isinstance(outcome, Forward):
-            outcome = await self._run(call, Entry(outcome.target, outcome.by))
-        return outcome
+        return await self.follow(call, await self._run(call, entry))
+
+    async def follow(self, call: Call, outcome: Outcome) -> Done | Hangup | Missed:
+        """Go wherever an outcome leads, to the end."""
+        while True:
+            match outcome:
+                case Forward(target, by):
+                    outcome = await self._run(call, Entry(target, by))
+                case GoTo():
+                    outcome = await self._go_to(call, outcome)
+                case _:
+                    return outcome
+
+    async def _go_to(self, call: Call, wish: GoTo) -> Outcome:
+        target = call.snapshot.extension(wish.number)
+        if target is not None:
+            return await self._run(call, Entry(target, "transfer"))
+        self.hops += 1
+        if self.hops > HOP_LIMIT:
+            return Hangup(NORMAL_TEMPORARY_FAILURE, missed=True)
+        return await self.dial_number(call, wish, self)
 
     async def attempt(self, call: Call, entry: Entry) -> Outcome:
         """Enter a nested element; Done or Missed come back to the parent, a Forward or Hangup leaves for good (R2)."""

@@ -1,0 +1,488 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LiveCall: the Call of one conversation on a real switch. `feed` takes the switch's events, `next` gives typed ones."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import uuid
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from engine import clock
+from engine.calls.call import (
+    Answered,
+    Callee,
+    Caller,
+    Ended,
+    Event,
+    FaxJob,
+    Held,
+    Joined,
+    Key,
+    Leg,
+    Playback,
+    Played,
+    Presence,
+    Recorded,
+    Recording,
+    Ringing,
+    Step,
+    TimeUp,
+    TransferAsked,
+)
+from engine.calls.causes import NO_ANSWER, NORMAL_CLEARING
+from engine.calls.leg import LegState
+from engine.calls.trunks import Route
+from engine.errors import CallGone
+from engine.esl.event import Event as SwitchEvent
+from engine.esl.switch import Switch
+from engine.facts import Fact
+from engine.snapshot import Contact, Snapshot, Sound
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+RINGBACK_TONE = "tone_stream://%(1000,4000,425);loops=-1"
+"""Russian ringback: 425 Hz, 1 s on, 4 s off (GOST 28384)."""
+TRANSFER_GRACE_SECONDS = 3.0
+"""How long a transferring phone's end is held back while the switch joins or parks the other party."""
+
+
+class Surroundings(Protocol):
+    """What a call asks of the node it lives on."""
+
+    @property
+    def switch(self) -> Switch: ...
+    @property
+    def early_media(self) -> bool: ...
+    def path_on_switch(self, sound_or_file: str) -> str: ...
+    def route(self, call: LiveCall, callee: Callee, caller_id: str | None) -> Route: ...
+    def presence(self, call: LiveCall, contact: Contact) -> Presence: ...
+    def enrol(self, call: LiveCall, state: LegState) -> None:
+        """A leg belongs to this call from now on (again, when it moves between calls)."""
+    def left(self, call: LiveCall, state: LegState) -> None:
+        """A leg has ended."""
+    def adopt(self, call: LiveCall, leg_uuid: str) -> LegState | None:
+        """A leg of another call that the switch has joined to this one."""
+    def changed(self, call: LiveCall) -> None:
+        """Something a live view or the journal should know."""
+    def journal_step(self, call: LiveCall, at: datetime, step: Step) -> None: ...
+    def journal_fact(self, call: LiveCall, fact: Fact) -> None: ...
+    def journal_leg(self, call: LiveCall, state: LegState) -> None: ...
+    def pick_up(self, picker: LiveCall, ringing_call: str) -> None:
+        """Join the picker's party with the party of a call that rings; its phones are told “answered elsewhere”."""
+    def guard(self, call: LiveCall, armed: bool) -> None:
+        """Arm or disarm the dead-man timer of the served party."""
+
+
+class LiveCall:
+    """Implements engine.calls.Call over the event socket. Made by the node; all methods run on its event loop."""
+
+    def __init__(self, node: Surroundings, snapshot: Snapshot, caller: Caller, first: LegState, *, started_at: datetime) -> None:
+        self.id = first.uuid
+        self.snapshot = snapshot
+        self.caller = caller
+        self.party = first.leg
+        self.started_at = started_at
+        self.direction: str = "in"
+        self.legs: dict[str, LegState] = {first.uuid: first}
+        self.steps: list[tuple[datetime, Step]] = []
+        self.facts: list[Fact] = []
+        self.talked_with: LegState | None = None
+        self.talk_started_at: datetime | None = None
+        self.recordings: list[Recording] = []
+        self.gone = False
+        self.all_ended = asyncio.Event()
+        self._answered = first.answered_at is not None
+        self._node = node
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[Event] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._playbacks: dict[str, Playback] = {}
+        self._background = ""
+        self._ringback: Sound | None = None
+        self._rings = False
+        self._joined: set[tuple[str, str]] = set()
+        self._grace: dict[str, asyncio.TimerHandle] = {}
+
+    # -- state ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> datetime:
+        return clock.now()
+
+    @property
+    def answered(self) -> bool:
+        return self._answered
+
+    @property
+    def bridged(self) -> bool:
+        served = self.legs.get(self.party.id)
+        return bool(served and served.peer)
+
+    def open_legs(self) -> list[LegState]:
+        return [s for s in self.legs.values() if s.alive]
+
+    # -- the one await -------------------------------------------------------------------------------------------------
+
+    async def next(self, until: datetime | None = None) -> Event:
+        while True:
+            if self.gone:
+                raise CallGone
+            while self._queue:
+                event = self._queue.popleft()
+                if not self._stale(event):
+                    return event
+            delay = None
+            if until is not None:
+                delay = (until - self.now).total_seconds()
+                if delay <= 0:
+                    return TimeUp()
+            self._waiter = self._loop.create_future()
+            handle = self._loop.call_later(delay, self._wake) if delay is not None else None
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+                if handle is not None:
+                    handle.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _emit(self, event: Event) -> None:
+        self._queue.append(event)
+        self._wake()
+
+    def _stale(self, event: Event) -> bool:
+        match event:
+            case Answered(leg) | Ended(leg) | Ringing(leg) | Key(leg) | Held(leg):
+                state = self.legs.get(leg.id)
+                return state is None or state.released
+            case Played(playback):
+                return playback.id not in self._playbacks and event.reason != "finished"
+            case _:
+                return False
+
+    # -- events of the switch --------------------------------------------------------------------------------------------
+
+    def feed(self, event: SwitchEvent, state: LegState) -> None:
+        """Take an event of one of this call's legs."""
+        match event.name:
+            case "CHANNEL_EXECUTE_COMPLETE":
+                self._application_over(event)
+            case "CHANNEL_ANSWER":
+                if state.answered_at is None:
+                    state.answered_at = self.now
+                    self._node.journal_leg(self, state)
+                    self._node.changed(self)
+                if state.leg == self.party:
+                    self._answered = True
+            case "CHANNEL_PROGRESS" | "CHANNEL_PROGRESS_MEDIA":
+                if state.direction == "out" and state.ringing_at is None:
+                    state.ringing_at = self.now
+                    self._emit(Ringing(state.leg))
+            case "CHANNEL_PARK":
+                self._parked(event, state)
+            case "CHANNEL_BRIDGE":
+                self._bridge_seen(state.uuid, event.other_uuid)
+            case "CHANNEL_UNBRIDGE":
+                state.peer = ""
+            case "DTMF":
+                if self._answered or state.leg != self.party:
+                    self._emit(Key(state.leg, event.digit))
+            case "CHANNEL_HOLD" | "CHANNEL_UNHOLD":
+                self._emit(Held(state.leg, event.name == "CHANNEL_HOLD"))
+            case "RECORD_STOP":
+                self._record_over(event)
+            case "CUSTOM" if event.subclass == "sofia::transferor":
+                state.leaving = True
+            case "CHANNEL_HANGUP_COMPLETE":
+                self.leg_over(state, event.hangup_cause)
+
+    def _application_over(self, event: SwitchEvent) -> None:
+        if event.execution == self._background:
+            self._background = ""
+        playback = self._playbacks.pop(event.execution, None)
+        if playback is not None:
+            missing = event.application_response.startswith("FILE NOT FOUND")
+            if missing:
+                log.error("the switch does not find %s", ", ".join(s.path for s in playback.sounds), extra={"call": self.id})
+            self._emit(Played(playback, "missing" if missing else "finished"))
+
+    def _parked(self, event: SwitchEvent, state: LegState) -> None:
+        if event.endpoint_disposition == "ATTENDED_TRANSFER":
+            return  # a transferring phone's consultation leg; the switch ends it itself
+        if state.direction == "out" and not state.ready and state.leg != self.party:
+            state.ready = True
+            self._emit(Answered(state.leg))
+            return
+        if "bl_xfer" in event.transfer_source or event.endpoint_disposition == "BLIND_TRANSFER":
+            self._transfer_parked(event, state)
+
+    def _transfer_parked(self, event: SwitchEvent, state: LegState) -> None:
+        if event.endpoint_disposition == "BLIND_TRANSFER":  # the transferring caller's own leg: nothing left for it to do
+            self._node.switch.kill(state.uuid, "BLIND_TRANSFER")
+            return
+        asked_by = next((s for s in self.legs.values() if s.leaving or s.uuid == state.peer or s.cause == "BLIND_TRANSFER"), None)
+        if state.leg != self.party:  # the caller sent his callee on: the scenario serves the callee now
+            old = self.legs[self.party.id]
+            old.leaving = True
+            self.party = state.leg
+            self._answered = True
+            asked_by = old
+        for other in self.legs.values():
+            self._forget_grace(other)
+        self._node.guard(self, armed=True)
+        by = asked_by.leg if asked_by else self.party
+        self._emit(TransferAsked(by, event.destination_number))
+
+    def _bridge_seen(self, one: str, other: str) -> None:
+        for uuid_, peer in ((one, other), (other, one)):
+            if uuid_ in self.legs:
+                self.legs[uuid_].peer = peer
+        mine = self.legs.get(self.party.id)
+        if mine is None or self.party.id not in (one, other):
+            return
+        peer = other if one == self.party.id else one
+        if (self.party.id, peer) in self._joined:
+            return
+        leaving = next((s for s in self.legs.values() if s.leaving or s.uuid in self._grace), None)
+        state = self.legs.get(peer) or self._node.adopt(self, peer)
+        if state is None:
+            return
+        self._joined.add((self.party.id, peer))
+        mine.peer = peer
+        if leaving is not None:
+            self._forget_grace(leaving)
+            leaving.leaving = False
+        self._talks(state)
+        self._emit(Joined(state.leg, leaving.leg if leaving else None))
+
+    def _record_over(self, event: SwitchEvent) -> None:
+        path = event.record_file_path
+        for recording in self.recordings:
+            if path.endswith(recording.path):
+                self._emit(Recorded(recording, event.record_ms / 1000))
+                return
+
+    def leg_over(self, state: LegState, cause: str, *, at: datetime | None = None, by: datetime | None = None) -> None:
+        """A leg has ended, by an event, a refused originate or a sweep. `by`: it ended between `at` and then."""
+        if not state.alive:
+            return
+        state.ended_at, state.ended_by, state.cause = at or self.now, by, cause
+        self._node.left(self, state)
+        self._node.journal_leg(self, state)
+        self._node.changed(self)
+        if not self.open_legs():
+            self.all_ended.set()
+        if state.leg == self.party:
+            if state.leaving and any(s.alive and s.peer for s in self.legs.values() if s is not state):
+                return  # a caller who transferred his callee away; the callee's PARK follows
+            self.gone = True
+            self._wake()
+        elif cause in ("BLIND_TRANSFER", "ATTENDED_TRANSFER") or state.leaving:
+            self._grace[state.uuid] = self._loop.call_later(TRANSFER_GRACE_SECONDS, self._grace_over, state)
+        else:
+            self._emit(Ended(state.leg, cause))
+
+    def _grace_over(self, state: LegState) -> None:
+        self._grace.pop(state.uuid, None)
+        self._emit(Ended(state.leg, state.cause))
+
+    def _forget_grace(self, state: LegState) -> None:
+        handle = self._grace.pop(state.uuid, None)
+        if handle is not None:
+            handle.cancel()
+
+    def refused(self, leg_uuid: str, cause: str) -> None:
+        """An originate failed before the leg had any event."""
+        state = self.legs.get(leg_uuid)
+        if state is not None:
+            self.leg_over(state, cause)
+
+    def _talks(self, state: LegState) -> None:
+        if self.talk_started_at is None:
+            self.talk_started_at = self.now
+        self.talked_with = state
+        self._node.changed(self)
+
+    # -- orders ----------------------------------------------------------------------------------------------------------
+
+    def answer(self) -> None:
+        if not self._answered:
+            self._answered = True
+            self._node.switch.answer(self.party.id)
+            self.note(Step("answer"))
+
+    def answer_late(self) -> None:
+        """R11: operators cut unanswered calls; answer, and go on with the same ringback."""
+        if not self._answered and not self.gone:
+            self.note(Step("answered_to_hold_the_line"))
+            self.answer()
+            if self._rings:
+                self.ringback(self._ringback)
+
+    def ringback(self, music: Sound | None) -> None:
+        self._stop_background()
+        self._rings, self._ringback = True, music
+        if music is None and not self._answered:
+            self._node.switch.ring_ready(self.party.id)
+            return
+        if music is not None and not self._answered:
+            if self._node.early_media:
+                self._node.switch.pre_answer(self.party.id)
+            else:
+                self.answer()
+        sound = RINGBACK_TONE if music is None else self._node.path_on_switch(music.path)
+        self._background = self._node.switch.playback(self.party.id, sound, loop=music is not None)
+
+    def _stop_background(self) -> None:
+        self._rings = False
+        if self._background:
+            self._node.switch.break_(self.party.id)
+            self._background = ""
+
+    def play(self, *sounds: Sound, loop: bool = False) -> Playback:
+        self._stop_background()
+        paths = [self._node.path_on_switch(s.path) for s in sounds]
+        playback = Playback(self._node.switch.playback(self.party.id, *paths, loop=loop), sounds)
+        self._playbacks[playback.id] = playback
+        self.note(Step("play", {"sound": " + ".join(s.path for s in sounds)}))
+        return playback
+
+    def stop(self, playback: Playback) -> None:
+        if self._playbacks.pop(playback.id, None) is not None:
+            self._node.switch.break_(self.party.id)
+        self._queue = deque(e for e in self._queue if not (isinstance(e, Played) and e.playback == playback))
+
+    def record(self, leg: Leg, path: str, *, limit: timedelta | None = None, until_silence: timedelta | None = None) -> Recording:
+        full = self._node.path_on_switch(path)
+        if limit is None:
+            self._node.switch.setvar(leg.id, "RECORD_STEREO", "true")
+            self._node.switch.record_start(leg.id, full)
+            recording = Recording(str(uuid.uuid4()), path)
+        else:
+            silence = int(until_silence.total_seconds()) if until_silence else 0
+            run = self._node.switch.record(leg.id, full, limit_seconds=int(limit.total_seconds()), silence_seconds=silence)
+            recording = Recording(run, path)
+        self.recordings.append(recording)
+        self.note(Step("record", {"leg": leg.label, "path": path}))
+        return recording
+
+    def end_recording(self, recording: Recording) -> None:
+        self._node.switch.record_stop(self.party.id, self._node.path_on_switch(recording.path))
+
+    def receive_fax(self, path: str) -> FaxJob:
+        return FaxJob(self._node.switch.execute(self.party.id, "rxfax", self._node.path_on_switch(path)), path)
+
+    def dial(self, callee: Callee, *, caller_id: str | None = None) -> Leg:
+        contact = callee.contact
+        external = contact is None or contact.kind == "phone"
+        leg = Leg(str(uuid.uuid4()), callee.label, callee.user.id if callee.user else None, contact.id if contact else None, external)
+        route = self._node.route(self, callee, caller_id)
+        state = LegState(leg, "out", callee.reason, self.now, route.trunk, callee.group, callee.number or callee.label)
+        self.legs[leg.id] = state
+        self.all_ended.clear()
+        self._node.enrol(self, state)
+        self._node.journal_leg(self, state)
+        if route.refusal:
+            self._loop.call_soon(self.leg_over, state, route.refusal)
+            return leg
+        values = {
+            "vats_call": self.id,
+            "vats_account": str(self.snapshot.account.id),
+            "vats_role": "b",
+            "vats_contact": str(leg.contact or 0),
+            "origination_caller_id_number": route.caller_number,
+            "origination_caller_id_name": route.caller_name or route.caller_number,
+            "ignore_early_media": "true",
+            "originate_timeout": str(max(1, round(callee.timeout.total_seconds()))),
+            # nobody takes over an answered B when the engine dies before the bridge: it ends by itself
+            "park_timeout": f"10:{NO_ANSWER}",
+            "force_transfer_context": "from-phone",
+        }
+        self._node.switch.originate(leg.id, route.dial_string, values)
+        return leg
+
+    def release(self, leg: Leg, cause: str = NORMAL_CLEARING) -> None:
+        state = self.legs.get(leg.id)
+        if state is None or state.released:
+            return
+        state.released = True
+        self._forget_grace(state)
+        if state.alive:
+            self._node.switch.kill(leg.id, cause)
+
+    def bridge(self, one: Leg, other: Leg) -> None:
+        self._rings, self._background = False, ""
+        if one.id in self.legs and self.legs[one.id].peer == other.id:
+            return  # the switch joined them already (pickup, Replaces)
+        self._node.guard(self, armed=False)
+        if self.party in (one, other):
+            self.answer()
+        self._joined.update({(one.id, other.id), (other.id, one.id)})
+        self._node.switch.bridge(one.id, other.id)
+        state = self.legs.get(other.id)
+        if state is not None:
+            state.peer = one.id
+            self.legs[one.id].peer = other.id
+            self._talks(state)
+
+    def hold(self, leg: Leg, music: Sound | None) -> None:
+        self._node.switch.broadcast(leg.id, self._node.path_on_switch(music.path) if music else "local_stream://moh")
+
+    def pick_up(self, ringing_call: str) -> None:
+        self._node.pick_up(self, ringing_call)
+
+    def presence(self, contact: Contact) -> Presence:
+        return self._node.presence(self, contact)
+
+    def involved(self, contact: Contact) -> bool:
+        owner = self.snapshot.contacts.get(contact.id)
+        if owner is not None and self.caller.user is not None and owner[0].id == self.caller.user:
+            return True
+        if contact.kind == "phone" and contact.address == self.caller.number:
+            return True
+        return any(s.alive and s.leg.contact == contact.id for s in self.legs.values())
+
+    def shuffle(self, items: Sequence[T]) -> Sequence[T]:
+        return random.sample(list(items), len(items))
+
+    def note(self, step: Step) -> None:
+        at = self.now
+        self.steps.append((at, step))
+        self._node.journal_step(self, at, step)
+        if step.target is not None and step.what == "enters":
+            self._node.switch.setvar(self.party.id, "vats_at", str(step.target))
+        self._node.changed(self)
+
+    def fact(self, fact: Fact) -> None:
+        self.facts.append(fact)
+        self._node.journal_fact(self, fact)
+
+    # -- moving legs between calls ------------------------------------------------------------------------------------------
+
+    def give_up(self, leg_uuid: str) -> LegState | None:
+        """Hand a leg over to another call; its history here ends with its transfer."""
+        state = self.legs.get(leg_uuid)
+        if state is None or not state.alive:
+            return None
+        moved = replace(state, peer="", released=False)
+        state.ended_at, state.cause, state.released = self.now, "ATTENDED_TRANSFER", True
+        if not self.open_legs():
+            self.all_ended.set()
+        if state.leg == self.party:
+            self.gone = True
+            self._wake()
+        return moved
+
+    def take_over(self, state: LegState) -> None:
+        self.legs[state.uuid] = state
+        self.all_ended.clear()

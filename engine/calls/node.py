@@ -1,0 +1,415 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One switch node and the calls on it: takes its events, claims new calls, runs their scenarios, knows its phones."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from engine import clock
+from engine.calls import causes
+from engine.calls.call import Callee, Caller, Leg, LegReason, Presence, Step
+from engine.calls.leg import LegState
+from engine.calls.live import LiveCall
+from engine.calls.presence import Lines, Registration, Registrations
+from engine.calls.trunks import Route, to_number, to_sip
+from engine.errors import CallGone, SwitchError
+from engine.esl.event import Event
+from engine.esl.switch import Refusal, Switch
+from engine.facts import Fact
+from engine.gates import DialQuestion, Gates
+from engine.log import call_id
+from engine.snapshot import Contact, Snapshot
+
+log = logging.getLogger(__name__)
+
+GUARD_SECONDS = 40
+"""A claimed caller whom nobody serves hears the “unavailable” phrase after this time: the engine died and none came back."""
+GUARD_EVERY_SECONDS = 15.0
+LINGER_SECONDS = 10.0
+"""How long a finished scenario waits for the switch to confirm that every leg is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a scenario left its caller: hang him up with `cause` (None: he has gone or was served)."""
+
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a newly parked leg turns out to be, and the scenario that serves it."""
+
+    snapshot: Snapshot
+    caller: Caller
+    leg: Leg
+    direction: str
+    reason: LegReason
+    serve: Callable[[LiveCall], Awaitable[Verdict]]
+    trunk: int | None = None
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The leg is refused with a SIP status before any scenario (R5)."""
+
+    code: int
+    why: str
+
+
+class Reception(Protocol):
+    """Routing, as the node sees it: whose call is this, and who serves it."""
+
+    def admit(self, event: Event) -> Admission | Rejection: ...
+
+
+class Journal(Protocol):
+    """Where a call is written down while it happens; never awaited by a call."""
+
+    def opened(self, call: LiveCall) -> None: ...
+    def step(self, call: LiveCall, at: datetime, step: Step) -> None: ...
+    def leg(self, call: LiveCall, state: LegState) -> None: ...
+    def fact(self, call: LiveCall, fact: Fact) -> None: ...
+    def ended(self, call: LiveCall, ended_at: datetime) -> None: ...
+
+
+class _Silent:
+    """The journal of an engine that is going: the calls are not over, so nothing more is written."""
+
+    def opened(self, call: LiveCall) -> None: ...
+    def step(self, call: LiveCall, at: datetime, step: Step) -> None: ...
+    def leg(self, call: LiveCall, state: LegState) -> None: ...
+    def fact(self, call: LiveCall, fact: Fact) -> None: ...
+    def ended(self, call: LiveCall, ended_at: datetime) -> None: ...
+
+
+PresenceListener: TypeAlias = Callable[[int, str, bool], None]
+
+
+class Node:
+    """Implements engine.calls.live.Surroundings. One per engine; everything happens on one event loop."""
+
+    def __init__(
+        self,
+        make_switch: Callable[[Node], Switch],
+        reception: Reception,
+        journal: Journal,
+        gates: Gates,
+        *,
+        media_root_on_switch: str,
+        early_media: bool,
+        unanswered_limit_seconds: float,
+        account_of_domain: Callable[[str], int | None],
+        on_changed: Callable[[LiveCall], None] = lambda call: None,
+        on_presence: PresenceListener = lambda account, login, registered: None,
+        name: str = "node",
+    ) -> None:
+        self.name = name
+        self.early_media = early_media
+        self.calls: dict[str, LiveCall] = {}
+        self.registrations = Registrations()
+        self.gateways: dict[str, str] = {}
+        """State of each registering trunk by gateway name, as last heard: REGED, TRYING, FAIL_WAIT, …"""
+        self.lines = Lines()
+        self.accepting = True
+        self._reception, self._journal, self._gates = reception, journal, gates
+        self._media_root = media_root_on_switch.rstrip("/")
+        self._unanswered_limit = unanswered_limit_seconds
+        self._account_of_domain = account_of_domain
+        self._on_changed, self._on_presence = on_changed, on_presence
+        self._by_leg: dict[str, LiveCall] = {}
+        self._claiming: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._late: dict[str, asyncio.TimerHandle] = {}
+        self._guarded: set[str] = set()
+        self.switch = make_switch(self)
+
+    # -- events -------------------------------------------------------------------------------------------------------------
+
+    def on_event(self, event: Event) -> None:
+        """Every event of the connection, in order."""
+        call = self._by_leg.get(event.uuid)
+        if call is not None:
+            state = call.legs.get(event.uuid)
+            if state is not None:
+                if event.name == "CHANNEL_PARK" and state.leg == call.party and "bl_xfer" in event.transfer_source:
+                    self.switch.claim(event.uuid, lambda deleted: None)  # the dialplan has armed its timer again
+                call.feed(event, state)
+            return
+        match event.name:
+            case "CHANNEL_PARK" if event.direction == "inbound":
+                self.on_parked(event)
+            case "CUSTOM":
+                self._on_custom(event)
+
+    def on_parked(self, event: Event) -> None:
+        """A caller waits for somebody: claim him (the first to delete the dialplan's timer wins) and serve him."""
+        if not self.accepting or event.uuid in self._claiming:
+            return
+        self._claiming.add(event.uuid)
+
+        def claimed(deleted: int) -> None:
+            self._claiming.discard(event.uuid)
+            if deleted == 1:
+                self.serve(event)
+            elif deleted == 0:
+                log.info("call %s was taken by somebody else or has gone", event.uuid)
+
+        self.switch.claim(event.uuid, claimed)
+
+    def serve(self, event: Event) -> None:
+        """Begin the scenario of a claimed caller."""
+        admitted = self._reception.admit(event)
+        if isinstance(admitted, Rejection):
+            log.warning("refused %s: %s", admitted.code, admitted.why, extra={"call": event.uuid})
+            self.switch.respond(event.uuid, admitted.code)
+            return
+        call = self.begin(admitted, event.created_at or clock.now(), answered=event.answer_state == "answered")
+        self.switch.setvar_multi(
+            event.uuid,
+            {
+                "vats_call": call.id,
+                "vats_account": str(call.snapshot.account.id),
+                "vats_rev": str(call.snapshot.revision),
+                "vats_role": "a",
+                "park_after_bridge": "true",
+            },
+        )
+        self.run(call, admitted.serve)
+
+    def begin(self, admitted: Admission, started_at: datetime, *, answered: bool) -> LiveCall:
+        """Make the live call and write it down."""
+        state = LegState(admitted.leg, "in", admitted.reason, started_at, admitted.trunk, number=admitted.number)
+        state.answered_at = clock.now() if answered else None
+        call = LiveCall(self, admitted.snapshot, admitted.caller, state, started_at=started_at)
+        call.direction = admitted.direction
+        self.calls[call.id] = call
+        self.enrol(call, state)
+        self._journal.opened(call)
+        self._journal.leg(call, state)
+        if admitted.direction == "in" and not answered:
+            loop = asyncio.get_running_loop()
+            self._late[call.id] = loop.call_later(self._unanswered_limit, call.answer_late)
+        return call
+
+    def run(self, call: LiveCall, serve: Callable[[LiveCall], Awaitable[Verdict]]) -> None:
+        """Run a scenario as a task of its own."""
+        self.guard(call, armed=True)
+        task = asyncio.create_task(self._serve(call, serve), name=f"call {call.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, call: LiveCall, serve: Callable[[LiveCall], Awaitable[Verdict]]) -> None:
+        token = call_id.set(call.id)
+        try:
+            verdict = await serve(call)
+        except CallGone:
+            verdict = Verdict()
+        except Exception:  # the edge of a call: the caller must not be left in silence by a bug
+            log.exception("the scenario failed")
+            verdict = Verdict(causes.NORMAL_TEMPORARY_FAILURE)
+        await self._finish(call, verdict)
+        call_id.reset(token)
+
+    async def _finish(self, call: LiveCall, verdict: Verdict) -> None:
+        """Leave nothing ringing, wait for the true end of every leg, write the call down."""
+        self.guard(call, armed=False)
+        for state in call.open_legs():
+            if state.leg != call.party and not state.peer:
+                self.switch.kill(state.uuid, causes.ORIGINATOR_CANCEL if state.answered_at is None else causes.NORMAL_CLEARING)
+        if not call.gone:
+            self.switch.kill(call.party.id, verdict.cause or causes.NORMAL_CLEARING)
+        try:
+            async with asyncio.timeout(LINGER_SECONDS):
+                while call.open_legs():
+                    call.all_ended.clear()
+                    await call.all_ended.wait()
+        except TimeoutError:
+            for state in call.open_legs():
+                if await self._still_there(state.uuid):
+                    log.warning("leg %s does not end; killed again", state.uuid)
+                    self.switch.kill(state.uuid, causes.NORMAL_CLEARING)
+                call.leg_over(state, causes.ENGINE_LOST)
+        self.close(call, clock.now())
+
+    async def _still_there(self, leg_uuid: str) -> bool:
+        try:
+            return await self.switch.exists(leg_uuid)
+        except (SwitchError, TimeoutError) as error:  # the switch is away: the sweep after the reconnect ends its legs
+            log.info("can't ask about leg %s: %s", leg_uuid, error)
+            return False
+
+    def close(self, call: LiveCall, ended_at: datetime) -> None:
+        """The call's true end."""
+        handle = self._late.pop(call.id, None)
+        if handle is not None:
+            handle.cancel()
+        for leg_uuid in list(call.legs):
+            if self._by_leg.get(leg_uuid) is call:
+                del self._by_leg[leg_uuid]
+        self.calls.pop(call.id, None)
+        self._journal.ended(call, ended_at)
+        self._on_changed(call)
+
+    def on_refused(self, refusal: Refusal) -> None:
+        """An order failed; only a refused originate means something to a call."""
+        if refusal.order != "originate":
+            return
+        call = self._by_leg.get(refusal.uuid)
+        if call is not None:
+            said = "NETWORK_OUT_OF_ORDER" if refusal.lost else refusal.answer.removeprefix("-ERR").strip()
+            call.refused(refusal.uuid, said.split()[0] if said else causes.NORMAL_TEMPORARY_FAILURE)
+
+    def call_of(self, leg_uuid: str) -> str:
+        call = self._by_leg.get(leg_uuid)
+        return call.id if call else ""
+
+    # -- phones and trunks -----------------------------------------------------------------------------------------------------
+
+    def _on_custom(self, event: Event) -> None:
+        match event.subclass:
+            case "sofia::register":
+                self._registered(event.from_user, event.from_host, event)
+            case "sofia::unregister" | "sofia::expire":
+                account = self._account_of_domain(event.from_host)
+                user = event.from_user or event.user
+                if account is not None and self.registrations.remove(account, user, event.contact):
+                    self._on_presence(account, user, False)
+            case "sofia::gateway_state" | "sofia::gateway_add":
+                self.gateways[event.gateway] = event.gateway_state or self.gateways.get(event.gateway, "")
+            case "sofia::gateway_delete":
+                self.gateways.pop(event.gateway, None)
+
+    def _registered(self, user: str, host: str, event: Event) -> None:
+        account = self._account_of_domain(host)
+        if account is None:
+            return
+        phone = Registration(user, host, event.contact, f"{event.network_ip}:{event.network_port}", event.user_agent, clock.now())
+        if self.registrations.add(account, phone):
+            self._on_presence(account, user, True)
+
+    def load_registrations(self, rows: list[Mapping[str, str]]) -> None:
+        """`show registrations` after a (re)connect."""
+        found = []
+        for row in rows:
+            account = self._account_of_domain(row.get("realm", ""))
+            if account is not None:
+                address = f"{row.get('network_ip', '')}:{row.get('network_port', '')}"
+                found.append((account, Registration(row.get("reg_user", ""), row.get("realm", ""), row.get("url", ""), address)))
+        self.registrations.replace_all(found)
+
+    # -- Surroundings ------------------------------------------------------------------------------------------------------------
+
+    def path_on_switch(self, sound_or_file: str) -> str:
+        recipe, _, rest = sound_or_file.partition(":")
+        if recipe == "tone" and rest:
+            return f"tone_stream://{rest}"
+        if recipe == "silence" and rest:
+            return f"silence_stream://{rest}"
+        return f"{self._media_root}/{sound_or_file}"
+
+    def route(self, call: LiveCall, callee: Callee, caller_id: str | None) -> Route:
+        contact = callee.contact
+        if contact is not None and contact.kind == "sip":
+            phones = self.registrations.of(call.snapshot.account.id, contact.address)
+            return to_sip(call.snapshot, callee, call.caller, phones, caller_id)
+        dialled = call.caller.dialled if call.caller.external else ""
+        route = to_number(call.snapshot, callee, call.caller, dialled, lambda trunk: self.lines.trunks[trunk], caller_id)
+        if not route.refusal:
+            number = callee.number or (contact.address if contact else "")
+            question = DialQuestion(call.snapshot.account.id, number, callee.reason, callee.user.id if callee.user else None, route.trunk)
+            why = self._gates.refusal(question)
+            if why is not None:
+                call.note(Step("gate_closed", {"who": callee.label, "why": why}))
+                return Route(refusal=causes.OUTGOING_CALL_BARRED)
+        return route
+
+    def presence(self, call: LiveCall, contact: Contact) -> Presence:
+        registered = contact.kind == "phone" or bool(self.registrations.of(call.snapshot.account.id, contact.address))
+        return Presence(registered, self.lines.contacts[contact.id])
+
+    def enrol(self, call: LiveCall, state: LegState) -> None:
+        self._by_leg[state.uuid] = call
+        self.lines.take(state.leg.contact, state.trunk)
+
+    def left(self, call: LiveCall, state: LegState) -> None:
+        self.lines.free(state.leg.contact, state.trunk)
+
+    def adopt(self, call: LiveCall, leg_uuid: str) -> LegState | None:
+        other = self._by_leg.get(leg_uuid)
+        if other is None or other is call:
+            return None
+        state = other.give_up(leg_uuid)
+        if state is not None:
+            self._by_leg[leg_uuid] = call
+            call.take_over(state)
+        return state
+
+    def pick_up(self, picker: LiveCall, ringing_call: str) -> None:
+        target = self.calls.get(ringing_call)
+        if target is None or target.gone or target.bridged:
+            picker.note(Step("nothing_to_pick_up"))
+            return
+        self.guard(target, armed=False)
+        self.guard(picker, armed=False)
+        target.answer()
+        picker.answer()
+        self.switch.bridge(target.party.id, picker.party.id)
+
+    def changed(self, call: LiveCall) -> None:
+        self._on_changed(call)
+
+    def journal_step(self, call: LiveCall, at: datetime, step: Step) -> None:
+        self._journal.step(call, at, step)
+
+    def journal_fact(self, call: LiveCall, fact: Fact) -> None:
+        self._journal.fact(call, fact)
+
+    def journal_leg(self, call: LiveCall, state: LegState) -> None:
+        self._journal.leg(call, state)
+
+    def guard(self, call: LiveCall, armed: bool) -> None:
+        if armed:
+            self._guarded.add(call.id)
+            self._arm(call)
+        elif call.id in self._guarded:
+            self._guarded.discard(call.id)
+            if not call.gone:
+                self.switch.claim(call.party.id, lambda deleted: None)
+
+    def _arm(self, call: LiveCall) -> None:
+        # sched_transfer adds a task and never replaces one, so the old one goes first
+        self.switch.claim(call.party.id, lambda deleted: None)
+        context = "from-trunk" if call.caller.external else "from-phone"
+        self.switch.sched_transfer(call.party.id, GUARD_SECONDS, "unavail", context)
+
+    async def keep_guarding(self) -> None:
+        """Re-arm the dead-man timers for as long as this engine lives; run as a task."""
+        while True:
+            await asyncio.sleep(GUARD_EVERY_SECONDS)
+            for call_uuid in list(self._guarded):
+                call = self.calls.get(call_uuid)
+                if call is None or call.gone:
+                    self._guarded.discard(call_uuid)
+                elif not call.bridged:
+                    self._arm(call)
+
+    async def close_down(self) -> None:
+        """Stop deciding: the calls live on in the switch and are found again by the next engine.
+
+        The command port closes first, so that what the cancelled scenarios tidy up reaches neither switch nor journal.
+        """
+        self.accepting = False
+        self._journal = _Silent()
+        await self.switch.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for handle in self._late.values():
+            handle.cancel()

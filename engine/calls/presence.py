@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which phones are registered and which lines are in use, in memory, fed by events of the switch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(slots=True)
+class Registration:
+    """A phone of a SIP account. `host` is the domain it registered with (R27): the address of record to dial."""
+
+    login: str
+    host: str
+    contact: str
+    address: str = ""
+    user_agent: str = ""
+    since: datetime | None = None
+
+
+@dataclass(slots=True)
+class Registrations:
+    """Bindings by (account, login); several phones may share a login."""
+
+    _known: dict[tuple[int, str], dict[str, Registration]] = field(default_factory=dict)
+
+    def add(self, account: int, registration: Registration) -> bool:
+        """True when the login was not registered before."""
+        phones = self._known.setdefault((account, registration.login), {})
+        new = not phones
+        phones.pop(registration.contact, None)
+        phones[registration.contact] = registration
+        return new
+
+    def remove(self, account: int, login: str, contact: str) -> bool:
+        """True when that was the last phone of the login."""
+        phones = self._known.get((account, login))
+        if phones is None:
+            return False
+        phones.pop(contact, None)
+        if phones:
+            return False
+        del self._known[account, login]
+        return True
+
+    def replace_all(self, rows: Iterable[tuple[int, Registration]]) -> None:
+        """What the switch says after a (re)connect."""
+        self._known.clear()
+        for account, registration in rows:
+            self.add(account, registration)
+
+    def of(self, account: int, login: str) -> tuple[Registration, ...]:
+        """The phones of a login, the latest last."""
+        return tuple(self._known.get((account, login), {}).values())
+
+    def logins(self, account: int) -> frozenset[str]:
+        return frozenset(login for owner, login in self._known if owner == account)
+
+
+@dataclass(slots=True)
+class Lines:
+    """Legs in use by contact and by trunk (R12, trunk limits); set again after a restart by the sweep."""
+
+    contacts: Counter[int] = field(default_factory=Counter)
+    trunks: Counter[int] = field(default_factory=Counter)
+
+    def take(self, contact: int | None, trunk: int | None) -> None:
+        if contact is not None:
+            self.contacts[contact] += 1
+        if trunk is not None:
+            self.trunks[trunk] += 1
+
+    def free(self, contact: int | None, trunk: int | None) -> None:
+        for counter, key in ((self.contacts, contact), (self.trunks, trunk)):
+            if key is not None:
+                counter[key] -= 1
+                if counter[key] <= 0:
+                    del counter[key]

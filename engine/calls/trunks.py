@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a callee is reached: dial string, trunk and shown number, decided from the snapshot alone (R16, R19)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.calls.call import Callee, Caller
+from engine.calls.causes import GATEWAY_DOWN, INVALID_NUMBER_FORMAT, USER_NOT_REGISTERED
+from engine.calls.presence import Registration
+from engine.numbering import is_emergency, national
+from engine.snapshot import Branch, Did, Ref, Snapshot, Trunk, User
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way to place a leg. `refusal` is a hangup cause when there is none."""
+
+    dial_string: str = ""
+    caller_number: str = ""
+    caller_name: str = ""
+    trunk: int | None = None
+    refusal: str = ""
+
+
+def gateway_name(trunk_id: int) -> str:
+    """The SIP object the switch runs for a trunk; also written by the directory."""
+    return f"trunk-{trunk_id}"
+
+
+def outbound_did(snapshot: Snapshot, user: User | None, group: Ref | None) -> Did | None:
+    """The number a call shows: the user's own, else his group's, its parents', …, else the oldest one still connected (GRP-2)."""
+    wanted: list[Ref | None] = [user.outbound if user else None]
+    branch = snapshot.get(group, Branch)
+    if branch is not None:
+        wanted.extend(b.outbound for b in snapshot.ancestors(branch))
+    for ref in wanted:
+        did = snapshot.get(ref, Did)
+        if did is not None and _usable(snapshot, did):
+            return did
+    return min((d for d in snapshot.core.dids if _usable(snapshot, d)), key=lambda d: (d.connected, d.id), default=None)
+
+
+def _usable(snapshot: Snapshot, did: Did) -> bool:
+    trunk = snapshot.trunks.get(did.trunk.id)
+    return trunk is not None and trunk.active and (trunk.registers or bool(trunk.server))
+
+
+def shown_to_people(number: str | None) -> str:
+    """A caller's number as phones should show and dial it back."""
+    return national(number) if number and number.startswith("+") else number or "anonymous"
+
+
+def to_sip(snapshot: Snapshot, callee: Callee, caller: Caller, phones: tuple[Registration, ...], shown: str | None) -> Route:
+    """A leg to a registered phone: it sees the caller (R19)."""
+    if callee.contact is None or not phones:
+        return Route(refusal=USER_NOT_REGISTERED)
+    group = snapshot.element(callee.group) if callee.group else None
+    name = " · ".join(part for part in (group.title if group else "", caller.name) if part)
+    return Route(f"user/{callee.contact.address}@{phones[-1].host}", shown or shown_to_people(caller.number), name)
+
+
+def to_number(
+    snapshot: Snapshot, callee: Callee, caller: Caller, dialled_did: str, in_use: Callable[[int], int], shown: str | None
+) -> Route:
+    """A leg through a trunk. A forwarded outsider keeps his number only where the trunk passes foreign ones (R19)."""
+    number = callee.number or (callee.contact.address if callee.contact else "")
+    if not number:
+        return Route(refusal=INVALID_NUMBER_FORMAT)
+    wanted = snapshot.did(dialled_did) if caller.external else None
+    did = wanted if wanted and _usable(snapshot, wanted) else outbound_did(snapshot, callee.user, callee.group)
+    if did is None:
+        return Route(refusal=GATEWAY_DOWN)
+    for trunk in _trunks_for(snapshot, did):
+        if trunk.channels and in_use(trunk.id) >= trunk.channels and not is_emergency(number):
+            continue
+        foreign = caller.number if caller.external and trunk.passes_foreign else None
+        digits = number.removeprefix("+")
+        return Route(
+            f"sofia/gateway/{gateway_name(trunk.id)}/{digits}",
+            (shown or foreign or did.number).removeprefix("+"),
+            "",
+            trunk.id,
+        )
+    return Route(refusal="NORMAL_CIRCUIT_CONGESTION")
+
+
+def _trunks_for(snapshot: Snapshot, did: Did) -> list[Trunk]:
+    """The DID's own trunk first, then those allowed to show it (R16)."""
+    own = snapshot.trunks.get(did.trunk.id)
+    others = [t for t in snapshot.core.trunks if did.ref in t.may_show and t.id != did.trunk.id]
+    return [t for t in ([own] if own else []) + others if t.active and (t.registers or t.server)]

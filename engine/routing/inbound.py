@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose call is this? A parked leg becomes an admission: from a trunk by DID and source, from a phone by its login (R5, R27)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+
+from engine.calls import causes
+from engine.calls.call import Caller, Leg
+from engine.calls.live import LiveCall
+from engine.calls.node import Admission, Rejection, Verdict
+from engine.calls.trunks import gateway_name
+from engine.errors import VatsError
+from engine.esl.event import Event
+from engine.numbering import caller_e164, to_e164
+from engine.routing.action import Done, Entry, GoTo, Hangup, Missed, RoutingAction
+from engine.routing.outbound import dial_number
+from engine.routing.router import Router
+from engine.snapshot import Did, Ref, Snapshot, Trunk
+
+log = logging.getLogger(__name__)
+
+DID_KIND = "core.did"
+"""The routing action that applies a number's rules; without its plugin calls go to the root group."""
+
+
+@dataclass(slots=True)
+class TrunkIndex:
+    """Every customer's trunks and DIDs, for the question where a provider's call belongs."""
+
+    by_gateway: dict[str, tuple[Snapshot, Trunk]] = field(default_factory=dict)
+    by_did: dict[str, tuple[Snapshot, Did]] = field(default_factory=dict)
+    by_address: list[tuple[Snapshot, Trunk]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, snapshots: Iterable[Snapshot]) -> TrunkIndex:
+        index = cls()
+        for snapshot in snapshots:
+            if not snapshot.account.active:
+                continue
+            for trunk in snapshot.core.trunks:
+                if trunk.active:
+                    index.by_gateway[gateway_name(trunk.id)] = snapshot, trunk
+                    if not trunk.registers:
+                        index.by_address.append((snapshot, trunk))
+            for did in snapshot.core.dids:
+                index.by_did[did.number] = snapshot, did
+        return index
+
+    def calls_from(self, address: str) -> list[tuple[Snapshot, Trunk]]:
+        """Non-registering trunks whose provider may call from this address."""
+        try:
+            source = ip_address(address)
+        except ValueError:
+            return []
+        return [(s, t) for s, t in self.by_address if any(source in ip_network(net, strict=False) for net in t.sources)]
+
+
+@dataclass(slots=True)
+class FrontDesk:
+    """The node's Reception, over the current snapshots and routing actions."""
+
+    snapshots: Callable[[], Iterable[Snapshot]]
+    snapshot: Callable[[int], Snapshot]
+    account_of_domain: Callable[[str], int | None]
+    actions: Callable[[], Mapping[str, RoutingAction]]
+    _index: TrunkIndex | None = None
+
+    def forget(self) -> None:
+        """Some configuration has changed."""
+        self._index = None
+
+    @property
+    def index(self) -> TrunkIndex:
+        if self._index is None:
+            self._index = TrunkIndex.of(self.snapshots())
+        return self._index
+
+    def admit(self, event: Event) -> Admission | Rejection:
+        return self._from_trunk(event) if event.context == "from-trunk" else self._from_phone(event)
+
+    # -- from a provider ---------------------------------------------------------------------------------------------------
+
+    def _from_trunk(self, event: Event) -> Admission | Rejection:
+        address = event.sip_received_ip or event.sip_network_ip or event.network_addr
+        if event.sip_gateway:
+            known = self.index.by_gateway.get(event.sip_gateway)
+            trunks = [known] if known else []
+        else:
+            trunks = self.index.calls_from(address)
+        if not trunks:
+            return Rejection(403, f"a call from {address}, which is no trunk's address")
+        number = to_e164(event.destination_number) or caller_e164(event.destination_number)
+        found = self.index.by_did.get(number or "")
+        if found is None:
+            return Rejection(404, f"nobody has the number {event.destination_number}")
+        snapshot, did = found
+        trunk = next((t for _, t in trunks if t.id == did.trunk.id), None)
+        if trunk is None:
+            return Rejection(403, f"{did.number} is not a number of the trunk it came by")
+        caller = Caller(caller_e164(event.caller_number), _name(event), True, None, trunk.id, did.number)
+        leg = Leg(event.uuid, caller.number or "anonymous", external=True)
+        return Admission(
+            snapshot, caller, leg, "in", "incoming", lambda call: self.serve_incoming(call, did.ref), trunk.id, did.number
+        )
+
+    async def serve_incoming(self, call: LiveCall, did: Ref) -> Verdict:
+        """A call to one of our numbers: its rules, else the root group."""
+        actions = self.actions()
+        root = call.snapshot.root
+        if DID_KIND in actions:
+            entry = Entry(did, "rule")
+        elif root is not None:
+            entry = Entry(root.ref, "root")
+        else:
+            return Verdict(causes.NORMAL_TEMPORARY_FAILURE)
+        return await self.serve_entry(call, entry)
+
+    async def serve_entry(self, call: LiveCall, entry: Entry) -> Verdict:
+        router = Router(self.actions(), dial_number)
+        return verdict(await router.route(call, entry), call.answered)
+
+    # -- from a phone ------------------------------------------------------------------------------------------------------------
+
+    def _from_phone(self, event: Event) -> Admission | Rejection:
+        realm = event.sip_auth_realm or event.sip_from_host
+        account_id = self.account_of_domain(realm)
+        if account_id is None:
+            return Rejection(403, f"no account serves the domain {realm}")
+        try:
+            snapshot = self.snapshot(account_id)
+        except VatsError as error:
+            return Rejection(403, f"account {account_id}: {error}")
+        account = snapshot.sip_accounts.get(event.sip_auth_username)
+        owner = snapshot.contacts.get(account.contact) if account else None
+        if account is None or owner is None or not owner[0].active:
+            return Rejection(403, f"{event.sip_auth_username}@{realm} is nobody's phone")
+        user, contact = owner
+        dialled = event.destination_number
+        caller = Caller(user.extension or account.login, user.title, False, user.id, None, dialled)
+        leg = Leg(event.uuid, account.login, user.id, contact.id)
+        inside = snapshot.extension(dialled) is not None
+        return Admission(
+            snapshot, caller, leg, "internal" if inside else "out", "internal" if inside else "outgoing",
+            lambda call: self.serve_dialled(call, dialled, user.id), None, dialled,
+        )  # fmt: skip
+
+    async def serve_dialled(self, call: LiveCall, dialled: str, user: int) -> Verdict:
+        """An employee has dialled something."""
+        target = call.snapshot.extension(dialled)
+        router = Router(self.actions(), dial_number)
+        if target is not None:
+            return verdict(await router.route(call, Entry(target, "extension")), call.answered)
+        own = call.snapshot.did(to_e164(dialled, call.snapshot.account.area_code) or "")
+        if own is not None and DID_KIND in self.actions():  # our own number needs no provider
+            return verdict(await router.route(call, Entry(own.ref, "rule")), call.answered)
+        return verdict(await router.follow(call, GoTo(dialled, user)), call.answered)
+
+
+def verdict(outcome: Done | Hangup | Missed, answered: bool) -> Verdict:
+    """The cause that ends the caller's leg: what an unanswered caller's phone is told (R11)."""
+    match outcome:
+        case Done():
+            return Verdict(causes.NORMAL_CLEARING)
+        case Hangup(cause):
+            refused = cause == causes.NORMAL_CLEARING and not answered
+            return Verdict(causes.CALL_REJECTED if refused else cause)
+        case Missed(_, cause):
+            return Verdict(causes.NORMAL_CLEARING if answered else cause)
+
+
+def _name(event: Event) -> str:
+    name = event.caller_name
+    return "" if name in ("", event.caller_number, "unknown", "anonymous", "Anonymous") else name[:80]

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls from phones: an extension, or an outside number through a trunk (OUT-1, OUT-2, R16–R18)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from engine.calls import causes
+from engine.calls.call import Call, Callee, Step
+from engine.calls.ringing import Won, ring
+from engine.numbering import is_emergency, national, to_e164
+from engine.routing.action import GoTo, Hangup, Missed, Outcome
+from engine.routing.conversation import said, talk
+from engine.snapshot import Snapshot, Sound, User
+
+if TYPE_CHECKING:
+    from engine.routing.router import Router
+
+RING_TIMEOUT: Final = timedelta(seconds=120)
+WRONG_NUMBER: Final = Sound("prompts/wrong-number.wav")
+FORBIDDEN_NUMBER: Final = Sound("prompts/forbidden-number.wav")
+
+
+def is_forbidden(user: User | None, number: str) -> bool:
+    """RST-1, R18: a prefix typed in the national or the international form works; emergency calls are never stopped (R17)."""
+    if user is None or is_emergency(number):
+        return False
+    forms = (number, number.removeprefix("+"), national(number))
+    return any(form.startswith(prefix) for prefix in user.forbidden_prefixes if prefix for form in forms)
+
+
+def outside_number(snapshot: Snapshot, dialled: str) -> str | None:
+    """What to dial for these digits, in E.164 or an emergency number; None when they are no number (R16)."""
+    return dialled if is_emergency(dialled) else to_e164(dialled, snapshot.account.area_code)
+
+
+async def dial_number(call: Call, wish: GoTo, router: Router) -> Outcome:
+    """Call `wish.number` outside on behalf of `wish.user`."""
+    number = outside_number(call.snapshot, wish.number)
+    user = call.snapshot.users.get(wish.user or 0)
+    if number is None:
+        call.note(Step("wrong_number", {"number": wish.number}))
+        await said(call, WRONG_NUMBER)
+        return Hangup(causes.INVALID_NUMBER_FORMAT)
+    if is_forbidden(user, number):
+        call.note(Step("forbidden_number", {"number": number}))
+        await said(call, FORBIDDEN_NUMBER)
+        return Hangup(causes.OUTGOING_CALL_BARRED)
+    reason = "outgoing" if call.caller.user is not None and not router.trail else "transfer"
+    callee = Callee(number, None, user, number, wish.group, "outgoing" if reason == "outgoing" else "transfer", RING_TIMEOUT)
+    call.ringback(None)
+    match await ring(call, ((((callee,),),),)):
+        case Won() as won:
+            return await talk(call, router, won)
+        case _ as nobody:
+            cause = next(iter(getattr(nobody, "reasons", {}).values()), causes.NO_ANSWER)
+            return Missed("no_answer", cause)

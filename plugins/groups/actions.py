@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A call in a group (GRP-3…GRP-9, R2, R3) and at a single user (R8). No switch, no clock, no database here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import ClassVar, Literal
+
+from engine.sdk import (
+    N_,
+    NO_ANSWER,
+    REPEAT,
+    USER_BUSY,
+    Branch,
+    Call,
+    CallGone,
+    Choice,
+    Chosen,
+    DistributionFailed,
+    Done,
+    Entry,
+    Forward,
+    Member,
+    Missed,
+    Nesting,
+    NoOne,
+    Outcome,
+    Place,
+    Snapshot,
+    Step,
+    TimeUp,
+    User,
+    Won,
+    callees,
+    plan,
+    ring,
+    said,
+    talk,
+)
+from plugins.groups.api import fit_members
+from plugins.groups.part import Group
+
+Why = Literal["no_answer", "busy", "left", "closed", "inactive", "empty"]
+
+
+class ToGroup:
+    """«Перевод на группу» (ACT-1), also the root group, extensions of groups and nested groups."""
+
+    kind: ClassVar[str] = Group.kind
+    title: ClassVar[str] = N_("Transfer to group")
+    places: ClassVar[frozenset[Place]] = frozenset({"rule", "key", "no_answer", "callback", "extension"})
+
+    def choices(self, snapshot: Snapshot) -> Iterable[Choice]:
+        return [Choice(e.ref, e.title) for e in snapshot.elements() if isinstance(e, Group)]
+
+    async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
+        group = call.snapshot.get(entry.target, Group)
+        if group is None:
+            return Missed("gone")
+        if (shut := _shut(call, group)) is not None:
+            if entry.by == "nested":
+                return Missed(shut)  # stepped over (GRP-4)
+            _failed(call, group, shut)
+            return _no_answer(group, Missed(shut))
+        greeting = None if entry.skips_greeting else call.snapshot.sound(group.greeting)
+        if greeting is not None:
+            call.answer()
+            with _missed_if_left(call, group):
+                await said(call, greeting)
+        result: Outcome = Missed("empty")
+        attempts = 0 if group.method == "NONE" else max(1, group.attempts)
+        for attempt in range(attempts):
+            if attempt:
+                with _missed_if_left(call, group):
+                    await _between(call, group)
+                call.note(Step("attempt", {"number": attempt + 1, "of": attempts}))
+            result = await self._attempt(call, group, router)
+            if not isinstance(result, Missed):
+                return result
+        why: Why = "empty"
+        if isinstance(result, Missed):
+            why = "busy" if result.cause == USER_BUSY else "no_answer"
+        _failed(call, group, why)
+        return _no_answer(group, result)
+
+    async def _attempt(self, call: Call, group: Group, router: Nesting) -> Outcome:
+        """One pass: nested groups and menus by priority, then the users (R3)."""
+        for child in call.snapshot.branches(group.ref):
+            outcome = await router.attempt(call, Entry(child.ref, "nested"))
+            if not isinstance(outcome, Missed):
+                return outcome
+        members = fit_members(call, group, group.members)
+        order: list[Member] = list(call.shuffle(members)) if group.method == "RANDOM" else []
+        waves = plan(group.method, members, order)
+        call.ringback(call.snapshot.sound(group.music))
+        with _missed_if_left(call, group):
+            rung = await ring(call, waves)
+        return await _outcome(call, router, rung, group)
+
+
+class ToUser:
+    """«Перевод на пользователя» (ACT-2), and a user's extension (OUT-1)."""
+
+    kind: ClassVar[str] = User.kind
+    title: ClassVar[str] = N_("Transfer to user")
+    places: ClassVar[frozenset[Place]] = frozenset({"rule", "key", "no_answer", "callback", "extension"})
+
+    def choices(self, snapshot: Snapshot) -> Iterable[Choice]:
+        return [Choice(u.ref, u.title) for u in snapshot.core.users]
+
+    async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
+        user = call.snapshot.get(entry.target, User)
+        if user is None:
+            return Missed("gone")
+        group = _group_of(call.snapshot, user, router)
+        result: Missed = Missed("no_answer")
+        if not user.active or not call.snapshot.verdict(user.schedule, call.now, call.caller.number).holds:
+            call.note(Step("closed", {"title": user.title, "why": "outside_hours" if user.active else "inactive"}, user.ref))
+            result = Missed("closed" if user.active else "inactive")
+        else:
+            call.ringback(call.snapshot.sound(group.music) if group else None)
+            with _missed_if_left(call, group):
+                rung = await ring(call, plan("BY_USER", [Member(1, callees(user, call.snapshot.account, group=group))]))
+            outcome = await _outcome(call, router, rung, group)
+            if not isinstance(outcome, Missed):
+                return outcome
+            result = outcome
+        if group is None or not call.caller.external:
+            return result  # R8: an employee hears busy or no answer
+        _failed(call, group, "busy" if result.cause == USER_BUSY else "no_answer")
+        return _no_answer(group, result)
+
+
+def _group_of(snapshot: Snapshot, user: User, router: Nesting) -> Group | None:
+    """R8: the group the call came through, else the user's first group, else the root."""
+    for entry in reversed(router.trail):
+        passed = snapshot.get(entry.target, Group)
+        if passed is not None:
+            return passed
+    groups = [e for e in snapshot.elements() if isinstance(e, Group)]
+    own = next((g for g in groups if any(m.user == user.id for m in g.members)), None)
+    return own or next((g for g in groups if g.parent is None), None)
+
+
+def _shut(call: Call, group: Group) -> Why | None:
+    if group.parent is None:
+        return None  # the PBX itself is always active and has no schedule (PBX-1)
+    if not group.active:
+        call.note(Step("closed", {"title": group.title, "why": "inactive"}, group.ref))
+        return "inactive"
+    verdict = call.snapshot.verdict(group.schedule, call.now, call.caller.number)
+    if verdict.holds:
+        return None
+    call.note(Step("closed", {"title": group.title, "why": verdict.reason or "outside_hours"}, group.ref))
+    return "closed"
+
+
+async def _outcome(call: Call, router: Nesting, rung: Won | Chosen | NoOne, group: Group | None) -> Outcome:
+    if isinstance(rung, Won):
+        end = await talk(call, router, rung)
+        return _after_talk(end, group) if group else end
+    busy = isinstance(rung, NoOne) and rung.all_busy
+    return Missed("no_answer", USER_BUSY if busy else NO_ANSWER)
+
+
+async def _between(call: Call, group: Group) -> None:
+    """The phrase, then the pause (GRP-6)."""
+    phrase = call.snapshot.sound(group.phrase)
+    if phrase is not None:
+        call.answer()
+        await said(call, phrase)
+        call.ringback(call.snapshot.sound(group.music))
+    until = call.now + timedelta(seconds=group.pause_seconds)
+    while not isinstance(await call.next(until), TimeUp):
+        pass
+
+
+def _after_talk(end: Outcome, group: Group) -> Outcome:
+    """R14: a caller held for too long goes to the no-answer action of the group he came through."""
+    if isinstance(end, Missed) and end.why == "hold_expired":
+        return _no_answer(group, Done(talked=True))
+    return end
+
+
+def _no_answer(group: Group, otherwise: Outcome) -> Outcome:
+    """R2: with an action the call does not come back; empty or «Ничего не делать» means failed."""
+    target = group.no_answer
+    if target is None or target.kind == "core.nothing":
+        return otherwise
+    if target == REPEAT:
+        return Forward(group.ref, "repeat")
+    return Forward(target)
+
+
+def _failed(call: Call, group: Branch, why: Why) -> None:
+    call.note(Step("distribution_failed", {"title": group.title, "why": why}, group.ref))
+    call.fact(DistributionFailed(account=call.snapshot.account.id, call=call.id, at=call.now, group=group.ref, why=why))
+
+
+@contextmanager
+def _missed_if_left(call: Call, group: Branch | None) -> Iterator[None]:
+    """A caller who leaves while he waits is missed by the group he waits in (R1)."""
+    try:
+        yield
+    except CallGone:
+        if group is not None:
+            _failed(call, group, "left")
+        raise

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What neighbours may use of groups: memberships, and ringing a branch's own users."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.sdk import Branch, Call, Member, Snapshot, Step, callees
+from plugins.groups.part import Group, Membership
+
+__all__ = ["Group", "Membership", "fit_members"]
+
+
+def fit_members(call: Call, branch: Branch, memberships: Sequence[Membership]) -> list[Member]:
+    """The branch's users that may be rung now; the trace says why the others are not."""
+    snapshot: Snapshot = call.snapshot
+    fit = []
+    for membership in memberships:
+        user = snapshot.users.get(membership.user)
+        if user is None:
+            continue
+        why = ""
+        if not user.active:
+            why = "inactive"
+        elif not snapshot.verdict(user.schedule, call.now, call.caller.number).holds:
+            why = "outside_hours"
+        elif not user.contacts:
+            why = "no_contacts"
+        if why:
+            call.note(Step("skipped", {"who": user.title, "why": why}))
+            continue
+        fit.append(Member(membership.priority, callees(user, snapshot.account, group=branch)))
+    return fit

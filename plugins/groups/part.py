@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Groups in the snapshot (GRP). The root group is the PBX itself: the one without a parent (PBX-1)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from engine.sdk import Branch, Method, Part, Ref
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """A user in a group or menu; `priority`: lower is rung earlier."""
+
+    user: int
+    priority: int = 1
+
+
+class Group(Branch, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "groups.group"
+    greeting: Annotated[Ref | None, Meta(title="Greeting file")] = None
+    method: Annotated[Method, Meta(title="Distribution method")] = "SEQUENTIAL"
+    music: Annotated[Ref | None, Meta(title="Music instead of ringback")] = None
+    attempts: Annotated[int, Meta(title="Number of attempts")] = 1
+    pause_seconds: Annotated[int, Meta(title="Pause between attempts")] = 5
+    phrase: Annotated[Ref | None, Meta(title="Phrase between attempts")] = None
+    missed_emails: Annotated[tuple[str, ...], Meta(title="E-mail for missed-call alerts")] = ()
+    missed_chats: Annotated[tuple[int, ...], Meta(title="Telegram chats for missed-call alerts")] = ()
+    no_answer: Annotated[Ref | None, Meta(title="No-answer action")] = None
+    members: Annotated[tuple[Membership, ...], Meta(title="Users")] = ()
+
+
+class GroupsPart(Part, frozen=True, kw_only=True):
+    groups: tuple[Group, ...] = ()

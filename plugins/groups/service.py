@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Creating, changing and deleting groups (GRP-1). Every function works inside an edit; nothing is saved when it raises."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from engine.sdk import N_, Branch, Edit, ElementStore, Finding, InUse, Invalid, NotFound, Problem, Ref, Snapshot
+from plugins.groups.models import GroupRow
+from plugins.groups.part import Group, GroupsPart, Membership
+
+_EMAIL = re.compile(r"[^@\s;,<>\"]+@[^@\s;,<>\"]+\.[^@\s;,<>\"]+")
+
+
+def check(part: GroupsPart, whole: Snapshot) -> Iterable[Finding]:
+    roots = [g for g in part.groups if g.parent is None]
+    if len(roots) != 1:
+        yield Finding("error", None, N_("The PBX must have exactly one root group."))
+    for group in part.groups:
+        if group.parent is not None and not any(g.parent is None for g in whole.ancestors(group)):
+            yield Finding("error", group.ref, N_("The group “{title}” is inside itself."), {"title": group.title})
+
+
+store: ElementStore[GroupsPart] = ElementStore(GroupsPart, {"groups": GroupRow}, check)
+
+
+def problems(group: Group) -> list[Problem]:
+    """What is wrong with the fields themselves."""
+    found = []
+    if not group.title.strip():
+        found.append(Problem("title", N_("Enter a name.")))
+    if not 1 <= group.attempts <= 20:
+        found.append(Problem("attempts", N_("From 1 to 20.")))
+    if not 0 <= group.pause_seconds <= 600:
+        found.append(Problem("pause_seconds", N_("From 0 to 600 seconds.")))
+    if not 1 <= group.priority <= 1000:
+        found.append(Problem("priority", N_("From 1 to 1000.")))
+    found.extend(
+        Problem("missed_emails", N_("“{address}” is not an e-mail address."), address=a)
+        for a in group.missed_emails if not _EMAIL.fullmatch(a)
+    )  # fmt: skip
+    return found
+
+
+async def create_group(edit: Edit, group: Group) -> Group:
+    """Store a new group below `group.parent`. Raises Invalid, NotFound."""
+    _validate(edit, group)
+    if group.parent is None:
+        raise Invalid([Problem("parent", N_("Choose where the group goes."))])
+    return await store.insert(edit.account_id, group, edit.tx)
+
+
+async def save_group(edit: Edit, group: Group) -> None:
+    """Overwrite a group. Raises Invalid, NotFound."""
+    _validate(edit, group)
+    await store.save(edit.account_id, group, edit.tx)
+
+
+def _validate(edit: Edit, group: Group) -> None:
+    found = problems(group)
+    if found:
+        raise Invalid(found)
+    parent = edit.before.element(group.parent) if group.parent else None
+    if group.parent is not None and not isinstance(parent, Group):
+        raise NotFound
+    unknown = [m.user for m in group.members if m.user not in edit.before.users]
+    if unknown:
+        raise NotFound
+
+
+def goes_with(snapshot: Snapshot, group: Branch) -> list[Branch]:
+    """Nested groups and menus that are deleted with a group, deepest first (GRP-1)."""
+    found: list[Branch] = []
+    for child in snapshot.branches(group.ref):
+        found.extend(goes_with(snapshot, child))
+        found.append(child)
+    return found
+
+
+async def delete_group(edit: Edit, ref: Ref) -> None:
+    """Delete a group without nested elements left in it. Raises NotFound, InUse while something points at it."""
+    group = edit.before.get(ref, Group)
+    if group is None:
+        raise NotFound
+    if group.parent is None:
+        raise Invalid([Problem("group", N_("The PBX itself can't be deleted."))])
+    doomed = {b.ref for b in goes_with(edit.before, group)} | {ref}
+    places = [e.title for r in doomed for e in edit.before.referers(r) if e.ref not in doomed]
+    if places:
+        raise InUse(group.title, places)
+    if any(b.parent == ref for b in goes_with(edit.before, group)):
+        for child in goes_with(edit.before, group):
+            if isinstance(child, Group):
+                await store.remove(edit.account_id, child, edit.tx)
+        # menus inside belong to their own plugin; the edit's check refuses to leave them without a parent
+    await store.remove(edit.account_id, group, edit.tx)
+
+
+async def set_membership(edit: Edit, ref: Ref, user: int, priority: int | None) -> None:
+    """Put a user into a group with this priority, or take him out (None). Raises NotFound."""
+    group = edit.before.get(ref, Group)
+    if group is None or user not in edit.before.users:
+        raise NotFound
+    rest = tuple(m for m in group.members if m.user != user)
+    members = rest if priority is None else (*rest, Membership(user, priority))
+    await store.save(edit.account_id, msgspec.structs.replace(group, members=members), edit.tx)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A call in a menu (IVR-2…IVR-5, R4, R22), with keys live while the menu's own users ring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import ClassVar
+
+from engine.sdk import (
+    N_,
+    NOTHING,
+    REPEAT,
+    Call,
+    Choice,
+    Chosen,
+    Entry,
+    Forward,
+    KeyReader,
+    Missed,
+    Nesting,
+    NoOne,
+    Outcome,
+    Place,
+    Playback,
+    Played,
+    Snapshot,
+    Sound,
+    Step,
+    Target,
+    TimeUp,
+    User,
+    Won,
+    listen,
+    plan,
+    ring,
+    talk,
+)
+from plugins.groups.api import fit_members
+from plugins.ivr.part import Menu
+
+TIMEOUT = "T"
+ROUNDS_WITHOUT_TIMEOUT_ACTION = 3
+"""R4: an unset T plays the file up to three times."""
+
+
+class ToMenu:
+    """«IVR-меню» (ACT-7), and menus nested in groups."""
+
+    kind: ClassVar[str] = Menu.kind
+    title: ClassVar[str] = N_("IVR menu")
+    places: ClassVar[frozenset[Place]] = frozenset({"rule", "key", "no_answer", "extension"})
+
+    def choices(self, snapshot: Snapshot) -> Iterable[Choice]:
+        return [Choice(e.ref, e.title) for e in snapshot.elements() if isinstance(e, Menu)]
+
+    async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
+        menu = call.snapshot.get(entry.target, Menu)
+        if menu is None:
+            return Missed("gone")
+        if not menu.active or not (verdict := call.snapshot.verdict(menu.schedule, call.now, call.caller.number)).holds:
+            why = "inactive" if not menu.active else verdict.reason or "outside_hours"
+            call.note(Step("closed", {"title": menu.title, "why": why}, menu.ref))
+            return Missed("closed" if menu.active else "inactive")
+        return await _Visit(call, menu, router).serve(greet=not entry.skips_greeting)
+
+
+class _Visit:
+    """One stay of one call in one menu."""
+
+    def __init__(self, call: Call, menu: Menu, router: Nesting) -> None:
+        self.call, self.menu, self.router = call, menu, router
+        self.targets: dict[str, Target] = {k.key: k.target for k in menu.keys}
+        gap = timedelta(seconds=menu.digit_gap_seconds)
+        ignored = frozenset(key for key, target in self.targets.items() if target == NOTHING)
+        self.reader = KeyReader(frozenset(self.targets) - ignored - {TIMEOUT}, frozenset(_dialable(call.snapshot)), gap, ignored)
+        self.members = fit_members(call, menu, menu.members)
+
+    async def serve(self, *, greet: bool) -> Outcome:
+        self.call.answer()
+        rounds = 0
+        greeting = self.call.snapshot.sound(self.menu.greeting) if greet else None
+        while True:
+            rounds += 1
+            result = await self._round(greeting)
+            greeting = None
+            if result is None:
+                if TIMEOUT not in self.targets and not self.members and rounds >= ROUNDS_WITHOUT_TIMEOUT_ACTION:
+                    return Missed("menu_timeout")
+                continue
+            return result
+
+    async def _round(self, greeting: Sound | None) -> Outcome | None:
+        """Greeting and file with keys live, then the users or the timeout; None = once more from the file."""
+        sounds = [s for s in (greeting, self.call.snapshot.sound(self.menu.file)) if s is not None]
+        playback: Playback | None = self.call.play(*sounds) if sounds else None
+        until = None if playback else self.call.now + timedelta(seconds=self.menu.timeout_seconds)
+        while True:
+            match await listen(self.call, self.reader, until):
+                case Chosen() as chosen:
+                    if playback is not None:
+                        self.call.stop(playback)
+                    return self._decide(chosen)
+                case Played(done, _) if done == playback:
+                    if self.members:
+                        return await self._ring_users()
+                    until = self.call.now + timedelta(seconds=self.menu.timeout_seconds)
+                case TimeUp():
+                    if self.members:
+                        return await self._ring_users()
+                    return self._timeout()
+
+    async def _ring_users(self) -> Outcome | None:
+        """IVR-5: by “Последовательный с первого”, keys and extensions stay live, the timeout action is ignored."""
+        self.call.ringback(None)
+        match await ring(self.call, plan("SEQUENTIAL", self.members), self.reader):
+            case Won() as won:
+                return await talk(self.call, self.router, won)
+            case Chosen() as chosen:
+                return self._decide(chosen)
+            case NoOne():
+                return Missed("no_answer")
+
+    def _timeout(self) -> Outcome | None:
+        self.call.note(Step("menu_timeout"))
+        target = self.targets.get(TIMEOUT)
+        if target is None or target == REPEAT:
+            return None
+        return Missed("menu_timeout") if target == NOTHING else Forward(target)
+
+    def _decide(self, chosen: Chosen) -> Outcome | None:
+        """Where the choice leads; None = the file again."""
+        if chosen.extension:
+            self.call.note(Step("extension_dialled", {"number": chosen.extension}))
+            target = self.call.snapshot.extension(chosen.extension)
+            return Forward(target, "extension") if target else None
+        self.call.note(Step("key_chosen", {"key": chosen.key}))
+        target = self.targets[chosen.key]
+        return None if target == REPEAT else Forward(target)
+
+
+def _dialable(snapshot: Snapshot) -> Iterable[str]:
+    """Extensions that outsiders may dial in a menu (USR-2: “Запретить перевод из IVR”)."""
+    for number, target in snapshot.extensions.items():
+        user = snapshot.get(target, User)
+        if user is None or not user.no_ivr_transfer:
+            yield number

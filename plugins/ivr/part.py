@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Menus in the snapshot (IVR)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from engine.sdk import Branch, Part, Ref
+from plugins.groups.api import Membership
+
+
+class MenuKey(msgspec.Struct, frozen=True):
+    """What a key does: 0-9, *, #, T (timeout) or D (any other key) (IVR-3)."""
+
+    key: str
+    target: Ref
+
+
+class Menu(Branch, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "ivr.menu"
+    greeting: Annotated[Ref | None, Meta(title="Greeting file")] = None
+    file: Annotated[Ref | None, Meta(title="Menu file")] = None
+    timeout_seconds: Annotated[int, Meta(title="Timeout, seconds")] = 5
+    digit_gap_seconds: Annotated[int, Meta(title="Time between digits, seconds")] = 2
+    keys: Annotated[tuple[MenuKey, ...], Meta(title="Keys")] = ()
+    members: Annotated[tuple[Membership, ...], Meta(title="Users")] = ()
+
+
+class IvrPart(Part, frozen=True, kw_only=True):
+    menus: tuple[Menu, ...] = ()

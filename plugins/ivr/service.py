@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Creating, changing and deleting menus (IVR-1). Every function works inside an edit; nothing is saved when it raises."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from engine.sdk import N_, Branch, Edit, ElementStore, Finding, InUse, Invalid, NotFound, Problem, Ref, Snapshot
+from plugins.ivr.models import MenuRow
+from plugins.ivr.part import IvrPart, Menu
+
+KEYS = tuple("0123456789*#TD")
+
+
+def check(part: IvrPart, whole: Snapshot) -> Iterable[Finding]:
+    for menu in part.menus:
+        if menu.parent is None or whole.get(menu.parent, Branch) is None:
+            yield Finding("error", menu.ref, N_("The menu “{title}” has no place in the tree."), {"title": menu.title})
+        if menu.file is None and menu.greeting is None:
+            yield Finding("warning", menu.ref, N_("The menu “{title}” says nothing: choose its menu file."), {"title": menu.title})
+
+
+store: ElementStore[IvrPart] = ElementStore(IvrPart, {"menus": MenuRow}, check)
+
+
+def problems(menu: Menu) -> list[Problem]:
+    """What is wrong with the fields themselves."""
+    found = []
+    if not menu.title.strip():
+        found.append(Problem("title", N_("Enter a name.")))
+    if not 0 <= menu.timeout_seconds <= 120:
+        found.append(Problem("timeout_seconds", N_("From 0 to 120 seconds.")))
+    if not 1 <= menu.digit_gap_seconds <= 10:
+        found.append(Problem("digit_gap_seconds", N_("From 1 to 10 seconds.")))
+    if not 1 <= menu.priority <= 1000:
+        found.append(Problem("priority", N_("From 1 to 1000.")))
+    count = Counter(k.key for k in menu.keys)
+    found.extend(Problem("keys", N_("“{key}” is not a key."), key=k) for k in count if k not in KEYS)
+    found.extend(Problem("keys", N_("The key {key} is set twice."), key=k) for k, n in count.items() if n > 1)
+    return found
+
+
+def _validate(edit: Edit, menu: Menu) -> None:
+    found = problems(menu)
+    if found:
+        raise Invalid(found)
+    if menu.parent is None or edit.before.get(menu.parent, Branch) is None:
+        raise NotFound
+    if any(m.user not in edit.before.users for m in menu.members):
+        raise NotFound
+
+
+async def create_menu(edit: Edit, menu: Menu) -> Menu:
+    """Store a new menu below `menu.parent`. Raises Invalid, NotFound."""
+    _validate(edit, menu)
+    return await store.insert(edit.account_id, menu, edit.tx)
+
+
+async def save_menu(edit: Edit, menu: Menu) -> None:
+    """Overwrite a menu. Raises Invalid, NotFound."""
+    _validate(edit, menu)
+    await store.save(edit.account_id, menu, edit.tx)
+
+
+async def delete_menu(edit: Edit, ref: Ref) -> None:
+    """Raises NotFound, InUse while something points at it."""
+    menu = edit.before.get(ref, Menu)
+    if menu is None:
+        raise NotFound
+    places = [e.title for e in edit.before.referers(ref)]
+    if places:
+        raise InUse(menu.title, places)
+    await store.remove(edit.account_id, menu, edit.tx)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A call to one of our numbers: the first rule that fits decides, else the root group (NUM-1, R5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from engine.sdk import N_, Call, Choice, Did, Entry, Forward, Missed, Nesting, Outcome, Place, Snapshot, Step
+from plugins.numbers.part import NumberList, NumbersPart, Rule
+
+
+class ByRules:
+    """Entered by every call from outside; not offered as a choice."""
+
+    kind: ClassVar[str] = Did.kind
+    title: ClassVar[str] = N_("Routing rules")
+    places: ClassVar[frozenset[Place]] = frozenset()
+
+    def choices(self, snapshot: Snapshot) -> Iterable[Choice]:
+        return ()
+
+    async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
+        snapshot = call.snapshot
+        part = snapshot.part("numbers", NumbersPart)
+        for rule in rules_of(part, entry.target.id) if part else ():
+            why = _why_not(call, rule)
+            if why is None:
+                call.note(Step("rule", {"title": rule.title}, rule.ref))
+                return Forward(rule.target)
+            call.note(Step("rule_skipped", {"title": rule.title, "why": why}, rule.ref))
+        call.note(Step("no_rule"))
+        root = snapshot.root
+        return Forward(root.ref) if root else Missed("no_root")
+
+
+def rules_of(part: NumbersPart, did: int) -> list[Rule]:
+    """The number's active rules in the order they are asked."""
+    return sorted((r for r in part.rules if r.did.id == did and r.active), key=lambda r: (r.priority, r.id))
+
+
+def _why_not(call: Call, rule: Rule) -> str | None:
+    snapshot, caller = call.snapshot, call.caller.number
+    if rule.numbers is not None:
+        numbers = snapshot.get(rule.numbers, NumberList)
+        if numbers is None or not numbers.active:
+            return "list_inactive"
+        if not numbers.verdict(call.now, caller).holds:
+            return "not_in_list"
+    if not snapshot.verdict(rule.schedule, call.now, caller).holds:
+        return "outside_hours"
+    return None

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Outside numbers, the lines they come by, and the rules that say where their calls go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.sdk import N_, PartStore, Plugin, PluginMeta, RoutingAction
+from plugins.numbers.actions import ByRules
+from plugins.numbers.part import NumbersPart
+from plugins.numbers.service import store
+
+
+class Numbers(Plugin):
+    meta = PluginMeta("numbers", N_("Number management"), after=("groups", "ivr", "schedules"))
+
+    def routing_actions(self) -> Sequence[RoutingAction]:
+        return (ByRules(),)
+
+    def part(self) -> PartStore[NumbersPart]:
+        return store
+
+    def models(self) -> str:
+        return "plugins.numbers.models"

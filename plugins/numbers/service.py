@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers, trunks and routing rules (NUM-1, NUM-2). Every function works inside an edit; nothing is saved when it raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import ip_network
+
+from engine.sdk import (
+    N_,
+    Did,
+    DidRow,
+    Edit,
+    ElementStore,
+    Finding,
+    InUse,
+    Invalid,
+    NotFound,
+    Problem,
+    Ref,
+    Snapshot,
+    Trunk,
+    TrunkRow,
+    encrypt,
+    to_e164,
+)
+from plugins.numbers.models import NumberListRow, RuleRow
+from plugins.numbers.part import NumbersPart, Rule
+
+
+def check(part: NumbersPart, whole: Snapshot) -> Iterable[Finding]:
+    for rule in part.rules:
+        if whole.get(rule.did, Did) is None:
+            yield Finding("error", rule.ref, N_("The rule “{title}” belongs to a number that does not exist."), {"title": rule.title})
+
+
+store: ElementStore[NumbersPart] = ElementStore(NumbersPart, {"rules": RuleRow, "lists": NumberListRow}, check)
+
+
+def trunk_problems(trunk: Trunk, password: str | None) -> list[Problem]:
+    """What is wrong with the fields; `password` None = unchanged."""
+    found = []
+    if not trunk.title.strip():
+        found.append(Problem("title", N_("Enter a name.")))
+    if trunk.registers:
+        if not trunk.server.strip():
+            found.append(Problem("server", N_("Enter the provider's server.")))
+        if not trunk.login.strip():
+            found.append(Problem("login", N_("Enter the login.")))
+        if password == "" or (password is None and not trunk.secret):
+            found.append(Problem("password", N_("Enter the password.")))
+    elif not trunk.sources:
+        found.append(Problem("sources", N_("List the addresses the provider calls from.")))
+    if any(c in trunk.server for c in " \t\r\n/<>;,\"'"):
+        found.append(Problem("server", N_("A server is a name or an address.")))
+    if not 1 <= trunk.port <= 65535:
+        found.append(Problem("port", N_("A port is a number from 1 to 65535.")))
+    if not 0 <= trunk.channels <= 10_000:
+        found.append(Problem("channels", N_("From 0 (no limit) to 10000.")))
+    for source in trunk.sources:
+        try:
+            ip_network(source, strict=False)
+        except ValueError:
+            found.append(Problem("sources", N_("“{address}” is not an address or a network."), address=source))
+    return found
+
+
+async def save_trunk(edit: Edit, trunk: Trunk, password: str | None = None) -> Ref:
+    """Create (id 0) or change a trunk. Raises Invalid, NotFound."""
+    found = trunk_problems(trunk, password)
+    if found:
+        raise Invalid(found)
+    values = {
+        "title": trunk.title.strip(), "registers": trunk.registers, "server": trunk.server.strip(), "port": trunk.port,
+        "transport": trunk.transport, "login": trunk.login.strip(), "realm": trunk.realm.strip(), "sources": list(trunk.sources),
+        "channels": trunk.channels, "active": trunk.active, "passes_foreign": trunk.passes_foreign,
+    }  # fmt: skip
+    if password:
+        values["secret"] = encrypt(password)
+    if trunk.id:
+        row = await TrunkRow.of(edit.account_id, edit.tx).fetch(trunk.id)
+        await row.update_from_dict(values).save(using_db=edit.tx)
+    else:
+        row = await TrunkRow.create(account_id=edit.account_id, using_db=edit.tx, **values)
+    return Ref(Trunk.kind, row.id)
+
+
+async def delete_trunk(edit: Edit, trunk_id: int) -> None:
+    """Raises NotFound, InUse while a number comes by it."""
+    row = await TrunkRow.of(edit.account_id, edit.tx).fetch(trunk_id)
+    numbers = [d.number for d in edit.before.core.dids if d.trunk.id == trunk_id]
+    if numbers:
+        raise InUse(row.title, numbers)
+    await row.delete(using_db=edit.tx)
+
+
+async def save_did(edit: Edit, did: Did) -> Ref:
+    """Create (id 0) or change a number; `did.number` as people write it. Raises Invalid, NotFound."""
+    number = to_e164(did.number, edit.before.account.area_code)
+    problems = []
+    if number is None:
+        problems.append(Problem("number", N_("“{number}” is not a phone number."), number=did.number))
+    elif await DidRow.filter(number=number).using_db(edit.tx).exclude(id=did.id).exists():
+        problems.append(Problem("number", N_("The number {number} is connected already."), number=number))
+    if edit.before.get(did.trunk, Trunk) is None:
+        problems.append(Problem("trunk", N_("Choose the line the number comes by.")))
+    if problems:
+        raise Invalid(problems)
+    values = {"number": number, "title": did.title.strip() or number, "trunk_id": did.trunk.id}
+    if did.id:
+        row = await DidRow.of(edit.account_id, edit.tx).fetch(did.id)
+        await row.update_from_dict(values).save(using_db=edit.tx)
+    else:
+        order = max((d.connected for d in edit.before.core.dids), default=0) + 1
+        row = await DidRow.create(account_id=edit.account_id, connected=order, using_db=edit.tx, **values)
+    return Ref(Did.kind, row.id)
+
+
+async def delete_did(edit: Edit, did_id: int) -> None:
+    """With its rules. Raises NotFound, InUse while something shows it."""
+    row = await DidRow.of(edit.account_id, edit.tx).fetch(did_id)
+    ref = Ref(Did.kind, did_id)
+    places = [e.title for e in edit.before.referers(ref) if not isinstance(e, Rule)]
+    if places:
+        raise InUse(row.number, places)
+    for element in edit.before.referers(ref):
+        if isinstance(element, Rule):
+            await store.remove(edit.account_id, element, edit.tx)
+    await row.delete(using_db=edit.tx)
+
+
+async def save_rule(edit: Edit, rule: Rule) -> Rule:
+    """Create (id 0) or change a routing rule. Raises Invalid, NotFound."""
+    problems = []
+    if edit.before.get(rule.did, Did) is None:
+        raise NotFound
+    if not rule.title.strip():
+        problems.append(Problem("title", N_("Enter a name.")))
+    if not 1 <= rule.priority <= 1000:
+        problems.append(Problem("priority", N_("From 1 to 1000.")))
+    if problems:
+        raise Invalid(problems)
+    if rule.id:
+        await store.save(edit.account_id, rule, edit.tx)
+        return rule
+    return await store.insert(edit.account_id, rule, edit.tx)
+
+
+async def delete_rule(edit: Edit, rule_id: int) -> None:
+    """Raises NotFound."""
+    rule = edit.before.get(Ref(Rule.kind, rule_id), Rule)
+    if rule is None:
+        raise NotFound
+    await store.remove(edit.account_id, rule, edit.tx)
