@@ -29,7 +29,7 @@ class Answers:
     """Documents for one switch; every text that can't be understood is answered "not found"."""
 
     def __init__(self, directory: Directory, guard: Guard, cache_milliseconds: int = 0) -> None:
-        """`cache_milliseconds` lets the switch keep an account that long; see docs/decisions/0006 before using it."""
+        """`cache_milliseconds` lets the switch keep an account that long; see docs/decisions/0010 before using it."""
         self._directory = directory
         self._guard = guard
         self._cache = cache_milliseconds

@@ -24,7 +24,7 @@ class EventSocket:
         await self._frame()
         assert "+OK" in (await self._ask(f"auth {self._password}"))[0]["Reply-Text"]
         await self._ask(
-            "event json CHANNEL_PARK CHANNEL_ANSWER CHANNEL_HANGUP_COMPLETE CHANNEL_EXECUTE_COMPLETE "
+            "event json CHANNEL_PARK CHANNEL_ANSWER CHANNEL_HANGUP_COMPLETE CHANNEL_DESTROY CHANNEL_EXECUTE_COMPLETE "
             "CUSTOM sofia::register sofia::unregister sofia::register_failure"
         )
         return self

@@ -68,9 +68,7 @@ class FreeSwitch:
         """Returns when both SIP profiles run; raises RuntimeError with the end of the log when they don't."""
         arguments: list[str] = []
         for name in ("log", "db", "run", "temp", "recordings", "storage", "cache", "scripts", "sounds", "certs"):
-            place = self.folder / name
-            place.mkdir(parents=True, exist_ok=True)
-            arguments += [f"-{name}", str(place)]
+            arguments += [f"-{name}", str(self.folder / name)]
         (self.media / "moh").mkdir(parents=True, exist_ok=True)
         # a test run that is killed must not leave a switch behind
         guard = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
