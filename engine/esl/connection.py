@@ -40,8 +40,8 @@ class Connection:
     """Keeps one connection to a switch up until `close()`.
 
     `on_event` gets every event. `on_connected` runs after log-in and subscription, before the first event: the place to
-    start a sweep. `on_lost` runs once for each connection that had been up and was not closed by us. All are called
-    synchronously; what they raise is logged.
+    start a sweep. `on_lost` runs once for each connection that had been up and was not closed by us, `on_failed` for each
+    attempt that did not get so far. All are called synchronously; what they raise is logged.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Connection:
         on_event: Callable[[Event], None],
         on_connected: Callable[[], None] = lambda: None,
         on_lost: Callable[[SwitchError], None] = lambda reason: None,
+        on_failed: Callable[[SwitchError], None] = lambda reason: None,
         connect_timeout: float = 5.0,
         reply_timeout: float = 20.0,
         first_delay: float = 0.2,
@@ -68,6 +69,7 @@ class Connection:
         self._on_event = on_event
         self._on_connected = on_connected
         self._on_lost = on_lost
+        self._on_failed = on_failed
         self._connect_timeout = connect_timeout
         self._reply_timeout = reply_timeout
         self._first_delay = first_delay
@@ -151,6 +153,10 @@ class Connection:
         if self._wire is not None:
             self._wire.resume()
 
+    def new_wire(self) -> Wire:
+        """The protocol of one TCP connection, wired to this object."""
+        return Wire(self._password, self._subscription, self._connected, self._event, self._plain_event)
+
     # -- inside -----------------------------------------------------------------------------------------------------------
 
     async def _wait_for(self, begin: Callable[[Reply], object], within: float) -> str:
@@ -226,6 +232,8 @@ class Connection:
                 return
             delay = self._first_delay if was_up else min(delay * 2, self._longest_delay)
             self.last_error = reason
+            if not was_up:
+                self._guarded("on_failed", self._on_failed, reason)
             # jitter: engines that lost one switch at one moment do not come back in one
             pause = secrets.SystemRandom().uniform(delay / 2, delay)
             log.warning("switch at %s:%d: %s; next try in %.1f s", self.host, self.port, reason, pause)
@@ -233,18 +241,11 @@ class Connection:
 
     async def _one_connection(self) -> tuple[SwitchError, bool]:
         loop = asyncio.get_running_loop()
-        wires: list[Wire] = []
-
-        def make() -> Wire:
-            wires.append(Wire(self._password, self._subscription, self._connected, self._event, self._plain_event))
-            return wires[-1]
-
         try:
             async with asyncio.timeout(self._connect_timeout):
-                await loop.create_connection(make, self.host, self.port)
+                _, wire = await loop.create_connection(self.new_wire, self.host, self.port)
         except (OSError, TimeoutError) as error:
             return SwitchAwayError(str(error) or "no answer"), False
-        wire = wires[-1]
         try:
             await self._watch(wire)
         finally:

@@ -268,7 +268,7 @@ class Event(msgspec.Struct, rename=_HOT, gc=False, eq=False):
     def headers(self) -> dict[str, Value]:
         """Every header; decoded at the first use."""
         if self.decoded is None:
-            self.decoded = _all_headers(self.raw)
+            self.decoded = _all_headers(self.raw) if self.raw else {}
         return self.decoded
 
     def header(self, name: str) -> str:
@@ -303,9 +303,12 @@ def _normalise(value: object) -> Value:
 
 
 def _all_headers(raw: bytes) -> dict[str, Value]:
-    if not raw:
-        return {}
-    found = msgspec.json.decode(raw)
+    try:
+        found = msgspec.json.decode(raw)
+    except UnicodeDecodeError:
+        found = msgspec.json.decode(raw.decode("utf-8", "replace"))
+    except RecursionError as error:
+        raise msgspec.DecodeError("an event is not nested") from error
     if not isinstance(found, dict):
         raise msgspec.ValidationError("an event is a JSON object")
     return {name: _normalise(value) for name, value in found.items()}
@@ -323,9 +326,7 @@ def decode(raw: bytes) -> Event:
     """
     try:
         event = _decoder.decode(raw)
-    except msgspec.DecodeError:
-        return _decode_odd(raw)
-    except UnicodeDecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _decode_odd(raw)
     event.raw = raw
     return event

@@ -141,7 +141,7 @@ class FrameParser:
             return None
         found = buffer.find(b"\n\n", max(start, self._scanned), end)
         if found < 0:
-            if end - start > self._max_head:
+            if end - start > self._max_head + 1:  # the last byte may begin the end
                 raise FrameError(f"header block longer than {self._max_head} bytes")
             self._scanned = max(start, end - 1)
             return None
