@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Migrations of the core's tables, made by `python -m engine.db.makemigrations core`."""

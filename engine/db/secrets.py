@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Encryption of passwords that must be readable again (SIP accounts, trunks) with the installation's own key."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from engine.errors import SettingsError
+from engine.settings import Settings
+
+_fernet: Fernet | None = None
+
+
+def setup(settings: Settings) -> None:
+    """Take the key from `core.secret`, or from `secret.key` in the state folder, made on first start (mode 600).
+
+    Raises SettingsError when the key is unusable.
+    """
+    global _fernet
+    key = settings.core.secret or _kept(settings.state / "secret.key")
+    try:
+        _fernet = Fernet(key)
+    except ValueError as error:
+        raise SettingsError("Settings: core.secret must be 32 random bytes in URL-safe base64 (44 characters).") from error
+
+
+def encrypt(text: str) -> str:
+    return _ready().encrypt(text.encode()).decode()
+
+
+def decrypt(token: str) -> str:
+    """The text behind `token`; SettingsError when it was encrypted with another key."""
+    try:
+        return _ready().decrypt(token.encode()).decode()
+    except InvalidToken as error:
+        raise SettingsError("A stored password was encrypted with another key: restore secret.key or core.secret.") from error
+
+
+def _ready() -> Fernet:
+    if _fernet is None:
+        raise SettingsError("The secret key has not been set up yet.")
+    return _fernet
+
+
+def _kept(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return path.read_text("ascii").strip()
+    except FileNotFoundError:
+        pass
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        file.write(Fernet.generate_key().decode())
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(fresh, path)  # atomic, and fails when another process was first: then its key is the key
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+    return path.read_text("ascii").strip()

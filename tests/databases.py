@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures that give a test a fresh database: a SQLite file, and a PostgreSQL database of a server started for the run.
+
+Registered by tests/conftest.py; a test takes `database`, or `database_settings` to open it itself.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from engine.db import Database, secrets
+from engine.settings import Core, Settings
+from engine.settings import Database as DatabaseSettings
+
+
+@dataclass
+class Postgres:
+    """A PostgreSQL server of our own; `stop` and `start` let a test take it away for a while."""
+
+    folder: Path
+    bin: Path
+    port: int
+    user: str | None
+
+    def url(self, name: str = "postgres") -> str:
+        return f"postgres://vats@127.0.0.1:{self.port}/{name}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        demote = ["setpriv", f"--reuid={self.user}", "--regid=65534", "--clear-groups"] if self.user else []
+        command = [*demote, str(self.bin / program), "-D", str(self.folder / "data"), *arguments]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"})
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def init(self) -> None:
+        self._run("initdb", "-U", "vats", "-A", "trust", "-E", "UTF8", "--no-sync")
+
+    def start(self) -> None:
+        options = f"-p {self.port} -h 127.0.0.1 -k '' -c fsync=off -c full_page_writes=off -c max_connections=100"
+        self._run("pg_ctl", "-l", str(self.folder / "log"), "-w", "-t", "60", "-o", options, "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        self._run("pg_ctl", "-w", "-m", mode, "stop")
+
+
+def _binaries() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4].split(".")[0]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running server, one per test process; skipped where PostgreSQL is not installed."""
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed (no initdb)")
+    user = None
+    if os.geteuid() == 0:  # initdb refuses root
+        if not shutil.which("setpriv"):
+            pytest.skip("PostgreSQL can't be started by root without setpriv")
+        user = pwd.getpwnam("nobody").pw_name
+    folder = Path(tempfile.mkdtemp(prefix="vats-postgres-"))
+    if user:
+        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = Postgres(folder, binaries, port, user)
+    try:
+        server.init()
+        server.start()
+        yield server
+    finally:
+        if (folder / "data" / "postmaster.pid").exists():
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database_settings(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Settings]:
+    """Settings of a fresh, empty database of either kind."""
+    core = Core(state=str(tmp_path / "state"))
+    if request.param == "sqlite":
+        yield Settings(core=core)
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = f"t{uuid.uuid4().hex}"
+    control = await asyncpg.connect(server.url())
+    await control.execute(f"CREATE DATABASE {name}")
+    await control.close()
+    yield Settings(core=core, database=DatabaseSettings(url=server.url(name)))
+    control = await asyncpg.connect(server.url())
+    await control.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await control.close()
+
+
+@pytest.fixture
+async def database(database_settings: Settings) -> AsyncIterator[Database]:
+    """A migrated database with the core's tables."""
+    secrets.setup(database_settings)
+    opened = await Database.open(database_settings)
+    await opened.migrate()
+    yield opened
+    await opened.close()

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections, transactions, migrations and scoped access on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from tortoise.exceptions import IntegrityError
+
+from engine import clock
+from engine.db import Database, Tx, after_commit, models, secrets
+from engine.db.makemigrations import write
+from engine.errors import NotFound, SettingsError
+from engine.settings import Core, Settings
+
+
+async def account(number: str = "1") -> models.Account:
+    return await models.Account.create(number=number, title=f"Customer {number}", domain=f"c{number}.example")
+
+
+async def test_models_and_migrations_agree() -> None:
+    assert await write([], {"core"}) == []
+
+
+async def test_migrating_twice_changes_nothing(database: Database) -> None:
+    assert await database.migrate() == []
+
+
+async def test_migrations_of_two_processes_meet(database_settings: Settings) -> None:
+    one = await Database.open(database_settings)
+    two = await Database.open(database_settings)
+    applied = await asyncio.gather(one.migrate(), two.migrate())
+    assert sorted(len(names) for names in applied)[0] == 0
+    await two.close()
+    await one.close()
+
+
+async def test_a_foreign_id_is_not_found(database: Database) -> None:
+    ours, theirs = await account("1"), await account("2")
+    user = await models.User.create(account=ours, title="Anna")
+    assert (await models.User.of(ours.id).fetch(user.id)).title == "Anna"
+    with pytest.raises(NotFound):
+        await models.User.of(theirs.id).fetch(user.id)
+    with pytest.raises(NotFound):
+        await models.User.of(ours.id).filter(title="Anna").fetch(user.id + 1)
+    assert await models.User.of(theirs.id).all() == []
+
+
+async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    rang: list[str] = []
+
+    async def fail() -> None:
+        async with database.transaction() as tx:
+            await models.Account.create(number="1", title="x", domain="x", using_db=tx)
+            after_commit(tx, lambda: rang.append("lost"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert await models.Account.all().count() == 0
+    async with database.transaction() as tx:
+        await models.Account.create(number="1", title="x", domain="x", using_db=tx)
+        after_commit(tx, lambda: rang.append("kept"))
+        assert rang == []
+    assert rang == ["kept"]
+
+
+async def test_a_savepoint_fails_alone(database: Database) -> None:
+    async def fail(tx: Tx) -> None:
+        async with database.savepoint(tx):
+            await models.Account.create(number="2", title="y", domain="y", using_db=tx)
+            await models.Account.create(number="1", title="z", domain="z", using_db=tx)
+
+    async with database.transaction() as tx:
+        await models.Account.create(number="1", title="x", domain="x", using_db=tx)
+        with pytest.raises(IntegrityError):
+            await fail(tx)
+    assert [a.number for a in await models.Account.all()] == ["1"]
+
+
+async def test_cancelled_transactions_leave_the_database_usable(database: Database) -> None:
+    async def work(number: int) -> None:
+        async with database.transaction() as tx:
+            await models.Account.create(number=str(number), title="x", domain=str(number), using_db=tx)
+
+    for delay in range(40):
+        task = asyncio.create_task(work(delay))
+        for _ in range(delay):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await asyncio.wait_for(work(1000), 10)
+    assert await models.Account.exists(number="1000")
+
+
+async def test_a_task_that_outlives_its_transaction_works_on(database: Database) -> None:
+    go = asyncio.Event()
+
+    async def later() -> int:
+        await go.wait()
+        return await models.Account.all().count()
+
+    async with database.transaction() as tx:
+        await models.Account.create(number="1", title="x", domain="x", using_db=tx)
+        task = asyncio.create_task(later())
+    go.set()
+    assert await asyncio.wait_for(task, 10) == 1
+
+
+async def test_times_compare_across_zones(database: Database) -> None:
+    owner = await account()
+    moment = datetime(2026, 3, 1, 22, 30, tzinfo=timezone(timedelta(hours=3)))
+    await models.LiveCall.create(account=owner, call_id="a", updated_at=moment)
+    row = await models.LiveCall.of(owner.id).get()
+    assert row.updated_at == moment
+    assert row.updated_at.utcoffset() == timedelta(0)
+    tokyo = timezone(timedelta(hours=9))
+    assert await models.LiveCall.of(owner.id).filter(updated_at__gt=(moment - timedelta(seconds=1)).astimezone(tokyo)).count() == 1
+    assert await models.LiveCall.of(owner.id).filter(updated_at__gt=(moment + timedelta(seconds=1)).astimezone(tokyo)).count() == 0
+
+
+async def test_a_record_outlives_its_user(database: Database) -> None:
+    owner = await account()
+    now = clock.now()
+    row = await models.CallRecord.create(account=owner, call_id="c", started_at=now, ended_at=now, direction="in", user_id=99)
+    assert (await models.CallRecord.of(owner.id).select_related("user").fetch(row.id)).user is None
+
+
+def test_secrets_are_made_once(tmp_path: object) -> None:
+    settings = Settings(core=Core(state=str(tmp_path)))
+    secrets.setup(settings)
+    token = secrets.encrypt("пароль")
+    secrets.setup(settings)
+    assert secrets.decrypt(token) == "пароль"
+    assert (settings.state / "secret.key").stat().st_mode & 0o777 == 0o600
+    (settings.state / "secret.key").unlink()
+    secrets.setup(settings)
+    with pytest.raises(SettingsError, match="another key"):
+        secrets.decrypt(token)
+    with pytest.raises(SettingsError, match=r"core\.secret"):
+        secrets.setup(Settings(core=Core(secret="short")))
