@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The built-in prompts: WAV files beside this module, copied below the media root at start so that any switch can read them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+def install(media_root: Path) -> None:
+    """Copy prompts that are new or changed to `media_root`/prompts, music on hold to `media_root`/prompts/moh."""
+    target = media_root / "prompts"
+    for source in FOLDER.rglob("*.wav"):
+        copy = target / source.relative_to(FOLDER)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if not copy.exists() or copy.stat().st_size != source.stat().st_size:
+            partial = copy.with_suffix(".part")
+            shutil.copyfile(source, partial)
+            partial.replace(copy)

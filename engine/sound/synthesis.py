@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Speech from text by whatever speaks Russian on this machine; used for prompts and for voice files made from text (DIR-2)."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+from engine.errors import Refused
+from engine.i18n import N_
+
+MAX_CHARACTERS = 5000
+
+
+def available() -> str | None:
+    """The program that would speak: festival with its Russian voice sounds human, espeak-ng robotic; None without both."""
+    if shutil.which("text2wave"):
+        return "festival"
+    return "espeak-ng" if shutil.which("espeak-ng") else None
+
+
+async def speak(text: str, target: Path) -> None:
+    """Write `text` (Russian) as 8 kHz mono WAV. Raises Refused when nothing here can speak or the text is too long."""
+    program = available()
+    if program is None:
+        raise Refused(N_("Speech synthesis is not installed on this server (festival with festvox-ru, or espeak-ng)."))
+    clean = " ".join(text.split())
+    if not clean or len(clean) > MAX_CHARACTERS:
+        raise Refused(N_("Enter a text of at most {limit} characters."), limit=MAX_CHARACTERS)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        source, made = Path(folder) / "text.txt", Path(folder) / "made.wav"
+        source.write_text(clean + "\n", "utf-8")
+        if program == "festival":
+            command = ["text2wave", "-eval", "(voice_msu_ru_nsh_clunits)", "-F", "8000", "-o", str(made), str(source)]
+        else:
+            command = ["espeak-ng", "-v", "ru", "-w", str(made), "-f", str(source)]
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        )
+        _, complaint = await process.communicate()
+        if process.returncode != 0 or not made.exists():
+            raise Refused(N_("The text could not be spoken: {why}"), why=complaint.decode("utf-8", "replace")[-200:].strip())
+        if program == "festival":
+            shutil.copyfile(made, target)
+        else:
+            from engine.sound.conversion import to_telephone
+
+            await to_telephone(made, target)
