@@ -12,10 +12,11 @@ from msgspec import Meta, Struct
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
+# the columns of deploy/freeswitch, so that the engine reads one kind of leg file
 CDR_TEMPLATE = (
-    '"${uuid}","${direction}","${caller_id_number}","${destination_number}","${context}","${start_uepoch}","${answer_uepoch}",'
-    '"${bridge_uepoch}","${end_uepoch}","${duration}","${billsec}","${hangup_cause}","${sip_hangup_disposition}",'
-    '"${last_bridge_to}","${vats_call}","${vats_account}","${vats_role}","${vats_contact}","${sip_call_id}"'
+    '"${uuid}","${vats_call}","${vats_account}","${vats_role}","${direction}","${start_uepoch}","${progress_uepoch}",'
+    '"${progress_media_uepoch}","${answer_uepoch}","${bridge_uepoch}","${end_uepoch}","${hangup_cause}",'
+    '"${proto_specific_hangup_cause}","${sip_hangup_disposition}","${billmsec}","${last_bridge_to}"'
 )
 
 
@@ -47,7 +48,7 @@ class EventSocket(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Directory(Struct, frozen=True, forbid_unknown_fields=True):
     url: str = ""
-    """Asked as mod_xml_curl asks (HTTP POST); empty: nobody is known, there are no trunks."""
+    """Asked as mod_xml_curl asks (HTTP POST to URL/directory and URL/configuration); empty: nobody is known, no trunks."""
     credentials: str = ""
     """`user:password` for HTTP basic authentication (gateway-credentials)."""
     headers: dict[str, str] = {}
@@ -61,10 +62,9 @@ class Cdr(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Dialplan(Struct, frozen=True, forbid_unknown_fields=True):
-    contexts: tuple[str, ...] = ("from-phone", "from-trunk")
     unclaimed_seconds: Annotated[int, Meta(ge=1)] = 10
     """How long a call waits for an engine before it hears `unavailable`."""
-    unavailable: str = "unavailable.wav"
+    unavailable: str = "prompts/unavailable.wav"
     """The phrase for callers whom no engine serves; a path or a name in the sounds directory."""
 
 

@@ -11,8 +11,9 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 from uuid import uuid4
 
-from ..events import Event, Headers
-from .reader import BrokenFrame, Command, CommandReader
+from engine.embedded.events import Event, Headers
+
+from .reader import BrokenFrameError, Command, CommandReader
 from .subscription import Subscription
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class Connection(asyncio.Protocol):
             return
         try:
             self._commands.extend(self._reader.feed(data))
-        except BrokenFrame as error:
+        except BrokenFrameError as error:
             log.warning("event socket: %s sent what is no command (%s); closed", self.peer, error)
             self._disconnect()
             return

@@ -13,7 +13,7 @@ MAX_HEAD = 64 * 1024
 MAX_BODY = 4 * 1024 * 1024
 
 
-class BrokenFrame(ValueError):
+class BrokenFrameError(ValueError):
     """This connection can't be understood any more."""
 
 
@@ -47,7 +47,7 @@ class CommandReader:
         return len(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[Command]:
-        """Commands that are complete now. Raises BrokenFrame, after which the reader is of no use."""
+        """Commands that are complete now. Raises BrokenFrameError, after which the reader is of no use."""
         self._buffer += data
         while (command := self._next()) is not None:
             yield command
@@ -78,7 +78,7 @@ class CommandReader:
         ends = [(at, size) for mark, size in ((b"\n\n", 2), (b"\n\r\n", 3)) if (at := buffer.find(mark, 0, MAX_HEAD + 4)) >= 0]
         if not ends:
             if len(buffer) > (MAX_HEAD if self.trusted else 2048):
-                raise BrokenFrame("the command does not end")
+                raise BrokenFrameError("the command does not end")
             return None
         at, size = min(ends)
         head = bytes(buffer[:at])
@@ -95,8 +95,8 @@ class CommandReader:
         length = 0
         if stated := headers.get("content-length"):
             if not (stated.isascii() and stated.isdigit() and len(stated) < 10) or int(stated) > MAX_BODY:
-                raise BrokenFrame(f"Content-Length {stated[:20]!r}")
+                raise BrokenFrameError(f"Content-Length {stated[:20]!r}")
             length = int(stated)
             if length and not self.trusted:
-                raise BrokenFrame("a body before auth")
+                raise BrokenFrameError("a body before auth")
         return Command(lines[0].rstrip("\r").strip(), headers), length

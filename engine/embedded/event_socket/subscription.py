@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from ..events import NAMES, Event, Format, Value
+from engine.embedded.events import NAMES, Event, Format, Value
 
 
 class Subscription:

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two channels talking: the bridge itself, uuid_bridge's way into it, and what each leg does when it ends."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from engine.embedded import hold
+from engine.embedded.channel import Channel, State, Why
+from engine.embedded.player import Layer
+from engine.embedded.profile import now_us
+
+if TYPE_CHECKING:
+    from engine.embedded.switch import Switch
+
+log = logging.getLogger(__name__)
+
+_WAIT_FOR_OTHER = 10.0
+
+
+class Bridge:
+    """From CHANNEL_BRIDGE to CHANNEL_UNBRIDGE; `a` is the leg whose task leads."""
+
+    def __init__(self, a: Channel, b: Channel) -> None:
+        self.a = a
+        self.b = b
+        self.over = False
+        self._music: dict[str, Layer] = {}
+
+    def other(self, channel: Channel) -> Channel:
+        return self.b if channel is self.a else self.a
+
+    def begin(self) -> None:
+        now = now_us()
+        for leg, peer in ((self.a, self.b), (self.b, self.a)):
+            leg.bridge = self
+            leg.partner_uuid = peer.uuid
+            leg.profile.times.bridged = now
+            for name in ("bridge_uuid", "signal_bond", "last_bridge_to"):
+                leg.set(name, peer.uuid)
+            leg.set("bridge_channel", peer.name)
+        self.b.set("call_uuid", self.a.uuid)
+        self.a.other(self.b, "originatee")
+        self.b.other(self.a, "originator")
+        self.a.fire("CHANNEL_BRIDGE", self._ids())
+        one, two = self.a.media.stream, self.b.media.stream
+        if one is not None and two is not None:
+            one.bridge(two)
+        self.hold_changed()
+
+    def end(self) -> None:
+        """Stop the sound between the two; each leg's task sees `over`."""
+        if self.over:
+            return
+        self.over = True
+        if self.a.media.stream is not None:
+            self.a.media.stream.unbridge()
+        for uuid, layer in self._music.items():
+            leg = self.a if uuid == self.a.uuid else self.b
+            if leg.media.player is not None:
+                leg.media.player.remove(layer)
+        self._music.clear()
+        for leg, peer in ((self.a, self.b), (self.b, self.a)):
+            leg.bridge = None
+            leg.partner_uuid = ""
+            leg.set("bridge_uuid", None)
+            if peer.cause:
+                leg.set("bridge_hangup_cause", peer.cause)
+                leg.set("last_bridge_hangup_cause", peer.cause)
+                leg.notify()
+        self.b.set("call_uuid", self.b.uuid)
+        self.a.notify()
+        self.b.notify()
+
+    def unbridged(self) -> None:
+        self.a.fire("CHANNEL_UNBRIDGE", self._ids())
+
+    def _ids(self) -> dict[str, str | list[str]]:
+        return {"Bridge-A-Unique-ID": self.a.uuid, "Bridge-B-Unique-ID": self.b.uuid}
+
+    # -- music -------------------------------------------------------------------------------------------------------
+
+    def hold_changed(self) -> None:
+        """A leg that holds gives its music to the other one, unless that one holds too."""
+        for leg, peer in ((self.a, self.b), (self.b, self.a)):
+            wanted = bool(peer.hold_started) and not leg.hold_started and bool(hold.music_of(peer))
+            layer = self._music.get(leg.uuid)
+            player = leg.media.player
+            if wanted and layer is None and player is not None:
+                self._music[leg.uuid] = player.put_under(leg.switch.media.source(hold.music_of(peer)))
+            elif not wanted and layer is not None and player is not None:
+                player.remove(layer)
+                del self._music[leg.uuid]
+
+    def music_for(self, channel: Channel) -> Callable[[], None] | None:
+        """Music to the other leg while `channel` is busy with something else; call the result to end it."""
+        peer = self.other(channel)
+        music = hold.music_of(channel)
+        player = peer.media.player
+        if not music or player is None:
+            return None
+        layer = player.put_under(channel.switch.media.source(music))
+        return lambda: player.remove(layer)
+
+
+async def lead(a: Channel, b: Channel) -> bool:
+    """Be bridged as the leading leg until one side ends it; True when the bridge came to be.
+
+    Afterwards `a` is parked, hung up or free to go on, as its variables say.
+    """
+    bridge = Bridge(a, b)
+    if b.answered and not a.answered and a.direction == "inbound":
+        a.answer()
+    if a.down or b.down:
+        return False
+    bridge.begin()
+    b.redirect(State.EXCHANGE_MEDIA)
+    while True:
+        why = await a.wait(lambda: bridge.over or (b.answered and not a.answered), breakable=False)
+        if why is Why.DONE and not bridge.over:
+            if not a.answer():
+                break
+            continue
+        break
+    redirected = why is Why.GONE and not a.down
+    bridge.end()
+    bridge.unbridged()
+    if not a.down and not redirected:
+        _after(a, b)
+    return True
+
+
+def _after(a: Channel, b: Channel) -> None:
+    """What FreeSWITCH does with A when the bridge is over and nobody has sent A elsewhere."""
+    if b.get("proto_specific_hangup_cause"):
+        a.set("last_bridge_proto_specific_hangup_cause", b.get("proto_specific_hangup_cause"))
+    if (b.answered and a.is_true("park_after_bridge")) or a.is_true("park_after_early_bridge"):
+        a.redirect(State.PARK)
+    elif b.answered and (target := a.get("transfer_after_bridge")):
+        words = target.split(":")
+        a.switch.transfer(a, words[0], words[1] if len(words) > 1 else "", words[2] if len(words) > 2 else "")
+    elif b.answered and (a.is_true("hangup_after_bridge") or a.get("hangup_after_bridge") == "explicit"):
+        a.hangup(b.cause or "NORMAL_CLEARING")
+
+
+async def follow(b: Channel) -> None:
+    """The state CS_EXCHANGE_MEDIA: be the other leg of a bridge that somebody else leads."""
+    bridge = b.bridge
+    if bridge is None:
+        b.hangup("DESTINATION_OUT_OF_ORDER")
+        return
+    why = await b.wait(lambda: bridge.over, breakable=False)
+    bridge.end()
+    if why is Why.GONE:
+        return
+    if b.is_true("park_after_bridge"):
+        b.redirect(State.PARK)
+    elif target := b.get("transfer_after_bridge"):
+        b.switch.transfer(b, target, "", "")
+    else:
+        b.hangup("NORMAL_CLEARING" if b.answered else "ORIGINATOR_CANCEL")
+
+
+def order(switch: Switch, one: str, other: str) -> bool:
+    """uuid_bridge: take both channels out of what they do and join them; False when that can't be begun."""
+    a, b = switch.channels.get(one), switch.channels.get(other)
+    if a is None or b is None or a is b or a.down or b.down:
+        return False
+    if not a.media.ready or not (a.answered or a.early):
+        if not (b.media.ready and (b.answered or b.early)):
+            log.warning("uuid_bridge %s %s: neither channel has media", one, other)
+            return False
+        a, b = b, a
+    moment = int(time.time())
+    for leg, peer in ((a, b), (b, a)):
+        leg.set("bridge_channel", peer.name)
+        leg.set("bridge_uuid", peer.uuid)
+        leg.set("signal_bond", peer.uuid)
+        leg.set("original_destination_number", leg.profile.destination_number)
+        leg.set("original_caller_id_name", leg.profile.caller_id_name)
+        leg.set("original_caller_id_number", leg.profile.caller_id_number)
+        leg.step_profile(transfer_source=f"{moment}:{leg.uuid}:uuid_br:{peer.uuid}")
+        leg.set("transfer_source", leg.profile.transfer_source)
+        leg.push("transfer_history", leg.profile.transfer_source)
+    switch.joining[a.uuid] = b.uuid
+    switch.joining.pop(b.uuid, None)
+    # the one that follows stands still until the leading one takes it
+    b.redirect(State.HIBERNATE)
+    a.redirect(State.SOFT_EXECUTE)
+    return True
+
+
+async def join(a: Channel) -> None:
+    """The state CS_SOFT_EXECUTE: lead the bridge that uuid_bridge has ordered."""
+    b = a.switch.channels.get(a.switch.joining.pop(a.uuid, ""))
+    if b is None or b.down:
+        if a.is_true("park_after_bridge"):
+            a.redirect(State.PARK)
+        else:
+            a.hangup("DESTINATION_OUT_OF_ORDER")
+        return
+    observe = a.notify
+    b.observers.append(observe)
+    try:
+        until = a.switch.loop.time() + _WAIT_FOR_OTHER
+        why = await a.wait(lambda: b.down or b.running_state is State.HIBERNATE, until=until, nested=False)
+        if why is Why.DONE and not b.down and not b.answered:
+            if b.direction == "inbound":
+                # FreeSWITCH gives up here: an unanswered caller can't be waited for
+                b.hangup("DESTINATION_OUT_OF_ORDER")
+            else:
+                why = await a.wait(lambda: b.down or b.answered or b.early)
+    finally:
+        b.observers.remove(observe)
+    if why is Why.GONE:
+        if not b.down:
+            b.hangup("ORIGINATOR_CANCEL")
+        return
+    if b.down or why is not Why.DONE:
+        if not b.down:
+            b.hangup("DESTINATION_OUT_OF_ORDER")
+        a.hangup("ORIGINATOR_CANCEL")
+        return
+    for leg, peer in ((a, b), (b, a)):
+        leg.application, leg.application_data = "uuid_bridge", peer.uuid
+        leg.fire("CHANNEL_EXECUTE", {"Application": "uuid_bridge", "Application-Data": peer.uuid})
+    epoch = a.epoch
+    await lead(a, b)
+    if not a.down and a.epoch == epoch:
+        a.redirect(State.EXECUTE)

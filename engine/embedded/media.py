@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The media side of one channel: session descriptions in and out, the RTP stream behind them, hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.embedded.player import Player
+from engine.embedded.rtp import MediaEngine, Stream
+from engine.embedded.sip import sdp
+from engine.embedded.sip.sdp import Codec, Direction, MediaDescription
+
+CODECS = (Codec.PCMA, Codec.PCMU)
+
+
+class ChannelMedia:
+    """Opened at the first description we send. `local` is the address to listen on and the one to show."""
+
+    def __init__(self, engine: MediaEngine, on_dtmf: Callable[[str, int], None], on_inactivity: Callable[[float], None]) -> None:
+        self._engine = engine
+        self._on_dtmf = on_dtmf
+        self._on_inactivity = on_inactivity
+        self._session = sdp.Session()
+        self._shown = ""
+        self.stream: Stream | None = None
+        self.player: Player | None = None
+        self.remote: MediaDescription | None = None
+        self.description = b""
+        """The last one we sent."""
+        self.holding = False
+        """They have put us on hold."""
+        self.held_by_us = False
+        self.inactivity_seconds: float | None = None
+
+    def open(self, bind: str, shown: str) -> Stream:
+        """Take a port. Raises rtp.NoPort, OSError."""
+        if self.stream is None:
+            self._shown = shown
+            self.stream = self._engine.open(bind)
+            self.stream.on_dtmf = self._on_dtmf
+            self.stream.on_inactivity = self._on_inactivity
+            self.stream.inactivity_seconds = self.inactivity_seconds
+            self.player = Player(self.stream)
+        return self.stream
+
+    @property
+    def ready(self) -> bool:
+        return self.remote is not None and self.stream is not None
+
+    @property
+    def shown(self) -> str:
+        return self._shown
+
+    def offer(self) -> bytes:
+        """Our offer, also for a re-INVITE; the stream must be open."""
+        assert self.stream is not None
+        codecs = CODECS if self.remote is None else (self.remote.codec, *(c for c in CODECS if c is not self.remote.codec))
+        self.description = sdp.offer(self._shown, self.stream.local_port, codecs, self._wanted(), self._session)
+        return self.description
+
+    def answer(self, offer: sdp.Offer) -> bytes:
+        """Our answer to their offer. Raises sdp.NoCommonCodec."""
+        assert self.stream is not None
+        wanted = self._wanted()
+        self.description, theirs = sdp.answer(offer, self._shown, self.stream.local_port, CODECS, wanted, self._session)
+        self._apply(theirs)
+        return self.description
+
+    def accept(self, body: bytes) -> None:
+        """Their answer to our offer. Raises sdp.SdpError."""
+        self._apply(sdp.parse_answer(body, CODECS))
+
+    def _wanted(self) -> Direction:
+        return Direction.SENDONLY if self.held_by_us else Direction.SENDRECV
+
+    def _apply(self, theirs: MediaDescription) -> None:
+        assert self.stream is not None
+        self.remote = theirs
+        self.holding = theirs.port != 0 and (not theirs.direction.receives or theirs.address == "0.0.0.0")
+        self.stream.set_remote(
+            (theirs.address, theirs.port),
+            theirs.codec,
+            theirs.telephone_event,
+            send=theirs.direction.receives and theirs.port != 0,
+            receive=theirs.direction.sends and theirs.port != 0,
+        )
+
+    def close(self) -> None:
+        if self.stream is not None:
+            self.stream.close()
