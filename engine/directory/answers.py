@@ -3,22 +3,25 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 from collections import Counter
+from hashlib import md5
 from urllib.parse import parse_qsl
 
 from engine.directory import documents
 from engine.directory.documents import NOT_FOUND
 from engine.directory.guard import Guard
 from engine.directory.networks import contains, parse
-from engine.directory.source import Directory, SipCredentials
+from engine.directory.source import Directory, SipCredentials, ha1
 
 log = logging.getLogger(__name__)
 
 _FIELDS = frozenset(
     {
         "section", "tag_name", "key_name", "key_value", "key", "user", "domain", "ip", "purpose",
-        "action", "sip_auth_method", "sip_to_user", "sip_to_host",
+        "action", "sip_to_user", "sip_to_host", "sip_auth_method", "sip_auth_nonce", "sip_auth_uri",
+        "sip_auth_qop", "sip_auth_cnonce", "sip_auth_nc", "sip_auth_response",
     }
 )  # fmt: skip
 # FreeSWITCH splits auth-acl into at most a hundred entries; a longer list is checked here alone
@@ -42,16 +45,12 @@ class Answers:
         login, domain = form.get("user", ""), form.get("domain", "")
         if form.get("key") != "id" or not login or not domain or form.get("key_value") != domain:
             return NOT_FOUND
-        account, credentials = self.find(login, domain)
+        account, credentials = self._find(login, domain)
         signing_in = form.get("action") == "sip_auth"
         address = form.get("ip", "")
-        if signing_in:
-            sip_account = credentials.sip_account_id if credentials else None
-            if self._guard.is_barred(address, sip_account):
-                log.info("%s@%s from %s refused: too many failures", login, domain, address)
-                return NOT_FOUND
-            if credentials is None:
-                self._guard.unknown_name(address)
+        if signing_in and not self._pass_guard(form, login, domain, credentials):
+            log.info("%s@%s from %s refused: too many failures", login, domain, address)
+            return NOT_FOUND
         if account is None or credentials is None:
             log.info("%s@%s from %s is no SIP account here", login, domain, address or "the switch")
             return NOT_FOUND
@@ -90,7 +89,23 @@ class Answers:
             return documents.acl(None)
         return documents.acl(sorted({str(network) for networks in known for network in networks}))
 
-    def find(self, login: str, domain: str) -> tuple[int | None, SipCredentials | None]:
+    def _pass_guard(self, form: dict[str, str], login: str, domain: str, credentials: SipCredentials | None) -> bool:
+        """Whether the attempt may go on. The switch decides about the password afterwards, but the question holds all it
+        decides by, so failures are counted here."""
+        address = form.get("ip", "")
+        if self._guard.is_barred(address, credentials.sip_account_id if credentials else None):
+            return False
+        if credentials is None:
+            self._guard.unknown_name(address)
+        elif form.get("sip_auth_response"):
+            expected = _expected(form, ha1(login, domain, credentials.password))
+            if hmac.compare_digest(form["sip_auth_response"].lower().encode(), expected.encode()):
+                self._guard.proved(address, credentials.sip_account_id)
+            else:
+                self._guard.wrong_password(address, credentials.sip_account_id)
+        return True
+
+    def _find(self, login: str, domain: str) -> tuple[int | None, SipCredentials | None]:
         """The account a domain belongs to (R27) and its SIP account of that name."""
         account = self._account(domain)
         return account, self._directory.sip_account(account, login) if account is not None else None
@@ -105,6 +120,18 @@ class Answers:
         if form.get("sip_auth_method") != "REGISTER":
             return True
         return form.get("sip_to_user") == login and self._account(form.get("sip_to_host", "")) == account
+
+
+def _expected(form: dict[str, str], secret: str) -> str:
+    """The digest response of RFC 2617 section 3.2.2.1, as FreeSWITCH computes it: with qop only if all its parts came."""
+    what = _md5(f"{form.get('sip_auth_method', '')}:{form.get('sip_auth_uri', '')}")
+    parts = [form.get(f"sip_auth_{name}", "") for name in ("nc", "cnonce", "qop")]
+    between = [form.get("sip_auth_nonce", ""), *(parts if all(parts) else [])]
+    return _md5(":".join([secret, *between, what]))
+
+
+def _md5(text: str) -> str:
+    return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def read_form(body: bytes) -> dict[str, str]:

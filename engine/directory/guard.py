@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stops password guessing over SIP: counts failures per address and says who is not to be answered for a while.
 
-The listener counts unknown names itself; wrong passwords are known to the switch only, so whoever reads its
-`sofia::register` and `sofia::register_failure` events reports them here. No password is looked at while barred.
+Fed and asked by the directory's answers.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _REMEMBERED = 50_000
 class Guard:
     """Ten wrong passwords in a minute bar one (address, SIP account), thirty unknown names bar one address.
 
-    An account that has registered from the address before is not hit by its neighbours' guessing of names.
+    An account that has given its password from the address before is not hit by its neighbours' guessing of names.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -42,7 +41,7 @@ class Guard:
     def unknown_name(self, address: str) -> None:
         self._count(address, UNKNOWN_NAMES)
 
-    def registered(self, address: str, sip_account_id: int) -> None:
+    def proved(self, address: str, sip_account_id: int) -> None:
         """A right password: the pair is trusted from now on and its failures are forgotten."""
         pair = (address, sip_account_id)
         self._failures.pop(pair, None)

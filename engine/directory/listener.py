@@ -82,18 +82,6 @@ class DirectoryListener:
             await self._runner.cleanup()
             self._runner = None
 
-    def registered(self, address: str, login: str, domain: str) -> None:
-        """The switch reports a phone that gave the right password (sofia::register: network-ip, username, realm)."""
-        _, credentials = self._answers.find(login, domain)
-        if credentials is not None:
-            self.guard.registered(address, credentials.sip_account_id)
-
-    def register_failed(self, address: str, login: str, domain: str) -> None:
-        """The switch reports a refused password (sofia::register_failure); a name that is unknown was counted when asked."""
-        _, credentials = self._answers.find(login, domain)
-        if credentials is not None:
-            self.guard.wrong_password(address, credentials.sip_account_id)
-
     def _handler(self, answer: Callable[[bytes], str]) -> Handler:
         async def handle(request: http.Request) -> http.StreamResponse:
             try:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from hashlib import md5
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
@@ -189,11 +190,36 @@ def test_too_many_failures_are_refused_unseen(office: Office) -> None:
         guard.wrong_password("10.1.1.1", 100)
     assert answers.directory(asked()) == NOT_FOUND
     assert answers.directory(asked(ip="10.1.1.2")) != NOT_FOUND
-    guard.registered("10.1.1.3", 100)
+    guard.proved("10.1.1.3", 100)
     for _ in range(30):
         assert answers.directory(asked(user="nobody", ip="10.1.1.3")) == NOT_FOUND
     assert answers.directory(asked(ip="10.1.1.3")) != NOT_FOUND
     assert answers.directory(asked(domain="lutik.test", ip="10.1.1.3")) == NOT_FOUND
+
+
+def signed(password: str, qop: str = "auth", **fields: str) -> bytes:
+    def h(text: str) -> str:
+        return md5(text.encode()).hexdigest()
+
+    what = h("REGISTER:sip:romashka.test")
+    middle = f"n0nce:00000001:c0:{qop}" if qop else "n0nce"
+    response = h(f"{h(f'201:romashka.test:{password}')}:{middle}:{what}")
+    parts = {"sip_auth_qop": qop, "sip_auth_cnonce": "c0", "sip_auth_nc": "00000001"} if qop else {}
+    return asked(sip_auth_nonce="n0nce", sip_auth_uri="sip:romashka.test", sip_auth_response=response, **parts, **fields)
+
+
+@pytest.mark.parametrize("qop", ["auth", ""])
+def test_wrong_passwords_are_counted_from_the_question_itself(answers: Answers, qop: str) -> None:
+    for _ in range(9):
+        assert answers.directory(signed("wrong", qop)) != NOT_FOUND
+    # a right one begins the count anew
+    assert answers.directory(signed("pass1", qop)) != NOT_FOUND
+    for _ in range(10):
+        assert answers.directory(signed("wrong", qop)) != NOT_FOUND
+    assert answers.directory(signed("pass1", qop)) == NOT_FOUND
+    assert answers.directory(signed("pass1", qop, ip="10.1.1.2")) != NOT_FOUND
+    assert answers.directory(asked(ip="10.1.1.2", sip_auth_response="привет")) != NOT_FOUND
+    assert answers.directory(asked(domain="lutik.test")) != NOT_FOUND
 
 
 @pytest.mark.feature("NUM-2")

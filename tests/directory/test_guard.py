@@ -52,13 +52,13 @@ def test_ten_in_more_than_a_minute_are_let_pass(guard: Guard, clock: Clock) -> N
 def test_a_right_password_forgets_the_wrong_ones(guard: Guard) -> None:
     for _ in range(9):
         guard.wrong_password("a", 1)
-    guard.registered("a", 1)
+    guard.proved("a", 1)
     guard.wrong_password("a", 1)
     assert not guard.is_barred("a", 1)
 
 
 def test_thirty_unknown_names_bar_the_address_but_not_who_lives_there(guard: Guard, clock: Clock) -> None:
-    guard.registered("a", 1)
+    guard.proved("a", 1)
     for _ in range(30):
         assert not guard.is_barred("a", 2)
         guard.unknown_name("a")
@@ -73,7 +73,7 @@ def test_what_attackers_choose_does_not_fill_the_memory(guard: Guard, monkeypatc
     monkeypatch.setattr(module, "_REMEMBERED", 100)
     for i in range(1000):
         guard.unknown_name(f"a{i}")
-        guard.registered(f"a{i}", 1)
+        guard.proved(f"a{i}", 1)
         for _ in range(10):
             guard.wrong_password(f"a{i}", 2)
     assert max(len(guard._failures), len(guard._barred), len(guard._known)) <= 100

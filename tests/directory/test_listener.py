@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from engine.directory import DirectoryListener, Guard
+from engine.directory import DirectoryListener
 from engine.directory.documents import NOT_FOUND
 from engine.errors import SettingsError
 from tests.directory.test_answers import Office, asked, configuration
@@ -85,18 +85,3 @@ async def test_a_taken_port_is_said_and_left_clean(listener: DirectoryListener) 
     with pytest.raises(OSError, match="address already in use"):
         await second.start()
     await second.stop()
-
-
-async def test_failures_told_by_the_switch_reach_the_guard() -> None:
-    guard = Guard()
-    listener = DirectoryListener(Office(), host="127.0.0.1", port=0, secret="s", allowed=[], guard=guard)
-    for _ in range(10):
-        listener.register_failed("10.1.1.1", "201", "romashka.test")
-        listener.register_failed("10.1.1.1", "nobody", "romashka.test")
-        listener.register_failed("10.1.1.1", "201", "unknown.test")
-    assert guard.is_barred("10.1.1.1", 100)
-    assert not guard.is_barred("10.1.1.1", None)
-    listener.registered("10.1.1.2", "201", "romashka.test")
-    for _ in range(30):
-        guard.unknown_name("10.1.1.2")
-    assert not guard.is_barred("10.1.1.2", 100)

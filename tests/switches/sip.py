@@ -67,6 +67,14 @@ class RawPhone:
         to = f"{number.partition(';')[0]}@{self.domain}"
         return await self._signed("INVITE", uri, to, call, extra, sdp, "", sign=sign)
 
+    async def request(self) -> Message:
+        """The next request that comes in."""
+        async with asyncio.timeout(10):
+            while True:
+                message = parse((await self._inbox.arrived.get()).decode())
+                if not message[0].startswith("SIP/2.0"):
+                    return message
+
     async def _signed(
         self, method: str, uri: str, to: str, call: str, extra: list[str], body: str, realm: str, sign: bool = True
     ) -> Message:
