@@ -3,7 +3,7 @@
 
 `python benchmarks/rtp_pacing.py --streams 800 --seconds 10` prints CPU and lateness; `measure()` returns the same as a dict
 and is what `make bench` calls. The media process also parses SIP-like messages on the same asyncio loop (`--messages` a
-second); with `--both-ways` the receiver talks on every stream, with `--bridged` streams relay to each other in pairs.
+second); with `--mode both-ways` the receiver talks on every stream, with `--mode bridged` they relay to each other in pairs.
 """
 
 import argparse
@@ -39,7 +39,8 @@ MESSAGE = (
 def measure(
     streams: int = 800, seconds: float = 10.0, *, mode: str = "play", messages: int = 2000, samples: int = 40
 ) -> dict[str, Any]:
-    """Keys: streams, mode, cpu_percent (media process, of one core), late_ms {p50, p99, p999, max}, packets, expected,
+    """Keys: streams, mode, cpu_percent (media process, of one core), waited_percent (ready, but the core was
+    taken by others: above 1 or 2 the lateness is not ours), late_ms {p50, p99, p999, max}, packets, expected,
     sampled_streams, us_per_packet, messages_per_second (parsed), cores."""
     if mode not in MODES:
         raise ValueError(f"mode must be one of {MODES}")
@@ -68,6 +69,7 @@ def measure(
         "streams": streams,
         "mode": mode,
         "cpu_percent": round(100 * worked["cpu"] / worked["wall"], 1),
+        "waited_percent": round(100 * worked["waited"] / worked["wall"], 1),
         "us_per_packet": round(1e6 * worked["cpu"] / max(1, packets), 2),
         "messages_per_second": round(worked["messages"] / worked["wall"]),
         "skipped_ms": worked["skipped_ms"],
@@ -126,7 +128,7 @@ async def _media_main(pipe: Connection, streams: int, mode: str) -> None:
         await asyncio.sleep(1.5)  # the first second encodes the prompt
         before = _totals(opened)
         signalling.count, skipped = 0, engine.skipped_ms
-        cpu, wall = time.process_time(), time.monotonic()
+        cpu, wall, waited = time.process_time(), time.monotonic(), _waited()
         pipe.send(([stream.local_port for stream in opened], transport.get_extra_info("sockname")))
         stop = asyncio.Event()
         loop.add_reader(pipe.fileno(), stop.set)
@@ -135,6 +137,7 @@ async def _media_main(pipe: Connection, streams: int, mode: str) -> None:
         pipe.send({
             "cpu": time.process_time() - cpu,
             "wall": time.monotonic() - wall,
+            "waited": _waited() - waited,
             "sent": sent,
             "received": received,
             "messages": signalling.count,
@@ -143,6 +146,14 @@ async def _media_main(pipe: Connection, streams: int, mode: str) -> None:
         loop.remove_reader(pipe.fileno())
         transport.close()
         await engine.close()
+
+
+def _waited() -> float:
+    """Seconds this process was ready to run while the core did something else (Linux)."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return float("nan")
 
 
 def _totals(opened: list[Stream]) -> tuple[int, int]:
@@ -218,8 +229,9 @@ def _receiver(pipe: Connection, streams: int, seconds: float, mode: str, message
             if talking:
                 for index in range(tick % 20, streams, 20):
                     header = struct.pack("!BBHII", 0x80, 8, tick // 20 & 0xFFFF, tick // 20 * 160, index + 1)
+                    stamp = struct.pack("!Q", time.time_ns())
                     with contextlib.suppress(BlockingIOError):
-                        senders[index].sendto(header + b"\xd5" * 160, ("127.0.0.1", ports[index]))
+                        senders[index].sendto(header + stamp + b"\xd5" * 152, ("127.0.0.1", ports[index]))
             tick += 1
         while asked < (now - start) * messages:
             caller.sendto(MESSAGE % (asked, asked), signalling)
@@ -228,7 +240,7 @@ def _receiver(pipe: Connection, streams: int, seconds: float, mode: str, message
         time.sleep(max(0.0, start + tick * 0.001 - time.monotonic()) if talking or messages else 0.005)
         for descriptor, _ in poll.poll(0):
             _drain(by_fd[descriptor], arrivals.get(descriptor), buffer)
-    pipe.send(_summary(list(arrivals.values()), seconds))
+    pipe.send(_summary(list(arrivals.values()), seconds, relayed=mode == "bridged"))
 
 
 def _drain(sock: socket.socket, arrivals: list[tuple[int, int, int]] | None, buffer: bytearray) -> None:
@@ -239,14 +251,18 @@ def _drain(sock: socket.socket, arrivals: list[tuple[int, int, int]] | None, buf
                 continue
             data, ancillary, _, _ = sock.recvmsg(2048, 64)
             stamp_s, stamp_ns = struct.unpack("qq", ancillary[0][2])
-            timestamp, ssrc = struct.unpack_from("!II", data, 4)
-            arrivals.append((stamp_s * 1_000_000_000 + stamp_ns, timestamp, ssrc))
+            timestamp, _, sent = struct.unpack_from("!IIQ", data, 4)
+            arrivals.append((stamp_s * 1_000_000_000 + stamp_ns, timestamp, sent))
 
 
-def _summary(series: list[list[tuple[int, int, int]]], seconds: float) -> dict[str, Any]:
-    """Lateness = arrival minus the line through the most punctual packet of the stream with the slope of its timestamps."""
+def _summary(series: list[list[tuple[int, int, int]]], seconds: float, *, relayed: bool) -> dict[str, Any]:
+    """Lateness = arrival minus the line through the most punctual packet of the stream with the slope of its timestamps;
+    of relayed packets the time from their sending to their arrival, as the sender's own unpunctuality is not ours."""
     late: list[float] = []
     for arrivals in series:
+        if relayed:
+            late.extend((stamp - sent) / 1e6 for stamp, _, sent in arrivals)
+            continue
         offsets = [stamp - (timestamp - arrivals[0][1] & 0xFFFFFFFF) * 125_000 for stamp, timestamp, _ in arrivals]
         if offsets:
             earliest = min(offsets)
@@ -279,7 +295,8 @@ def main() -> None:
     late = result["late_ms"]
     print(
         f"{result['streams']} streams, {result['mode']}: CPU {result['cpu_percent']} % of one core "
-        f"({result['us_per_packet']} µs a packet, {result['messages_per_second']} messages/s beside it); late ms "
+        f"({result['us_per_packet']} µs a packet, {result['messages_per_second']} messages/s beside it, "
+        f"waited {result['waited_percent']} % for the core); late ms "
         f"p50 {late['p50']} p99 {late['p99']} p99.9 {late['p999']} max {late['max']}; "
         f"{result['packets']}/{result['expected']} packets on {result['sampled_streams']} streams"
     )

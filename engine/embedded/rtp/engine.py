@@ -9,6 +9,7 @@ import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from .g711 import Law, mix_table
 from .pacer import Pacer
 from .packet import MAX_DATAGRAM
 from .ports import PortPool
@@ -82,6 +83,8 @@ class MediaEngine:
         self._streams: dict[int, tuple[Stream, socket.socket]] = {}
         self._writers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recordings")
         self._started = False
+        for law in Law:
+            mix_table(law)
         self._next_check = 0
         self._wakes_by_datagram = False
         self._loop: asyncio.AbstractEventLoop

@@ -102,7 +102,7 @@ class Pacer:
                     left_out = (behind - 1) // SLOTS * SLOTS  # whole frames: each slot keeps its place in the frame
                     self._tick += left_out
                     self.skipped_ticks += left_out
-                self._step()
+                self.step()
             self._receive()
         finally:
             self._busy = False
@@ -128,7 +128,8 @@ class Pacer:
             if self._timer is not None:
                 self._arm()
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """One millisecond: tick the slot that is next."""
         self._tick += 1
         clock = self.clock = self._tick * TICK_SAMPLES
         slot = self._slots[self._tick % SLOTS]
