@@ -42,6 +42,7 @@ from engine.errors import CallGone
 from engine.esl.event import Event as SwitchEvent
 from engine.esl.switch import Switch
 from engine.facts import Fact
+from engine.facts.ended import Direction
 from engine.snapshot import Contact, Snapshot, Sound
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ T = TypeVar("T")
 
 RINGBACK_TONE = "tone_stream://%(1000,4000,425);loops=-1"
 """Russian ringback: 425 Hz, 1 s on, 4 s off (GOST 28384)."""
+NOBODY = Leg("", "")
+"""The party of an ordered call until somebody has answered."""
 TRANSFER_GRACE_SECONDS = 3.0
 """How long a transferring phone's end is held back while the switch joins or parks the other party."""
 
@@ -63,6 +66,8 @@ class Surroundings(Protocol):
     def path_on_switch(self, sound_or_file: str) -> str: ...
     def route(self, call: LiveCall, callee: Callee, caller_id: str | None) -> Route: ...
     def presence(self, call: LiveCall, contact: Contact) -> Presence: ...
+    def claim(self, call: LiveCall, leg: Leg) -> None:
+        """Mark a dialled leg as the served party: it parks after each bridge."""
     def enrol(self, call: LiveCall, state: LegState) -> None:
         """A leg belongs to this call from now on (again, when it moves between calls)."""
     def left(self, call: LiveCall, state: LegState) -> None:
@@ -83,14 +88,16 @@ class Surroundings(Protocol):
 class LiveCall:
     """Implements engine.calls.Call over the event socket. Made by the node; all methods run on its event loop."""
 
-    def __init__(self, node: Surroundings, snapshot: Snapshot, caller: Caller, first: LegState, *, started_at: datetime) -> None:
-        self.id = first.uuid
+    def __init__(
+        self, node: Surroundings, snapshot: Snapshot, caller: Caller, first: LegState | None, *, started_at: datetime, id: str = ""
+    ) -> None:
+        self.id = first.uuid if first else id
         self.snapshot = snapshot
         self.caller = caller
-        self.party = first.leg
+        self.party = first.leg if first else NOBODY
         self.started_at = started_at
-        self.direction: str = "in"
-        self.legs: dict[str, LegState] = {first.uuid: first}
+        self.direction: Direction = "in"
+        self.legs: dict[str, LegState] = {first.uuid: first} if first else {}
         self.steps: list[tuple[datetime, Step]] = []
         self.facts: list[Fact] = []
         self.talked_with: LegState | None = None
@@ -98,7 +105,7 @@ class LiveCall:
         self.recordings: list[Recording] = []
         self.gone = False
         self.all_ended = asyncio.Event()
-        self._answered = first.answered_at is not None
+        self._answered = first is not None and first.answered_at is not None
         self._node = node
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Event] = deque()
@@ -127,6 +134,12 @@ class LiveCall:
 
     def open_legs(self) -> list[LegState]:
         return [s for s in self.legs.values() if s.alive]
+
+    def serve(self, leg: Leg) -> None:
+        """An ordered call has reached its first party: the scenario serves it from now on."""
+        self.party = leg
+        self._answered = True
+        self._node.claim(self, leg)
 
     # -- the one await -------------------------------------------------------------------------------------------------
 
@@ -459,7 +472,7 @@ class LiveCall:
         at = self.now
         self.steps.append((at, step))
         self._node.journal_step(self, at, step)
-        if step.target is not None and step.what == "enters":
+        if step.target is not None and step.what == "enters" and self.party.id:
             self._node.switch.setvar(self.party.id, "vats_at", str(step.target))
         self._node.changed(self)
 

@@ -21,6 +21,7 @@ from engine.errors import CallGone, SwitchError
 from engine.esl.event import Event
 from engine.esl.switch import Refusal, Switch
 from engine.facts import Fact
+from engine.facts.ended import Direction
 from engine.gates import DialQuestion, Gates
 from engine.log import call_id
 from engine.snapshot import Contact, Snapshot
@@ -48,7 +49,7 @@ class Admission:
     snapshot: Snapshot
     caller: Caller
     leg: Leg
-    direction: str
+    direction: Direction
     reason: LegReason
     serve: Callable[[LiveCall], Awaitable[Verdict]]
     trunk: int | None = None
@@ -171,8 +172,12 @@ class Node:
             self.switch.respond(event.uuid, admitted.code)
             return
         call = self.begin(admitted, event.created_at or clock.now(), answered=event.answer_state == "answered")
+        self.claim(call, admitted.leg)
+        self.run(call, admitted.serve)
+
+    def claim(self, call: LiveCall, leg: Leg) -> None:
         self.switch.setvar_multi(
-            event.uuid,
+            leg.id,
             {
                 "vats_call": call.id,
                 "vats_account": str(call.snapshot.account.id),
@@ -181,7 +186,16 @@ class Node:
                 "park_after_bridge": "true",
             },
         )
-        self.run(call, admitted.serve)
+
+    def order(self, call_uuid: str, snapshot: Snapshot, caller: Caller) -> LiveCall:
+        """A call that nobody has dialled: its parties are called one after the other by its scenario. KeyError when it exists."""
+        if call_uuid in self.calls:
+            raise KeyError(call_uuid)
+        call = LiveCall(self, snapshot, caller, None, started_at=clock.now(), id=call_uuid)
+        call.direction = "out"
+        self.calls[call.id] = call
+        self._journal.opened(call)
+        return call
 
     def begin(self, admitted: Admission, started_at: datetime, *, answered: bool) -> LiveCall:
         """Make the live call and write it down."""
@@ -223,7 +237,7 @@ class Node:
         for state in call.open_legs():
             if state.leg != call.party and not state.peer:
                 self.switch.kill(state.uuid, causes.ORIGINATOR_CANCEL if state.answered_at is None else causes.NORMAL_CLEARING)
-        if not call.gone:
+        if not call.gone and call.party.id:
             self.switch.kill(call.party.id, verdict.cause or causes.NORMAL_CLEARING)
         try:
             async with asyncio.timeout(LINGER_SECONDS):
@@ -375,6 +389,8 @@ class Node:
         self._journal.leg(call, state)
 
     def guard(self, call: LiveCall, armed: bool) -> None:
+        if not call.party.id:
+            return
         if armed:
             self._guarded.add(call.id)
             self._arm(call)

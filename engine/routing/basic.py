@@ -21,7 +21,7 @@ REPEAT: Final = Ref("core.repeat", 0)
 
 
 class HangUp:
-    """«Разрыв связи»: the call is over by the customer's own rule and is not missed (R1)."""
+    """«Разрыв связи»: the call is over by the customer's own wish; missed only if a group had failed before (R1)."""
 
     kind: ClassVar[str] = HANGUP.kind
     title: ClassVar[str] = N_("Hang up")
@@ -32,8 +32,7 @@ class HangUp:
 
     async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
         call.note(Step("hangs_up"))
-        if entry.by == "rule" or not any(e.target.kind == "groups.group" for e in router.trail):
-            call.fact(Served(account=call.snapshot.account.id, call=call.id, at=call.now, how="hangup_by_rule"))
+        call.fact(Served(account=call.snapshot.account.id, call=call.id, at=call.now, how="hangup_by_rule"))
         return Hangup(NORMAL_CLEARING if call.answered else CALL_REJECTED)
 
 

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a finished call amounts to: who talked, whether it was missed and why (R1). Pure; the journal writes it down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.calls.leg import LegState
+from engine.calls.live import LiveCall
+from engine.facts import Fact
+from engine.facts.distribution import DistributionFailed, Served
+from engine.facts.ended import CallEnded, MissedWhy
+from engine.snapshot import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The call in one line, at its true end."""
+
+    talked: bool
+    answered_at: datetime | None
+    """When somebody whom the caller wanted answered; greetings do not count."""
+    missed: bool
+    missed_why: MissedWhy
+    failed_groups: tuple[Ref, ...]
+    group: Ref | None
+    user: int | None
+    cause: str
+    talk_seconds: int
+    wait_seconds: int
+
+
+def summarise(call: LiveCall, ended_at: datetime) -> Summary:
+    talked = call.talk_started_at is not None
+    last = call.talked_with
+    ends = [s.ended_at for s in (last, call.legs.get(call.party.id)) if s is not None and s.ended_at is not None]
+    talk_end = min(ends) if ends else ended_at
+    failed = failed_groups(call.facts)
+    missed = call.direction == "in" and not talked and not is_served(call.facts)
+    why = why_missed(call.facts, last_entered(call)) if missed else ""
+    user = call.caller.user if call.direction != "in" else last.leg.user if last is not None else None
+    first = call.legs.get(call.id) or call.legs.get(call.party.id)
+    return Summary(
+        talked,
+        call.talk_started_at,
+        missed,
+        why,
+        failed,
+        (last.group if last is not None else None) or (failed[-1] if failed else None),
+        user,
+        _cause(first, last),
+        max(0, round((talk_end - call.talk_started_at).total_seconds())) if call.talk_started_at else 0,
+        max(0, round(((call.talk_started_at or ended_at) - call.started_at).total_seconds())),
+    )
+
+
+def _cause(first: LegState | None, last: LegState | None) -> str:
+    """The caller's own cause; when the other side hung up first, that is the same word."""
+    return (first.cause if first is not None else "") or (last.cause if last is not None else "")
+
+
+def failed_groups(facts: Sequence[Fact]) -> tuple[Ref, ...]:
+    """Groups in which distribution failed, in order, each once."""
+    return tuple(dict.fromkeys(f.group for f in facts if isinstance(f, DistributionFailed)))
+
+
+def is_served(facts: Sequence[Fact]) -> bool:
+    """Whether the call reached its purpose without a talk. A hang-up by rule or key does not excuse a group that failed before."""
+    failed = any(isinstance(f, DistributionFailed) for f in facts)
+    return any(isinstance(f, Served) and (f.how != "hangup_by_rule" or not failed) for f in facts)
+
+
+def why_missed(facts: Sequence[Fact], last_kind: str) -> MissedWhy:
+    """The tag of a missed call."""
+    whys = [f.why for f in facts if isinstance(f, DistributionFailed)]
+    if whys:
+        if all(w in ("closed", "inactive") for w in whys):
+            return "closed"
+        return "left" if whys[-1] == "left" else "no_answer"
+    return "menu" if last_kind == "ivr.menu" else "left"
+
+
+def last_entered(call: LiveCall) -> str:
+    """The kind of the element the call was in at the end."""
+    return next((s.target.kind for _, s in reversed(call.steps) if s.what == "enters" and s.target), "")
+
+
+def ended_fact(call: LiveCall, summary: Summary, ended_at: datetime) -> CallEnded:
+    """The fact that the call is over."""
+    return CallEnded(
+        account=call.snapshot.account.id,
+        call=call.id,
+        at=ended_at,
+        direction=call.direction,
+        caller_number=call.caller.number,
+        caller_name=call.caller.name,
+        dialled=call.caller.dialled,
+        started_at=call.started_at,
+        answered_at=summary.answered_at,
+        ended_at=ended_at,
+        talked=summary.talked,
+        missed=summary.missed,
+        missed_why=summary.missed_why,
+        failed_groups=summary.failed_groups,
+        cause=summary.cause,
+        recording=call.recordings[0].path if call.recordings else None,
+    )

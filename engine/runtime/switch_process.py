@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The embedded switch as a process of its own: started, adopted when it is already running, started again when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from engine.embedded import config as embedded
+from engine.errors import SettingsError, SwitchError
+from engine.settings import Settings
+
+log = logging.getLogger(__name__)
+
+READY_WITHIN_SECONDS = 20.0
+RESTART_DELAYS_SECONDS = (0.2, 1.0, 3.0, 10.0)
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What a running switch has said of itself."""
+
+    pid: int
+    event_socket_port: int
+    internal_port: int
+    trunk_port: int
+
+
+class SwitchProcess:
+    """Supervises one embedded switch. It outlives the engine: `leave` lets it run, `stop` ends it."""
+
+    def __init__(self, settings: Settings, directory_url: str, on_started: Callable[[Ready], None] = lambda ready: None) -> None:
+        self._settings, self._directory_url, self._on_started = settings, directory_url, on_started
+        self._folder = settings.state / "switch"
+        self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self.ready: Ready | None = None
+        self.restarts = 0
+
+    @property
+    def _ready_file(self) -> Path:
+        return self._folder / "ready.json"
+
+    async def start(self) -> Ready:
+        """Adopt the running switch of this installation, or start one. Raises SwitchError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.ready = self._running()
+        if self.ready is not None:
+            log.info("adopted the running switch (process %d)", self.ready.pid)
+        else:
+            self.ready = await self._spawn()
+        self._watch = asyncio.create_task(self._supervise(), name="switch supervisor")
+        return self.ready
+
+    def _running(self) -> Ready | None:
+        """The switch that an earlier engine has left running."""
+        try:
+            ready = _ready(self._ready_file.read_bytes())
+            command = Path(f"/proc/{ready.pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return None
+        return ready if b"engine.embedded" in command and str(self._folder).encode() in command else None
+
+    async def _spawn(self) -> Ready:
+        self._ready_file.unlink(missing_ok=True)
+        path = self._folder / "switch.json"
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(self._config())))
+        with open(self._folder / "switch.log", "ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "engine.embedded", "--config", str(path),
+                stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True,  # a Ctrl-C meant for the engine must not reach the calls
+                cwd=str(Path(__file__).parents[2]),
+            )  # fmt: skip
+        async with contextlib.AsyncExitStack():
+            for _ in range(int(READY_WITHIN_SECONDS / 0.05)):
+                if self._process.returncode is not None:
+                    raise SwitchError(f"The embedded switch did not start: {self._last_words()}")
+                if self._ready_file.exists():
+                    with contextlib.suppress(ValueError):
+                        return _ready(self._ready_file.read_bytes())
+                await asyncio.sleep(0.05)
+        raise SwitchError(f"The embedded switch is not ready after {READY_WITHIN_SECONDS:.0f} s: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        try:
+            return (self._folder / "switch.log").read_text("utf-8", "replace").strip().splitlines()[-1]
+        except (OSError, IndexError):
+            return "it said nothing"
+
+    def _config(self) -> embedded.Config:
+        settings, before = self._settings, self.ready
+        switch = settings.switch
+        prompts = f"{settings.media_root_on_switch}/prompts"
+        # after a restart the same ports: phones and trunks know them
+        return embedded.Config(
+            event_socket=embedded.EventSocket(
+                switch.esl_password, switch.esl_host, before.event_socket_port if before else switch.esl_port
+            ),
+            internal=embedded.Listener(
+                switch.sip_host, before.internal_port if before else switch.sip_port, advertised=switch.advertised_host
+            ),
+            trunk=embedded.Listener(
+                switch.sip_host, before.trunk_port if before else switch.trunk_port, advertised=switch.advertised_host
+            ),
+            directory=embedded.Directory(self._directory_url, f"freeswitch:{settings.directory.secret}"),
+            dialplan=embedded.Dialplan(unavailable=f"{prompts}/unavailable.wav"),
+            sounds_dir=prompts,
+            state_dir=str(self._folder),
+            rtp_first_port=switch.rtp_first_port,
+            rtp_last_port=switch.rtp_last_port,
+            log_level=settings.core.log_level,
+            log_format=settings.core.log_format,
+            ready_file=str(self._ready_file),
+        )
+
+    async def _supervise(self) -> None:
+        while True:
+            await self._gone()
+            delay = RESTART_DELAYS_SECONDS[min(self.restarts, len(RESTART_DELAYS_SECONDS) - 1)]
+            self.restarts += 1
+            log.error("the switch has died (%s); starting it again in %.1f s", self._last_words(), delay)
+            await asyncio.sleep(delay)
+            try:
+                self.ready = await self._spawn()
+            except (SwitchError, OSError) as error:
+                log.error("the switch could not be started again: %s", error)
+                continue
+            self._on_started(self.ready)
+
+    async def _gone(self) -> None:
+        if self._process is not None:
+            await self._process.wait()
+            return
+        while self.ready is not None and _alive(self.ready.pid):  # adopted: not our child, so it must be asked for
+            await asyncio.sleep(0.2)
+
+    async def leave(self) -> None:
+        """Stop watching; the switch and its calls go on."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+            self._watch = None
+
+    async def stop(self) -> None:
+        """End the switch and every call on it."""
+        await self.leave()
+        if self.ready is None or not _alive(self.ready.pid):
+            return
+        os.kill(self.ready.pid, signal.SIGTERM)
+        for _ in range(100):
+            if (self._process is not None and self._process.returncode is not None) or not _alive(self.ready.pid):
+                self._ready_file.unlink(missing_ok=True)
+                return
+            await asyncio.sleep(0.05)
+        os.kill(self.ready.pid, signal.SIGKILL)
+
+
+def _ready(text: bytes) -> Ready:
+    said = json.loads(text)
+    try:
+        return Ready(int(said["pid"]), int(said["event_socket"]), int(said["internal"]), int(said["trunk"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no ready line: {error}") from error
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    except PermissionError as error:
+        raise SettingsError(f"Process {pid} belongs to somebody else: {error}.") from error
