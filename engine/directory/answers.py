@@ -84,10 +84,9 @@ class Answers:
                 log.warning("trunk %d is left out: its settings can't be written down for the switch", trunk.id)
         if wanted == "sofia.conf":
             return documents.sofia(trunks)
-        known = [parse(trunk.addresses) for trunk in trunks]
-        if not all(known):
+        if not all(trunk.addresses for trunk in trunks):
             return documents.acl(None)
-        return documents.acl(sorted({str(network) for networks in known for network in networks}))
+        return documents.acl(sorted({str(network) for trunk in trunks for network in parse(trunk.addresses)}))
 
     def _pass_guard(self, form: dict[str, str], login: str, domain: str, credentials: SipCredentials | None) -> bool:
         """Whether the attempt may go on. The switch decides about the password afterwards, but the question holds all it

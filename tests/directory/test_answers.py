@@ -281,7 +281,9 @@ def test_the_trunk_side_is_open_only_while_an_address_is_unknown(answers: Answer
         TrunkConfig(2, 2, addresses=("10.5.5.5",)),
     ]
     assert trunk_list() == ("deny", ["10.5.5.5/32", "10.6.0.0/16"])
-    office.lines.append(TrunkConfig(3, 2, "c.test"))
+    office.lines.append(TrunkConfig(3, 2, "c.test", addresses=("rubbish",)))
+    assert trunk_list() == ("deny", ["10.5.5.5/32", "10.6.0.0/16"])
+    office.lines.append(TrunkConfig(4, 2, "d.test"))
     assert trunk_list() == ("allow", [])
 
 
