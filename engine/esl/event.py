@@ -140,7 +140,7 @@ class Event(msgspec.Struct, rename=_HOT, gc=False, eq=False):
     vats_role: str = ""
     raw: bytes = b""
     """The JSON text it came as."""
-    decoded: dict[str, Value] | None = None
+    decoded: dict[str, object] | None = None
 
     body = Text("_body")
     application_data = Text("Application-Data")
@@ -266,21 +266,24 @@ class Event(msgspec.Struct, rename=_HOT, gc=False, eq=False):
 
     @property
     def headers(self) -> dict[str, Value]:
-        """Every header; decoded at the first use."""
+        """Every header."""
+        return {name: _normalise(value) for name, value in self._decoded().items()}
+
+    def _decoded(self) -> dict[str, object]:
         if self.decoded is None:
             self.decoded = _all_headers(self.raw) if self.raw else {}
         return self.decoded
 
     def header(self, name: str) -> str:
         """One header as text, "" when absent."""
-        found = self.headers.get(name, "")
+        found = _normalise(self._decoded().get(name, ""))
         if isinstance(found, tuple):
             return found[-1] if found else ""
         return found
 
     def values(self, name: str) -> tuple[str, ...]:
         """One header as a list of values."""
-        found = self.headers.get(name, "")
+        found = _normalise(self._decoded().get(name, ""))
         return found if isinstance(found, tuple) else (found,) if found else ()
 
     def variable(self, name: str) -> str:
@@ -302,7 +305,7 @@ def _normalise(value: object) -> Value:
     return "" if value is None else str(value)
 
 
-def _all_headers(raw: bytes) -> dict[str, Value]:
+def _all_headers(raw: bytes) -> dict[str, object]:
     try:
         found = msgspec.json.decode(raw)
     except UnicodeDecodeError:
@@ -311,7 +314,7 @@ def _all_headers(raw: bytes) -> dict[str, Value]:
         raise msgspec.DecodeError("an event is not nested") from error
     if not isinstance(found, dict):
         raise msgspec.ValidationError("an event is a JSON object")
-    return {name: _normalise(value) for name, value in found.items()}
+    return found
 
 
 _decoder = msgspec.json.Decoder(Event, strict=False)

@@ -96,7 +96,9 @@ async def test_applications_wait_their_turn_and_are_known_by_their_id(fake: Fake
 async def test_an_originate_names_its_channel_and_tells_its_failure(fake: FakeSwitch, desk: Desk) -> None:
     desk.switch.originate("order-1", "sofia/gateway/g/7", {"origination_caller_id_name": "Иван, Co"})
     frame = await fake.command()
-    assert frame.command.startswith("bgapi originate {origination_uuid=order-1,origination_caller_id_name=Иван\\\\,\\sCo}sofia/gateway/g/7 &park")
+    assert frame.command == (
+        "bgapi originate {origination_uuid=order-1,origination_caller_id_name=Иван\\\\,\\sCo}sofia/gateway/g/7 &park"
+    )
     fake.write(event_of({"Event-Name": "BACKGROUND_JOB", "Job-UUID": frame.headers["job-uuid"], "_body": "-ERR USER_BUSY\n"}))
     refusal = await desk.refusal()
     assert refusal == Refusal("originate", "order-1", "-ERR USER_BUSY", "call-of-order-1")
