@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Main settings of the PBX that the engine itself reads (PBX-1…PBX-5), inside an edit."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+from zoneinfo import available_timezones
+
+from engine.db.models import Account
+from engine.errors import Invalid, Problem
+from engine.i18n import N_
+from engine.people.wishes import PbxWish
+from engine.revisions import Edit
+from engine.snapshot import SoundElement
+
+
+async def edit_pbx(edit: Edit, wish: PbxWish) -> None:
+    """Raises Invalid with every wrong field; number and domain can't be changed (PBX-1)."""
+    problems: list[Problem] = []
+    networks: list[str] = []
+    for text in wish.whitelist:
+        try:
+            networks.append(_network(text))
+        except ValueError:
+            problems.append(Problem("whitelist", N_("“{text}” is no IP address or network."), text=text))
+    if wish.area_code and not re.fullmatch(r"[0-9]{3,5}", wish.area_code):
+        problems.append(Problem("area_code", N_("An area code has three to five digits.")))
+    if wish.timezone not in available_timezones():
+        problems.append(Problem("timezone", N_("Choose one of the list.")))
+    if wish.hold_music is not None and edit.before.get(wish.hold_music, SoundElement) is None:
+        problems.append(Problem("hold_music", N_("Choose one of the list.")))
+    if problems:
+        raise Invalid(problems)
+    row = await Account.get(id=edit.account_id, using_db=edit.tx)
+    row.update_from_dict(
+        {
+            "title": wish.title,
+            "area_code": wish.area_code,
+            "timezone": wish.timezone,
+            "language": wish.language,
+            "max_hold_seconds": wish.max_hold_seconds,
+            "hold_music_kind": wish.hold_music.kind if wish.hold_music else None,
+            "hold_music_id": wish.hold_music.id if wish.hold_music else None,
+            "whitelist": networks,
+            "ring_timeout_seconds": wish.ring_timeout_seconds,
+        }
+    )
+    await row.save(using_db=edit.tx)
+    edit.note("PBX settings changed")
+
+
+def _network(text: str) -> str:
+    """An address stays one; a network is written by its first address."""
+    network = ip_network(text, strict=False)
+    return str(network.network_address) if network.num_addresses == 1 else str(network)

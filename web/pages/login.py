@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Login, logout, and the choice of language and colours, which also strangers have."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import Annotated, Final
+
+import msgspec
+from aiohttp import web as http
+from msgspec import Meta
+
+from engine.sdk import N_, Page, Problem, Refused, models, people
+from web.forms import Form
+from web.host import LANGUAGES, THEMES
+from web.limits import Limiter
+from web.sessions import close_session, cookie_name, open_session, set_cookie
+from web.visit import Visit
+
+BY_ADDRESS: Final = Limiter(30, timedelta(minutes=10))
+BY_LOGIN: Final = Limiter(8, timedelta(minutes=5))
+"""Of one login from one address, so that a stranger can't lock anybody out."""
+_YEAR: Final = 365 * 24 * 3600
+
+
+class LoginForm(msgspec.Struct, frozen=True):
+    login: Annotated[str, Meta(min_length=1, max_length=100)]
+    password: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+async def login(visit: Visit) -> http.Response:
+    target = _local(visit.text("next") or visit.query.get("next", ""))
+    if visit.who is not None and not visit.is_post:
+        return visit.go(target or visit.url("home"))
+    form = Form(visit, LoginForm)
+    if visit.is_post:
+        with form.saving():
+            user = await _authenticate(visit, form.read())
+            opened = await open_session(user, visit.host.address(visit.request), visit.request.headers.get("User-Agent", ""))
+            if visit.session is not None:  # logged in anew without logging out: the old session must not linger
+                await close_session(visit.request.cookies.get(cookie_name(visit.host.secure), ""))
+            response = visit.go(target or visit.url("home"))
+            set_cookie(response, cookie_name(visit.host.secure), opened.token, secure=visit.host.secure)
+            return response
+    return visit.render("shell/login.html", status=form.status, form=form, next=target)
+
+
+async def _authenticate(visit: Visit, form: LoginForm) -> models.User:
+    address = visit.host.address(visit.request)
+    key = f"{address} {form.login.casefold()}"
+    wait = max((w for w in (BY_ADDRESS.wait(address), BY_LOGIN.wait(key)) if w is not None), default=None)
+    if wait is not None:
+        raise Refused(N_("Too many attempts. Try again in {minutes} min."), minutes=math.ceil(wait.total_seconds() / 60))
+    user = await models.User.filter(login__iexact=form.login, active=True, account__active=True).prefetch_related("account").first()
+    if not await people.verify_password(user.password_hash if user else None, form.password) or user is None:
+        BY_ADDRESS.spend(address)
+        BY_LOGIN.spend(key)
+        raise Problem("password", N_("Wrong login or password."))
+    BY_LOGIN.forget(key)
+    return user
+
+
+def _local(target: str) -> str:
+    """An address to go on to, only within the cabinet."""
+    return target if target.startswith("/") and not target.startswith(("//", "/\\")) and "\n" not in target and "\r" not in target else ""
+
+
+async def logout(visit: Visit) -> http.Response:
+    await close_session(visit.request.cookies.get(cookie_name(visit.host.secure), ""))
+    response = visit.go(visit.url("login"), message=visit.t("You are logged out."))
+    response.del_cookie(cookie_name(visit.host.secure), path="/")
+    return response
+
+
+async def preferences(visit: Visit) -> http.Response:
+    """Language and colours of this browser."""
+    response = visit.go(_local(visit.text("back")) or "/")
+    for name, allowed in (("language", LANGUAGES), ("theme", THEMES)):
+        if visit.text(name) in allowed:
+            set_cookie(response, f"vats_{name}", visit.text(name), secure=visit.host.secure, max_age=_YEAR)
+    return response
+
+
+PAGES = (
+    Page("GET", "/login", login, "anyone", name="login"),
+    Page("POST", "/login", login, "anyone"),
+    Page("POST", "/logout", logout, "user", name="logout"),
+    Page("POST", "/preferences", preferences, "anyone", name="preferences"),
+)

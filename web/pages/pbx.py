@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Main settings of the PBX that the core keeps (PBX-1…PBX-5); the root group's own page is the groups plugin's."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web as http
+
+from engine.sdk import Page, SoundElement, people
+from web.forms import Form
+from web.picker import Option, OptionGroup, elements
+from web.visit import Visit
+
+_RUSSIAN_ZONES: Final = (
+    "Europe/Kaliningrad", "Europe/Moscow", "Europe/Samara", "Europe/Saratov", "Europe/Volgograd", "Asia/Yekaterinburg", "Asia/Omsk",
+    "Asia/Novosibirsk", "Asia/Krasnoyarsk", "Asia/Irkutsk", "Asia/Yakutsk", "Asia/Vladivostok", "Asia/Magadan", "Asia/Kamchatka", "UTC",
+)  # fmt: skip
+
+
+async def pbx(visit: Visit) -> http.Response:
+    account = visit.snapshot.account
+    form = Form(visit, people.PbxWish, account)
+    if visit.is_post:
+        with form.saving():
+            wish = form.read()
+            async with visit.edit() as edit:
+                await people.edit_pbx(edit, wish)
+            return visit.go(visit.url("pbx"), message=visit.t("Saved."))
+    return visit.render(
+        "shell/pbx.html", status=form.status, form=form, account=account, sounds=elements(visit, SoundElement), zones=_zones(account.timezone),
+        root_url=visit.url_of(visit.snapshot.root.ref) if visit.snapshot.root else "",
+    )  # fmt: skip
+
+
+def _zones(present: str) -> list[OptionGroup]:
+    names = _RUSSIAN_ZONES if present in _RUSSIAN_ZONES else (present, *_RUSSIAN_ZONES)
+    return [OptionGroup("", [Option(z, z.replace("_", " ")) for z in names])]
+
+
+PAGES = (
+    Page("GET", "/pbx", pbx, "admin", name="pbx"),
+    Page("POST", "/pbx", pbx, "admin"),
+)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linking a Telegram chat to one's cabinet user by a one-time code, and unlinking (BOT-1)."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Final
+
+from aiohttp import web as http
+
+from engine.sdk import NotFound, Page, clock, models
+from web.visit import Visit
+
+LIFETIME: Final = timedelta(minutes=15)
+
+
+async def telegram(visit: Visit) -> http.Response:
+    now = clock.now()
+    code = await models.TelegramCode.of(visit.account_id).filter(user_id=visit.user.id, expires_at__gt=now).order_by("-id").first()
+    links = await models.TelegramLink.of(visit.account_id).filter(user_id=visit.user.id).order_by("id")
+    return visit.render("shell/telegram.html", code=code, links=links, enabled=bool(visit.ctx.settings.bot.token))
+
+
+async def new_code(visit: Visit) -> http.Response:
+    """A fresh code; earlier ones of this user no longer work."""
+    await models.TelegramCode.of(visit.account_id).filter(user_id=visit.user.id).delete()
+    await models.TelegramCode.create(
+        account_id=visit.account_id, user_id=visit.user.id, code=secrets.token_hex(4).upper(), expires_at=clock.now() + LIFETIME
+    )
+    return visit.go(visit.url("telegram"))
+
+
+async def unlink(visit: Visit) -> http.Response:
+    gone = await models.TelegramLink.of(visit.account_id).filter(user_id=visit.user.id, id=visit.id()).delete()
+    if not gone:
+        raise NotFound()
+    return visit.go(visit.url("telegram"), message=visit.t("The chat is unlinked."))
+
+
+PAGES = (
+    Page("GET", "/telegram", telegram, "user", name="telegram"),
+    Page("POST", "/telegram/code", new_code, "user", name="telegram.code"),
+    Page("POST", "/telegram/{id}/unlink", unlink, "user", name="telegram.unlink"),
+)

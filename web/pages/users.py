@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Users for the administrator: list, one user with contacts, phones and cabinet login (USR)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web as http
+
+from engine.sdk import N_, Condition, Contact, Did, NotFound, Page, Refused, Snapshot, User, models, people
+from web.confirm import Nothing, confirm
+from web.forms import Form
+from web.picker import elements
+from web.tree import members_of
+from web.visit import Visit
+
+
+async def users(visit: Visit) -> http.Response:
+    wanted = visit.query.get("q", "").strip().casefold()
+    found = [u for u in visit.snapshot.core.users if wanted in _words(u)]
+    return visit.render(
+        "shell/users.html", users=sorted(found, key=lambda u: u.title.casefold()), q=visit.query.get("q", ""), groups=groups_of(visit.snapshot),
+        present=visit.ctx.presence(visit.account_id),
+    )  # fmt: skip
+
+
+def _words(user: User) -> str:
+    return " ".join((user.title, user.extension or "", *(c.address for c in user.contacts))).casefold()
+
+
+def groups_of(snapshot: Snapshot) -> dict[int, list[Any]]:
+    """The groups and menus each user stands in."""
+    found: dict[int, list[Any]] = {}
+    for element in snapshot.elements():
+        for user in members_of(snapshot, element):
+            found.setdefault(user.id, []).append(element)
+    return found
+
+
+async def new_user(visit: Visit) -> http.Response:
+    """A user in no group yet; with the groups plugin running its own page creates users where they belong."""
+    form = Form(visit, people.UserWish, {"language": visit.snapshot.account.language})
+    if visit.is_post:
+        with form.saving():
+            wish = form.read()
+            async with visit.edit() as edit:
+                user_id = await people.create_user(edit, wish)
+            return user_created(visit, user_id, wish)
+    return new_user_page(visit, form, visit.url("users"))
+
+
+def new_user_page(visit: Visit, form: Form[people.UserWish], back: str, into: str = "") -> http.Response:
+    """The form of a new user; `into` = the title of the group or menu he will stand in."""
+    return visit.render("shell/user_new.html", status=form.status, form=form, back=back, into=into, **_choices(visit))
+
+
+def user_created(visit: Visit, user_id: int, wish: people.UserWish) -> http.Response:
+    warning = people.extension_warning(wish.extension)
+    message = visit.t(warning) if warning else visit.t("The user is created. Now add a phone.")
+    return visit.go(visit.url(User.kind, id=user_id), message=message, tone="warn" if warning else "good")
+
+
+def _choices(visit: Visit) -> dict[str, Any]:
+    return {"numbers": elements(visit, Did), "schedules": elements(visit, Condition)}
+
+
+async def user(visit: Visit) -> http.Response:
+    """One user. The page holds several forms; each posts to here with its own name."""
+    element = visit.element(User)
+    row = await models.User.of(visit.account_id).fetch(element.id)
+    forms: dict[str, Form[Any]] = {
+        "main": Form(visit, people.UserWish, element, "main"),
+        "login": Form(visit, people.LoginWish, {"login": row.login, "role": row.role}, "login"),
+        "contact": Form(visit, people.ContactWish, {"priority": len(element.contacts) + 1, "address": _free_login(visit, element)}, "contact"),
+    }
+    if visit.is_post and visit.text("form") in forms:
+        answer = await _save(visit, element, forms)
+        if answer is not None:
+            return answer
+    return visit.render(
+        "shell/user.html", status=next((f.status for f in forms.values() if not f.ok), 200), element=element, row=row, forms=forms,
+        present=visit.ctx.presence(visit.account_id), groups=groups_of(visit.snapshot).get(element.id, []), **_choices(visit),
+    )  # fmt: skip
+
+
+async def _save(visit: Visit, element: User, forms: dict[str, Form[Any]]) -> http.Response | None:
+    form = forms[visit.text("form")]
+    back = visit.url(User.kind, id=element.id)
+    with form.saving():
+        wish = form.read()
+        async with visit.edit() as edit:
+            if isinstance(wish, people.UserWish):
+                await people.edit_user(edit, element.id, wish)
+                secret = None
+            elif isinstance(wish, people.LoginWish):
+                secret = await people.set_login(edit, element.id, wish)
+            else:
+                _, secret = await people.add_contact(edit, element.id, wish)
+        warning = people.extension_warning(wish.extension) if isinstance(wish, people.UserWish) else ""
+        reveal: dict[str, str] = {}
+        if secret and isinstance(wish, people.LoginWish):
+            reveal = {visit.t("Cabinet"): visit.ctx.settings.public_url, visit.t("Login"): wish.login or "", visit.t("Password"): secret}
+        elif secret:
+            reveal = _phone_data(visit, wish.address, secret)
+        return visit.go(back, message=visit.t(warning or N_("Saved.")), tone="warn" if warning else "good", reveal=reveal)
+    return None
+
+
+def _phone_data(visit: Visit, login: str, password: str) -> dict[str, str]:
+    """What is typed into a softphone."""
+    return {visit.t("SIP server"): visit.snapshot.account.domain, visit.t("Login"): login, visit.t("Password"): password}
+
+
+def _free_login(visit: Visit, element: User) -> str:
+    """A proposal for the next SIP login: the extension, then the extension with a letter."""
+    if not element.extension:
+        return ""
+    taken = {login.casefold() for login in visit.snapshot.sip_accounts}
+    return next((n for n in (element.extension, *(element.extension + c for c in "abcdefgh")) if n not in taken), "")
+
+
+def _contact(visit: Visit) -> tuple[User, Contact]:
+    found = visit.snapshot.contacts.get(visit.id())
+    if found is None:
+        raise NotFound()
+    return found
+
+
+async def contact(visit: Visit) -> http.Response:
+    owner, element = _contact(visit)
+    form = Form(visit, people.ContactWish, element)
+    if visit.is_post:
+        with form.saving():
+            wish = form.read()
+            async with visit.edit() as edit:
+                await people.edit_contact(edit, element.id, wish)
+            return visit.go(visit.url(User.kind, id=owner.id), message=visit.t("Saved."))
+    return visit.render("shell/contact.html", status=form.status, form=form, contact=element, owner=owner, schedules=elements(visit, Condition))
+
+
+async def delete_contact(visit: Visit) -> http.Response:
+    owner, element = _contact(visit)
+    back = visit.url(User.kind, id=owner.id)
+    form = Form(visit, Nothing)
+    if visit.is_post:
+        with form.saving():
+            async with visit.edit() as edit:
+                await people.delete_contact(edit, element.id)
+            return visit.go(back, message=visit.t("The contact is deleted."))
+    goes = [visit.t("SIP account {login}: the phone that uses it will no longer register", login=element.address)] if element.kind == "sip" else []
+    return confirm(visit, visit.t("Delete the contact {address} of “{title}”?", address=element.address, title=owner.title), back=back, form=form, goes=goes)
+
+
+async def new_secret(visit: Visit) -> http.Response:
+    owner, element = _contact(visit)
+    if element.kind != "sip":
+        raise NotFound()
+    async with visit.edit() as edit:
+        password = await people.set_sip_password(edit, element.id)
+    return visit.go(
+        visit.url(User.kind, id=owner.id), message=visit.t("The old password no longer works."), tone="warn",
+        reveal=_phone_data(visit, element.address, password),
+    )  # fmt: skip
+
+
+async def delete_user(visit: Visit) -> http.Response:
+    element = visit.element(User)
+    form = Form(visit, Nothing)
+    if visit.is_post:
+        with form.saving():
+            if element.id == visit.user.id:
+                raise Refused(N_("You can’t delete yourself."))
+            async with visit.edit() as edit:
+                await people.delete_user(edit, element.id)
+            return visit.go(visit.url("users"), message=visit.t("The user “{title}” is deleted.", title=element.title))
+    goes = [visit.t("Contact {address}", address=c.address) for c in element.contacts]
+    goes += [visit.t("Membership in “{title}”", title=g.title) for g in groups_of(visit.snapshot).get(element.id, [])]
+    return confirm(
+        visit, visit.t("Delete the user “{title}”?", title=element.title), back=visit.url(User.kind, id=element.id), form=form, goes=goes, of=element.ref,
+        text=visit.t("His past calls and recordings stay in the statistics."),
+    )  # fmt: skip
+
+
+PAGES = (
+    Page("GET", "/users", users, "admin", name="users"),
+    Page("GET", "/users/new", new_user, "admin", name="users.new"),
+    Page("POST", "/users/new", new_user, "admin"),
+    Page("GET", r"/users/{id}", user, "admin", name=User.kind),
+    Page("POST", r"/users/{id}", user, "admin"),
+    Page("GET", "/users/{id}/delete", delete_user, "admin", name="users.delete"),
+    Page("POST", "/users/{id}/delete", delete_user, "admin"),
+    Page("GET", "/contacts/{id}", contact, "admin", name="contact"),
+    Page("POST", "/contacts/{id}", contact, "admin"),
+    Page("GET", "/contacts/{id}/delete", delete_contact, "admin", name="contact.delete"),
+    Page("POST", "/contacts/{id}/delete", delete_contact, "admin"),
+    Page("POST", "/contacts/{id}/secret", new_secret, "admin", name="contact.secret"),
+)

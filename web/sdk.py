@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What plugins use to show themselves in the cabinet: `plugins/<id>/web.py` imports from here and from `engine.sdk` only.
+
+A page's handler is `async def handler(visit: Visit) -> http.StreamResponse`; GET and POST of one form are two Pages with one
+handler. A page named like an element's kind ("groups.group", with {id} in its path) is where tree, where-used lists and traces
+link to. Templates lie in `plugins/<id>/templates/` and are called "<id>/name.html"; they extend "base.html".
+"""
+
+from aiohttp import web as http
+
+from web.confirm import Nothing, confirm
+from web.files import media_file
+from web.forms import Form, read_field
+from web.pages.users import new_user_page, user_created
+from web.picker import Option, OptionGroup, check_choice, elements, targets
+from web.tables import Rows, page_of
+from web.trace import Line, sentence, timeline
+from web.tree import members_of
+from web.visit import Visit
+
+__all__ = [
+    "Form",
+    "Line",
+    "Nothing",
+    "Option",
+    "OptionGroup",
+    "Rows",
+    "Visit",
+    "check_choice",
+    "confirm",
+    "elements",
+    "http",
+    "media_file",
+    "members_of",
+    "new_user_page",
+    "page_of",
+    "read_field",
+    "sentence",
+    "targets",
+    "timeline",
+    "user_created",
+]

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The trace of a call in words: one catalogue sentence per `Step.what`; used by the call page and by rehearsals shown in the cabinet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from engine.sdk import N_, Ref, pretty
+
+Words = Callable[..., str]
+"""`Visit.t`, or anything that translates a catalogue id with parameters."""
+
+SENTENCES: Final[Mapping[str, str]] = {
+    "incoming": N_("Call from {caller} to {dialled}"),
+    "internal": N_("Internal call from {caller} to {dialled}"),
+    "outgoing": N_("Outgoing call to {dialled}"),
+    "rule": N_("The routing rule applies: {title}"),
+    "no_rule": N_("No routing rule fits; the call goes to the PBX itself"),
+    "enters": N_("Goes to “{title}”"),
+    "closed": N_("“{title}” takes no calls: {why}"),
+    "answer": N_("The call is answered by the PBX"),
+    "answered": N_("{who} answered"),
+    "plays": N_("Plays {sound}"),
+    "key": N_("The caller presses {digit}"),
+    "key_chosen": N_("Key {key} is chosen"),
+    "extension_dialled": N_("The caller dials extension {number}"),
+    "menu_timeout": N_("Nothing was dialled in time"),
+    "rings": N_("Rings {who}, up to {seconds} s"),
+    "ringing": N_("{who} is ringing"),
+    "skipped": N_("{who} is not rung: {why}"),
+    "no": N_("{who} did not take the call: {cause}"),
+    "cancelled": N_("Ringing of {who} is stopped"),
+    "attempt": N_("Attempt {number} of {of}"),
+    "talk": N_("Talks with {who}"),
+    "talk_over": N_("{who} ended the talk"),
+    "held": N_("{by} put the caller on hold"),
+    "resumed": N_("{by} took the caller back"),
+    "hold_expired": N_("The caller was on hold for too long"),
+    "transfer_asked": N_("{by} transfers the call to {number}"),
+    "distribution_failed": N_("Nobody in “{title}” took the call: {why}"),
+    "hop_limit": N_("The call was sent on more than {limit} times and is ended"),
+    "unavailable": N_("This place is not available: {why}"),
+    "hangs_up": N_("The PBX hangs up"),
+    "recording": N_("The conversation is recorded"),
+    "engine_restarted": N_("The PBX was restarted during the call"),
+    "gone": N_("The caller hung up"),
+    "hangup": N_("The call is over: {cause}"),
+    "ended": N_("The call is over: {cause}"),
+}
+
+REASONS: Final[Mapping[str, str]] = {
+    "inactive": N_("switched off"),
+    "already_in_call": N_("already takes part in this call"),
+    "outside_hours": N_("outside working hours"),
+    "closed": N_("outside working hours"),
+    "not_registered": N_("the phone is not registered"),
+    "lines_busy": N_("all lines are busy"),
+    "no_contacts": N_("no contacts"),
+    "no_answer": N_("no answer"),
+    "busy": N_("busy"),
+    "left": N_("the caller hung up"),
+    "empty": N_("there is nobody to ring"),
+    "failed": N_("an internal error"),
+    "no_plugin": N_("its plugin is switched off"),
+    "gone": N_("it no longer exists"),
+    "menu_timeout": N_("nothing was chosen in the menu"),
+    "nothing": N_("no action is set"),
+    "hold_expired": N_("held for too long"),
+    "off_hours": N_("outside working hours"),
+    "in_menu": N_("the caller left in the menu"),
+    "voicemail": N_("a voice message was left"),
+    "callback": N_("a callback was ordered"),
+    "transfer_failed": N_("the transfer failed"),
+    "gate": N_("not allowed"),
+}
+
+CAUSES: Final[Mapping[str, str]] = {
+    "NORMAL_CLEARING": N_("normal end of the call"),
+    "USER_BUSY": N_("busy"),
+    "NO_ANSWER": N_("no answer"),
+    "NO_USER_RESPONSE": N_("the phone does not respond"),
+    "CALL_REJECTED": N_("rejected"),
+    "ORIGINATOR_CANCEL": N_("the caller hung up"),
+    "LOSE_RACE": N_("answered elsewhere"),
+    "BLIND_TRANSFER": N_("transferred"),
+    "ATTENDED_TRANSFER": N_("transferred"),
+    "UNALLOCATED_NUMBER": N_("no such number"),
+    "NORMAL_TEMPORARY_FAILURE": N_("temporary failure"),
+    "USER_NOT_REGISTERED": N_("the phone is not registered"),
+    "SUBSCRIBER_ABSENT": N_("the subscriber is not available"),
+    "ALLOTTED_TIMEOUT": N_("no answer"),
+    "OUTGOING_CALL_BARRED": N_("this direction is forbidden"),
+    "INVALID_NUMBER_FORMAT": N_("not a valid number"),
+    "FACILITY_NOT_SUBSCRIBED": N_("not supported"),
+    "GATEWAY_DOWN": N_("the provider’s line is down"),
+    "ENGINE_LOST": N_("unknown: it ended while the PBX was restarting"),
+    "SWITCH_LOST": N_("the switch was restarted"),
+    "RECOVERY_ON_TIMER_EXPIRE": N_("the phone does not respond"),
+    "DESTINATION_OUT_OF_ORDER": N_("the line is out of order"),
+    "INCOMPATIBLE_DESTINATION": N_("no common sound format"),
+    "NO_ROUTE_DESTINATION": N_("no route to the number"),
+    "NETWORK_OUT_OF_ORDER": N_("network failure"),
+    "EXCHANGE_ROUTING_ERROR": N_("routing error"),
+    "PICKED_OFF": N_("picked up by a colleague"),
+    "MANAGER_REQUEST": N_("ended by the PBX"),
+    "SYSTEM_SHUTDOWN": N_("the switch was stopped"),
+    "MEDIA_TIMEOUT": N_("the connection was lost"),
+    "": N_("unknown"),
+}
+
+_GOOD = frozenset({"talk", "answered"})
+_BAD = frozenset({"no", "distribution_failed", "unavailable", "hop_limit", "hold_expired", "closed", "skipped", "menu_timeout"})
+_MAIN = frozenset({"enters", "incoming", "outgoing", "internal", "rule", "no_rule"})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the timeline. `at_ms` since the call began; `tone`: good, bad, accent or ""."""
+
+    at_ms: int
+    text: str
+    tone: str
+    target: Ref | None
+
+    @property
+    def clock(self) -> str:
+        """Minutes, seconds, tenths: “1:07.4”."""
+        tenths = self.at_ms // 100
+        return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def cause_words(words: Words, cause: str) -> str:
+    return words(CAUSES[cause]) if cause in CAUSES else cause
+
+
+def reason_words(words: Words, reason: str) -> str:
+    """A reason may also be a sentence of the plugin that gave it (a schedule's verdict)."""
+    if reason in CAUSES:
+        return cause_words(words, reason)
+    return words(REASONS.get(reason, reason))
+
+
+def sentence(words: Words, what: str, facts: Mapping[str, Any]) -> str:
+    """A step in the reader's language; a step without a sentence is shown by its name and facts rather than hidden."""
+    template = SENTENCES.get(what)
+    if template is None:
+        told = ", ".join(f"{k} = {v}" for k, v in facts.items() if v not in (None, ""))
+        return f"{what}: {told}" if told else what
+    told_facts: dict[str, Any] = {}
+    for name in _names(template):
+        value = facts.get(name, "")
+        if name == "cause":
+            value = cause_words(words, str(value or ""))
+        elif name == "why":
+            value = reason_words(words, str(value or ""))
+        elif name == "seconds" and isinstance(value, float):
+            value = int(value)
+        elif isinstance(value, str):
+            value = pretty(value) or "—"
+        told_facts[name] = "—" if value is None else value
+    return words(template, **told_facts)
+
+
+def _names(template: str) -> list[str]:
+    return [part.partition("}")[0] for part in template.split("{")[1:]]
+
+
+def timeline(words: Words, trace: Iterable[Mapping[str, Any]]) -> list[Line]:
+    """The trace of a CallRecord as lines; damaged entries are left out."""
+    lines = []
+    for step in trace:
+        what = str(step.get("what", ""))
+        if not what:
+            continue
+        tone = "good" if what in _GOOD else "bad" if what in _BAD else "accent" if what in _MAIN else ""
+        lines.append(Line(int(step.get("at") or 0), sentence(words, what, step.get("facts") or {}), tone, _target(step.get("target"))))
+    return lines
+
+
+def _target(value: Any) -> Ref | None:
+    if isinstance(value, Mapping) and "kind" in value:
+        return Ref(str(value["kind"]), int(value.get("id", 0)))
+    if isinstance(value, str):
+        try:
+            return Ref.parse(value)
+        except ValueError:
+            return None
+    return None

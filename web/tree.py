@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The element tree of the cabinet (ACC-5): the PBX with its groups, menus, users; made from a snapshot for the side menu."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from engine.sdk import Branch, Element, Ref, Snapshot, User
+from web.visit import Visit
+
+
+@dataclass(slots=True)
+class Node:
+    """One line of the tree. `url` is "" when no page shows the element."""
+
+    ref: Ref
+    title: str
+    icon: str
+    url: str = ""
+    extension: str = ""
+    active: bool = True
+    current: bool = False
+    children: list[Node] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        return str(self.ref)
+
+
+def tree(visit: Visit) -> list[Node]:
+    """The top of the tree. Order below an element: groups and menus by priority, then users by priority (GRP-4)."""
+    snapshot = visit.snapshot
+    placed: set[int] = set()
+
+    def node(branch: Branch) -> Node:
+        made = _node(visit, branch)
+        made.children = [node(child) for child in snapshot.branches(branch.ref)]
+        for user in members_of(snapshot, branch):
+            placed.add(user.id)
+            made.children.append(_node(visit, user))
+        return made
+
+    roots = [node(branch) for branch in snapshot.branches(None)]
+    loose = [_node(visit, user) for user in snapshot.core.users if user.id not in placed]
+    return roots + loose
+
+
+def members_of(snapshot: Snapshot, element: Element) -> Iterator[User]:
+    """The users that stand in a group or menu (in its field `members`), by their priority there."""
+    for member in sorted(getattr(element, "members", ()), key=lambda m: m.priority):
+        user = snapshot.users.get(member.user)
+        if user is not None:
+            yield user
+
+
+_ICONS = {"groups.group": "group", "ivr.menu": "menu", "core.user": "user"}
+
+
+def _node(visit: Visit, element: Branch | User) -> Node:
+    url = visit.url_of(element.ref)
+    return Node(
+        ref=element.ref,
+        title=element.title,
+        icon="pbx" if element.parent is None and isinstance(element, Branch) else _ICONS.get(element.kind, "dot"),
+        url=url,
+        extension=element.extension or "",
+        active=element.active,
+        current=bool(url) and visit.request.path == url,
+    )

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a page's handler holds: who asks, in which language, for which account; made by the host for every request."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from zoneinfo import ZoneInfo
+
+from aiohttp import web as http
+from multidict import MultiDict, MultiDictProxy
+
+from engine.sdk import Actor, Context, Element, Forbidden, NotFound, Page, Ref, Refused, Snapshot, models, translate
+
+if TYPE_CHECKING:
+    from engine.sdk import Edit
+    from web.host import Host
+
+E = TypeVar("E", bound=Element)
+ROLES: Final[Mapping[str, int]] = {"anyone": 0, "user": 1, "manager": 2, "admin": 3}
+
+Post = MultiDictProxy[str | bytes | bytearray | http.FileField]
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request. `user` and `session` are None only on pages whose role is "anyone"."""
+
+    host: Host
+    request: http.Request
+    page: Page
+    language: str
+    csrf: str
+    session: models.WebSession | None = None
+    who: models.User | None = None
+    posted: Post = field(default_factory=lambda: MultiDictProxy(MultiDict()))
+    flash: dict[str, Any] | None = None
+    _snapshot: Snapshot | None = None
+
+    @property
+    def ctx(self) -> Context:
+        return self.host.ctx
+
+    @property
+    def user(self) -> models.User:
+        """The logged-in user; pages of role "user" and above always have one."""
+        if self.who is None:
+            raise Forbidden()
+        return self.who
+
+    @property
+    def account_id(self) -> int:
+        return self.user.account_id
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(user_id=self.user.id, name=self.user.title, channel="web")
+
+    @property
+    def is_post(self) -> bool:
+        return self.request.method == "POST"
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The account's configuration as it was when the request was first answered."""
+        if self._snapshot is None:
+            self._snapshot = self.ctx.snapshot(self.account_id)
+        return self._snapshot
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the account's people."""
+        return ZoneInfo(self.snapshot.account.timezone)
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return self.request.query
+
+    def t(self, message: str, **params: object) -> str:
+        """The sentence in the visitor's language."""
+        return translate(self.language, message, **params)
+
+    def tell(self, refused: Refused) -> str:
+        return self.t(refused.message, **refused.params)
+
+    def may(self, role: str) -> bool:
+        return ROLES[self.who.role if self.who else "anyone"] >= ROLES[role]
+
+    def require(self, role: str) -> None:
+        if not self.may(role):
+            raise Forbidden()
+
+    def id(self, name: str = "id") -> int:
+        """A number of the path; NotFound when it can't be one."""
+        text = self.request.match_info.get(name, "")
+        if not (text.isascii() and text.isdigit() and len(text) < 18):
+            raise NotFound()
+        return int(text)
+
+    def element(self, kind: type[E], name: str = "id") -> E:
+        """The element the path names, of this account; NotFound otherwise."""
+        found = self.snapshot.get(Ref(kind.kind, self.id(name)), kind)
+        if found is None:
+            raise NotFound()
+        return found
+
+    def text(self, name: str) -> str:
+        """A posted field as trimmed text; empty when absent or a file."""
+        value = self.posted.get(name, "")
+        return value.strip() if isinstance(value, str) else ""
+
+    def edit(self, expected: int | None = None) -> AbstractAsyncContextManager[Edit]:
+        """The door for changes; `expected` defaults to the revision the form was made from."""
+        if expected is None and self.text("revision").isdigit():
+            expected = int(self.text("revision"))
+        return self.ctx.edit(self.account_id, self.actor, expected)
+
+    def url(self, name: str, **params: object) -> str:
+        """The path of a page by its name; extra parameters become the query."""
+        return self.host.url(name, **params)
+
+    def url_of(self, ref: Ref | None) -> str:
+        """The page of an element, or "" when nobody shows it to this visitor."""
+        if ref is None:
+            return ""
+        page = self.host.pages.get(ref.kind)
+        return self.url(ref.kind, id=ref.id) if page and self.may(page.role) else ""
+
+    def render(self, template: str, /, status: int = 200, **values: Any) -> http.Response:
+        return self.host.render(self, template, status, values)
+
+    def fragment(self, template: str, /, **values: Any) -> str:
+        """A piece of a page as text, for streams and partial answers."""
+        return self.host.fragment(self, template, values)
+
+    def go(self, where: str, *, message: str = "", tone: str = "good", reveal: Mapping[str, str] | None = None) -> http.Response:
+        """Redirect after a POST. `message` (already translated) and `reveal` (secrets shown once) travel in an encrypted cookie."""
+        response = http.Response(status=303, headers={"Location": where})
+        if message or reveal:
+            payload = json.dumps({"message": message, "tone": tone, "reveal": dict(reveal or {})}, ensure_ascii=False)
+            self.host.set_flash(response, payload)
+        return response
+
+    def csrf_fits(self, token: str) -> bool:
+        return bool(token) and hmac.compare_digest(token.encode(), self.csrf.encode())

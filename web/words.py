@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What templates say about times, numbers, roles and sections, in the visitor's language; made global in templates by `web.app`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from engine.sdk import N_, Contact, Ref, UserRole, clock, format_date, format_datetime, format_duration, format_phone, format_time
+from web.host import THEMES
+from web.trace import cause_words, reason_words
+from web.visit import Visit
+
+_ROLES: Final[dict[str, str]] = {"user": N_("User"), "manager": N_("Manager"), "admin": N_("Administrator")}
+SECTIONS: Final[dict[str, str]] = {
+    "settings": N_("Number management"),
+    "directories": N_("Directories"),
+    "statistics": N_("Statistics"),
+    "extra": N_("Additional features"),
+    "service": N_("System"),
+}
+_ICONS: Final[dict[str, str]] = {
+    "live": "live", "stats.calls": "calls", "stats.missed": "missed", "recording.list": "record", "voicefiles.list": "sound", "numbers.list": "number",
+    "numbers.trunks": "trunk", "system.plugins": "plugin", "system.mail": "mail", "schedules.list": "clock",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    url: str
+    title: str
+    icon: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    entries: Sequence[Entry]
+
+
+def menu(visit: Visit) -> list[Section]:
+    """The side menu below the tree: what plugins offer to this visitor's role, by section."""
+    sections = []
+    for section, title in SECTIONS.items():
+        entries = [
+            Entry(visit.url(page.name), visit.t(page.menu), _ICONS.get(page.name, "list"))
+            for page in visit.host.table
+            if page.menu and page.name and page.menu_section == section and visit.may(page.role)
+        ]
+        if entries:
+            sections.append(Section(visit.t(title), entries))
+    return sections
+
+
+def theme(visit: Visit) -> str:
+    wish = visit.request.cookies.get("vats_theme", "auto")
+    return wish if wish in THEMES else "auto"
+
+
+def role_title(visit: Visit, role: UserRole) -> str:
+    return visit.t(_ROLES[role])
+
+
+def roles(visit: Visit) -> list[tuple[str, str]]:
+    return [(role, visit.t(title)) for role, title in _ROLES.items()]
+
+
+def when(visit: Visit, moment: datetime) -> str:
+    """A moment for a list: the time alone today, “yesterday” and the time, else date and time."""
+    zone = visit.zone
+    day, today = moment.astimezone(zone).date(), clock.now().astimezone(zone).date()
+    time = format_time(visit.language, moment, str(zone))
+    if day == today:
+        return time
+    if day == today - timedelta(days=1):
+        return visit.t("yesterday, {time}", time=time)
+    return full(visit, moment) if day.year != today.year else f"{_short_day(visit, moment)}, {time}"
+
+
+def _short_day(visit: Visit, moment: datetime) -> str:
+    local = moment.astimezone(visit.zone)
+    return f"{local.day:02}.{local.month:02}" if visit.language == "ru" else f"{local:%b} {local.day}"
+
+
+def full(visit: Visit, moment: datetime) -> str:
+    return format_datetime(visit.language, moment, str(visit.zone), "medium")
+
+
+def day(visit: Visit, moment: datetime) -> str:
+    return format_date(visit.language, moment.astimezone(visit.zone).date(), "long")
+
+
+def iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def cause(visit: Visit, name: str) -> str:
+    return cause_words(visit.t, name)
+
+
+def reason(visit: Visit, name: str) -> str:
+    return reason_words(visit.t, name)
+
+
+def is_present(present: Mapping[Ref, bool], contact: Contact) -> bool:
+    """Whether a SIP contact is registered, as last heard from the switch."""
+    return bool(present.get(Ref("core.contact", contact.id)))
+
+
+HELPERS: Final[dict[str, Any]] = {
+    "cause": cause,
+    "day": day,
+    "duration": format_duration,
+    "full": full,
+    "is_present": is_present,
+    "iso": iso,
+    "menu": menu,
+    "phone": format_phone,
+    "reason": reason,
+    "role_title": role_title,
+    "roles": roles,
+    "theme": theme,
+    "when": when,
+}
