@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one face of the engine for plugins and hosts; whatever is not listed here may change without notice."""
 
-from engine import clock
+from engine import clock, people
 from engine.calls.call import (
     Answered,
     Call,
@@ -28,17 +28,40 @@ from engine.calls.causes import CALL_REJECTED, NO_ANSWER, NORMAL_CLEARING, USER_
 from engine.calls.keys import Chosen, KeyReader, listen
 from engine.calls.ringing import Member, Method, NoOne, Plan, Won, plan, ring
 from engine.calls.talk import HoldExpired, Over, Transfer, converse
+from engine.db import models
 from engine.db.models import Contact as ContactRow
 from engine.db.models import Did as DidRow
 from engine.db.models import SipAccount as SipAccountRow
 from engine.db.models import Trunk as TrunkRow
 from engine.db.models import User as UserRow
 from engine.db.secrets import decrypt, encrypt
-from engine.errors import CallGone, Conflict, Forbidden, InUse, Invalid, NotFound, Problem, Refused, VatsError
+from engine.errors import (
+    CallGone,
+    Conflict,
+    Forbidden,
+    InUse,
+    Invalid,
+    NotFound,
+    PluginError,
+    Problem,
+    Refused,
+    SettingsError,
+    VatsError,
+)
 from engine.facts import Fact
 from engine.facts.distribution import DistributionFailed, Served
 from engine.facts.ended import CallEnded
-from engine.i18n import N_
+from engine.i18n import (
+    N_,
+    format_date,
+    format_datetime,
+    format_duration,
+    format_money,
+    format_phone,
+    format_time,
+    ngettext,
+    translate,
+)
 from engine.numbering import is_emergency, national, pretty, to_e164
 from engine.plugin.context import Context
 from engine.plugin.contract import (
@@ -55,6 +78,7 @@ from engine.plugin.contract import (
     Role,
 )
 from engine.rehearsal import Rehearsal, Script, rehearse
+from engine.revisions import Actor, Edit
 from engine.routing.action import Choice, Done, Entry, Forward, GoTo, Hangup, Missed, Nesting, Outcome, Place, RoutingAction
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
 from engine.routing.conversation import callee_of, callees, said, talk
@@ -80,6 +104,8 @@ from engine.snapshot import (
     Verdict,
 )
 from engine.snapshot.rows import ElementRow, ElementStore, assign_extension
+from engine.sound.conversion import to_mp3, to_telephone, to_voice_message
+from engine.sound.synthesis import speak
 
 __all__ = [
     "CALL_REJECTED",
@@ -91,6 +117,7 @@ __all__ = [
     "REPEAT",
     "USER_BUSY",
     "Account",
+    "Actor",
     "Answered",
     "ApiRoute",
     "BotCommand",
@@ -114,6 +141,7 @@ __all__ = [
     "DidRow",
     "DistributionFailed",
     "Done",
+    "Edit",
     "Element",
     "ElementRow",
     "ElementStore",
@@ -154,6 +182,7 @@ __all__ = [
     "Playback",
     "Played",
     "Plugin",
+    "PluginError",
     "PluginMeta",
     "Presence",
     "Problem",
@@ -167,6 +196,7 @@ __all__ = [
     "RoutingAction",
     "Script",
     "Served",
+    "SettingsError",
     "SipAccount",
     "SipAccountRow",
     "Snapshot",
@@ -192,14 +222,28 @@ __all__ = [
     "converse",
     "decrypt",
     "encrypt",
+    "format_date",
+    "format_datetime",
+    "format_duration",
+    "format_money",
+    "format_phone",
+    "format_time",
     "is_emergency",
     "listen",
+    "models",
     "national",
+    "ngettext",
+    "people",
     "plan",
     "pretty",
     "rehearse",
     "ring",
     "said",
+    "speak",
     "talk",
     "to_e164",
+    "to_mp3",
+    "to_telephone",
+    "to_voice_message",
+    "translate",
 ]

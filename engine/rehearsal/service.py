@@ -13,6 +13,7 @@ from engine.facts import Fact
 from engine.rehearsal.rehearsed import RehearsedCall, WaitsForEver
 from engine.rehearsal.script import Script
 from engine.routing.action import Done, Entry, Hangup, Missed, RoutingAction
+from engine.routing.outbound import dial_number
 from engine.routing.router import Router
 from engine.snapshot import Snapshot
 
@@ -42,7 +43,7 @@ def rehearse(
 ) -> Rehearsal:
     """Run the call from `entry` at `at` (aware) to its end; never suspends, touches nothing."""
     call = RehearsedCall(snapshot, caller, script, at, seed=seed)
-    router = Router(actions)
+    router = Router(actions, dial_number)
     outcome: Done | Hangup | Missed | None = None
     dead_end = False
     coroutine = router.route(call, entry)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.directory import USERNAME
 from engine.embedded import config as embedded
 from engine.errors import SettingsError, SwitchError
 from engine.settings import Settings
@@ -100,7 +101,7 @@ class SwitchProcess:
     def _config(self) -> embedded.Config:
         settings, before = self._settings, self.ready
         switch = settings.switch
-        prompts = f"{settings.media_root_on_switch}/prompts"
+        sounds = settings.media_root_on_switch
         # after a restart the same ports: phones and trunks know them
         return embedded.Config(
             event_socket=embedded.EventSocket(
@@ -112,9 +113,9 @@ class SwitchProcess:
             trunk=embedded.Listener(
                 switch.sip_host, before.trunk_port if before else switch.trunk_port, advertised=switch.advertised_host
             ),
-            directory=embedded.Directory(self._directory_url, f"freeswitch:{settings.directory.secret}"),
-            dialplan=embedded.Dialplan(unavailable=f"{prompts}/unavailable.wav"),
-            sounds_dir=prompts,
+            directory=embedded.Directory(self._directory_url, f"{USERNAME}:{settings.directory.secret}"),
+            dialplan=embedded.Dialplan(unavailable=f"{sounds}/prompts/unavailable.wav"),
+            sounds_dir=sounds,
             state_dir=str(self._folder),
             rtp_first_port=switch.rtp_first_port,
             rtp_last_port=switch.rtp_last_port,

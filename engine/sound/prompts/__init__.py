@@ -10,10 +10,10 @@ FOLDER = Path(__file__).parent
 
 
 def install(media_root: Path) -> None:
-    """Copy prompts that are new or changed to `media_root`/prompts, music on hold to `media_root`/prompts/moh."""
-    target = media_root / "prompts"
+    """Copy prompts that are new or changed to `media_root`/prompts, music on hold to `media_root`/moh."""
     for source in FOLDER.rglob("*.wav"):
-        copy = target / source.relative_to(FOLDER)
+        place = source.relative_to(FOLDER)
+        copy = media_root / (place if place.parts[0] == "moh" else Path("prompts") / place)
         copy.parent.mkdir(parents=True, exist_ok=True)
         if not copy.exists() or copy.stat().st_size != source.stat().st_size:
             partial = copy.with_suffix(".part")

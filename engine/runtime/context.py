@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Context that plugins and hosts hold, over the services of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.db import Database
+from engine.errors import NotFound
+from engine.jobs import Doorbell, OrderBook
+from engine.outbox import Outbox
+from engine.plugin.registry import Registry
+from engine.revisions import Actor, Edit, Revisions
+from engine.runtime.live_rows import PresenceRows
+from engine.settings import Settings
+from engine.snapshot import Ref, Snapshot
+
+
+@dataclass
+class RuntimeContext:
+    """Implements engine.plugin.context.Context."""
+
+    settings: Settings
+    registry: Registry
+    db: Database
+    revisions: Revisions
+    orders: OrderBook
+    outbox: Outbox
+    doorbell: Doorbell
+    phones: PresenceRows = field(default_factory=PresenceRows)
+
+    def plugin_settings(self, plugin: str) -> Any:
+        state = self.registry.state(plugin)
+        if state is None:
+            raise NotFound
+        return state.settings
+
+    def snapshot(self, account_id: int) -> Snapshot:
+        return self.revisions.snapshot(account_id)
+
+    def accounts(self) -> list[int]:
+        return self.revisions.accounts()
+
+    def transaction(self) -> AbstractAsyncContextManager[Any]:
+        return self.db.transaction()
+
+    def edit(self, account_id: int, actor: Actor, expected: int | None = None) -> AbstractAsyncContextManager[Edit]:
+        return self.revisions.edit(account_id, actor, expected)
+
+    async def enqueue(self, account_id: int, channel: str, lane: str, payload: Mapping[str, Any], *, key: str, tx: Any) -> None:
+        await self.outbox.enqueue(account_id, channel, lane, payload, key=key, tx=tx)
+
+    def ring(self, topic: str, account_id: int) -> None:
+        self.doorbell.ring(topic, account_id)
+
+    def wait_ring(self, topic: str, account_id: int | None = None) -> AbstractAsyncContextManager[Any]:
+        return self.doorbell.listen(topic, account_id)
+
+    def presence(self, account_id: int) -> Mapping[Ref, bool]:
+        return self.phones.of(self.revisions.snapshot(account_id))

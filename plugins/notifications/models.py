@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is kept of missed-call notices: which cards stand in which chats, and who has taken a call over."""
+
+from __future__ import annotations
+
+from tortoise import fields
+
+from engine.sdk import AccountRow
+
+
+class Card(AccountRow):
+    """A missed-call card that Telegram has taken; the row keeps a repeated delivery from showing a second one."""
+
+    id = fields.BigIntField(primary_key=True)
+    call_id = fields.CharField(max_length=64)
+    chat_id = fields.BigIntField()
+    message_id = fields.BigIntField()
+
+    class Meta:
+        app = "notifications"
+        table = "notifications_card"
+        unique_together = (("call_id", "chat_id"),)
+
+
+class Claim(AccountRow):
+    """«Взял»: who deals with a missed call; the first one wins. Title and time are kept for when the user is gone."""
+
+    id = fields.BigIntField(primary_key=True)
+    call_id = fields.CharField(max_length=64, unique=True)
+    user_id = fields.IntField()
+    user_title = fields.CharField(max_length=200)
+    at = fields.DatetimeField()
+
+    class Meta:
+        app = "notifications"
+        table = "notifications_claim"

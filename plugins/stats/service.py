@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which calls somebody may see, and lists of them: last, missed, current. Used by the cabinet's and the bot's handlers alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from tortoise.expressions import Q, Subquery
+from tortoise.queryset import QuerySet
+
+from engine.sdk import NotFound, models
+
+LIVE_LIMIT: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks. `everything`: managers and administrators see all calls, an employee his own (ACC-4)."""
+
+    account_id: int
+    user_id: int
+    everything: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """A call in progress as the engine last wrote it down. `place`: the element it is in."""
+
+    call_id: str
+    direction: str
+    caller: str
+    dialled: str
+    place: str
+    state: str
+    started_at: datetime
+
+
+def visible(viewer: Viewer) -> QuerySet[models.CallRecord]:
+    """The viewer's calls. An employee's own: he talked or called, or one of his phones rang."""
+    calls = models.CallRecord.of(viewer.account_id)
+    if viewer.everything:
+        return calls
+    rang = models.CallLeg.of(viewer.account_id).filter(user_id=viewer.user_id).values("call_id")
+    return calls.filter(Q(user_id=viewer.user_id) | Q(id__in=Subquery(rang)))
+
+
+async def last(viewer: Viewer, limit: int) -> list[models.CallRecord]:
+    """The newest calls first, with their recordings."""
+    return await visible(viewer).order_by("-started_at", "-id").limit(limit).prefetch_related("recordings")
+
+
+async def missed(viewer: Viewer, limit: int) -> list[models.CallRecord]:
+    """The newest missed calls first (STA-5)."""
+    return await visible(viewer).filter(missed=True).order_by("-started_at", "-id").limit(limit)
+
+
+async def record(viewer: Viewer, record_id: int) -> models.CallRecord:
+    """NotFound for another customer's call, and for one the viewer may not see."""
+    return _found(await visible(viewer).filter(id=record_id).prefetch_related("recordings").first())
+
+
+async def record_of_call(viewer: Viewer, call_id: str) -> models.CallRecord:
+    """The same by the call's id."""
+    return _found(await visible(viewer).filter(call_id=call_id).prefetch_related("recordings").first())
+
+
+def _found(call: models.CallRecord | None) -> models.CallRecord:
+    if call is None:
+        raise NotFound
+    return call
+
+
+async def current(viewer: Viewer) -> list[Current]:
+    """Calls in progress, oldest first (STA-8)."""
+    rows = await models.LiveCall.of(viewer.account_id).order_by("id").limit(LIVE_LIMIT)
+    states = [(row, row.state if isinstance(row.state, dict) else {}) for row in rows]
+    found = [_current(row, state) for row, state in states if viewer.everything or viewer.user_id in _users(state)]
+    return sorted(found, key=lambda call: call.started_at)
+
+
+def _users(state: Mapping[str, Any]) -> list[Any]:
+    return [state.get("user"), *state.get("users", ())]
+
+
+def _current(row: models.LiveCall, state: Mapping[str, Any]) -> Current:
+    started = state.get("started_at")
+    return Current(
+        row.call_id, str(state.get("direction") or "in"), str(state.get("caller") or ""), str(state.get("dialled") or ""),
+        str(state.get("place") or ""), str(state.get("state") or ""),
+        datetime.fromisoformat(started).astimezone(UTC) if isinstance(started, str) else row.updated_at,
+    )  # fmt: skip
