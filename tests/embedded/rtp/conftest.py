@@ -87,10 +87,10 @@ class Phone:
             except BlockingIOError:
                 return self.heard
 
-    async def hears(self, enough: Callable[[list[Rtp]], bool], timeout: float = TIMEOUT) -> list[Rtp]:
+    async def hears(self, enough: Callable[[list[Rtp]], bool]) -> list[Rtp]:
         """Wait until what was heard is enough."""
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(TIMEOUT):
             while not enough(self.heard):
                 data = await loop.sock_recv(self.socket, 2048)
                 self.heard.append(read_rtp(data, loop.time()))
