@@ -45,7 +45,7 @@ from engine.embedded.sip.registration import ClientRegistration
 from engine.embedded.sip.server import ServerState, ServerTransaction
 from engine.embedded.sip.stack import ALLOW, SUPPORTED, Stack
 from engine.embedded.sip.states import CallDirection, CallState
-from engine.embedded.sip.syntax import SipSyntaxError, parse_uri
+from engine.embedded.sip.syntax import MalformedMessage, parse_uri
 from engine.embedded.sip.transfer import Refer, Replaces, parse_replaces
 from engine.embedded.sip.transport import Transports
 
@@ -130,7 +130,7 @@ class Agent:
                 way = binding_way(self.stack, target.flow)
             elif way is None:
                 way = Hop(parse_uri(target.uri).host)
-        except SipSyntaxError:
+        except MalformedMessage:
             way = None
         if isinstance(way, Flow):
             return way.own[0]
@@ -161,7 +161,7 @@ class Agent:
     def _received(self, data: bytes, flow: Flow) -> None:
         try:
             message = parse(data)
-        except SipSyntaxError as error:
+        except MalformedMessage as error:
             self.malformed += 1
             log.debug("%s:%d: unreadable message: %s", *flow.remote, error)
             return
@@ -174,7 +174,7 @@ class Agent:
         try:
             message.check()
             self._request(message, flow)
-        except SipSyntaxError as error:
+        except MalformedMessage as error:
             self.malformed += 1
             self._bad_request(message, flow, str(error))
 
@@ -189,7 +189,7 @@ class Agent:
                 transaction.respond(code, why if code == 400 else "")
             elif transaction is None:
                 flow.send(build_response(request, code, why if code == 400 else ""))
-        except SipSyntaxError:
+        except MalformedMessage:
             return  # not even Via or Call-ID can be read: there is nobody to answer
 
     def _reply(self, request: Request, flow: Flow, code: int, reason: str = "", headers: Headers = ()) -> None:
@@ -303,7 +303,7 @@ class Agent:
         request = transaction.request
         try:
             call = InboundCall(self.stack, transaction)
-        except SipSyntaxError:
+        except MalformedMessage:
             transaction.respond(400)
             return
         if who is not None:
@@ -327,7 +327,7 @@ class Agent:
             return True
         try:
             replaces = parse_replaces(values[0])
-        except SipSyntaxError:
+        except MalformedMessage:
             replaces = None
         if replaces is None or len(values) > 1:
             call.reject(400, "Bad Replaces")
@@ -371,7 +371,7 @@ class Agent:
         if isinstance(verdict, Admitted):
             try:
                 self._bind(transaction, request, flow, verdict)
-            except SipSyntaxError as error:
+            except MalformedMessage as error:
                 transaction.respond(400, str(error))
 
     def _bind(self, transaction: ServerTransaction, request: Request, flow: Flow, who: Admitted) -> None:
@@ -398,7 +398,7 @@ class Agent:
         for binding in self.registrar.connected(flow.remote):
             try:
                 reachable = not behind_nat(parse_uri(binding.contact), binding.source)
-            except SipSyntaxError:
+            except MalformedMessage:
                 reachable = False
             if not reachable and self.registrar.drop(binding):
                 self._handler.unregistered(binding, "connection closed")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from engine.embedded.sip.contract import Credentials
 from engine.embedded.sip.message import Response
-from engine.embedded.sip.syntax import SipSyntaxError, quoted, unquoted
+from engine.embedded.sip.syntax import MalformedMessage, quoted, unquoted
 
 _FIELD = re.compile(r'([A-Za-z][A-Za-z0-9_-]*)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)')
 _NONCES_REMEMBERED = 50_000
@@ -74,7 +74,7 @@ class DigestServer:
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()[:24]
 
     def accept_nonce(self, fields: Mapping[str, str], address: str) -> NonceState:
-        """Check and use up the nonce count of an answer. Raises SipSyntaxError for an unreadable one."""
+        """Check and use up the nonce count of an answer. Raises MalformedMessage for an unreadable one."""
         nonce = fields.get("nonce", "")
         body, _, mac = nonce.rpartition(".")
         expected = self._mac(body, fields.get("realm", ""), address)
@@ -87,7 +87,7 @@ class DigestServer:
         if fields.get("qop"):
             text = fields.get("nc", "")
             if len(text) != 8 or not re.fullmatch("[0-9A-Fa-f]{8}", text):
-                raise SipSyntaxError("Bad nc")
+                raise MalformedMessage("Bad nc")
             count = int(text, 16)
         else:
             count = 1  # without qop nothing tells a replay from a new request: such a nonce serves once
@@ -108,13 +108,13 @@ class DigestServer:
 
 
 def credentials_of(values: Iterable[str]) -> dict[str, str] | None:
-    """The first complete Digest answer among (Proxy-)Authorization values; raises SipSyntaxError for a broken one."""
+    """The first complete Digest answer among (Proxy-)Authorization values; raises MalformedMessage for a broken one."""
     for value in values:
         fields = parse_digest(value)
         if fields is None:
             continue
         if not all(fields.get(name) for name in ("username", "realm", "nonce", "uri", "response")):
-            raise SipSyntaxError("Bad credentials")
+            raise MalformedMessage("Bad credentials")
         return fields
     return None
 

@@ -231,7 +231,7 @@ class SipCall:
         self.talks.received_ack(request)
 
     def received(self, transaction: ServerTransaction) -> None:
-        """A request in this dialog. Raises SipSyntaxError (→ 400)."""
+        """A request in this dialog. Raises MalformedMessage (→ 400)."""
         request = transaction.request
         dialog = self.dialog
         if dialog is None:

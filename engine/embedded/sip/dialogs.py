@@ -9,7 +9,7 @@ from engine.embedded.sip.contract import Hop
 from engine.embedded.sip.flow import Flow
 from engine.embedded.sip.message import Message, Request, Response
 from engine.embedded.sip.nat import behind_nat
-from engine.embedded.sip.syntax import SipSyntaxError, Uri, parse_name_addr, parse_uri
+from engine.embedded.sip.syntax import MalformedMessage, Uri, parse_name_addr, parse_uri
 
 DialogKey = tuple[str, str, str]
 
@@ -93,7 +93,7 @@ class Dialog:
         try:
             first = parse_name_addr(self.route[0])
             loose = "lr" in first.uri.params
-        except SipSyntaxError:
+        except MalformedMessage:
             return self.target, []
         if loose:
             return self.target, [("Route", value) for value in self.route]
@@ -103,7 +103,7 @@ class Dialog:
         """Where the next request goes: by the route set or the target, or back to where a NATed peer was seen."""
         try:
             uri = parse_name_addr(self.route[0]).uri if self.route else parse_uri(self.target)
-        except SipSyntaxError:
+        except MalformedMessage:
             return self.flow
         if not self.route and self.direct and self.flow.reliable and not self.flow.closed:
             return self.flow

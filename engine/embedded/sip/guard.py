@@ -45,7 +45,7 @@ class Guard:
         self.bans = Bans(options.bans, now)
 
     def precheck(self, request: Request, flow: Flow) -> Mapping[str, str] | Turned:
-        """The answer's digest fields, or the refusal. Raises SipSyntaxError."""
+        """The answer's digest fields, or the refusal. Raises MalformedMessage."""
         side = request.to if request.method == "REGISTER" else request.from_
         realm = side.uri.host
         address = flow.remote[0]

@@ -24,7 +24,7 @@ class InboundCall(SipCall):
     request: Request
 
     def __init__(self, stack: Stack, transaction: ServerTransaction) -> None:
-        """Raises SipSyntaxError for what cannot become a dialog."""
+        """Raises MalformedMessage for what cannot become a dialog."""
         request = transaction.request
         listener = transaction.flow.listener.name
         super().__init__(stack, CallDirection.INBOUND, listener, request.call_id, transaction.to_tag)

@@ -11,7 +11,7 @@ from engine.embedded.sip.contract import Hop
 from engine.embedded.sip.nat import behind_nat
 from engine.embedded.sip.registrar import Registrar
 from engine.embedded.sip.stack import Stack
-from engine.embedded.sip.syntax import SipSyntaxError, parse_uri
+from engine.embedded.sip.syntax import MalformedMessage, parse_uri
 
 _TICK = 1.0
 _PING = b"\r\n\r\n"
@@ -54,5 +54,5 @@ def needs_ping(binding: Binding) -> bool:
         return False
     try:
         return behind_nat(parse_uri(binding.contact), binding.source)
-    except SipSyntaxError:
+    except MalformedMessage:
         return False

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from engine.embedded.sip.syntax import (
+    MalformedMessage,
     NameAddr,
-    SipSyntaxError,
     Uri,
     Via,
     number,
@@ -116,11 +116,11 @@ class Message:
 
     @property
     def via(self) -> Via:
-        """Top Via; raises SipSyntaxError."""
+        """Top Via; raises MalformedMessage."""
         if self._via is None:
             values = self.values("via")
             if not values:
-                raise SipSyntaxError("No Via")
+                raise MalformedMessage("No Via")
             self._via = parse_via(values[0])
         return self._via
 
@@ -148,20 +148,20 @@ class Message:
         if self._cseq is None:
             parts = self._single("cseq").split()
             if len(parts) != 2:
-                raise SipSyntaxError("Bad CSeq")
+                raise MalformedMessage("Bad CSeq")
             self._cseq = (number(parts[0]), parts[1])
         return self._cseq
 
     def _single(self, name: str) -> str:
         rows = self.headers.get(name)
         if not rows or not rows[0]:
-            raise SipSyntaxError(f"No {name}")
+            raise MalformedMessage(f"No {name}")
         if len(rows) > 1:
-            raise SipSyntaxError(f"Repeated {name}")
+            raise MalformedMessage(f"Repeated {name}")
         return rows[0]
 
     def contacts(self) -> list[NameAddr]:
-        """Contact values (a bare `*` gives an address with that text); raises SipSyntaxError."""
+        """Contact values (a bare `*` gives an address with that text); raises MalformedMessage."""
         return [parse_name_addr(value) for value in self.values("contact")]
 
     def contact_uri(self) -> str | None:
@@ -169,7 +169,7 @@ class Message:
         try:
             first = parse_name_addr(self.values("contact")[0])
             parse_uri(first.uri_text)
-        except (IndexError, SipSyntaxError):
+        except (IndexError, MalformedMessage):
             return None
         return first.uri_text
 
@@ -186,12 +186,12 @@ class Message:
         return None
 
     def check(self) -> None:
-        """Raise SipSyntaxError unless every header that RFC 3261 §8.1.1 demands is there and can be read."""
+        """Raise MalformedMessage unless every header that RFC 3261 §8.1.1 demands is there and can be read."""
         _ = self.via, self.call_id, self.cseq
         _ = self.from_.uri_text, self.to.uri_text
         length = self.header("content-length")
         if length is not None and number(length) > len(self.body):
-            raise SipSyntaxError("Body shorter than Content-Length")
+            raise MalformedMessage("Body shorter than Content-Length")
 
 
 class Request(Message):
@@ -208,13 +208,13 @@ class Request(Message):
 
     @property
     def uri(self) -> Uri:
-        """Request URI; raises SipSyntaxError."""
+        """Request URI; raises MalformedMessage."""
         return parse_uri(self.uri_text)
 
     def check(self) -> None:
         super().check()
         if self.cseq[1] != self.method:
-            raise SipSyntaxError("CSeq method does not match")
+            raise MalformedMessage("CSeq method does not match")
         _ = self.from_.uri
 
 
@@ -230,18 +230,18 @@ class Response(Message):
 
 
 def parse(data: bytes) -> Request | Response:
-    """Read the start line and find the body; headers wait until somebody asks. Raises SipSyntaxError."""
+    """Read the start line and find the body; headers wait until somebody asks. Raises MalformedMessage."""
     head, gap, body = data.partition(b"\r\n\r\n")
     if not gap:
         head, gap, body = data.partition(b"\n\n")
         if not gap:
-            raise SipSyntaxError("No end of headers")
+            raise MalformedMessage("No end of headers")
     try:
         text, encoding = head.decode(), "utf-8"
     except UnicodeDecodeError:  # old phones send names in cp1251 or latin-1; the bytes are mirrored as they came
         text, encoding = head.decode("latin-1"), "latin-1"
     if "\0" in text:
-        raise SipSyntaxError("NUL in header")
+        raise MalformedMessage("NUL in header")
     text = text.replace("\r\n", "\n")
     if "\r" in text:
         text = text.replace("\r", "\n")
@@ -249,23 +249,23 @@ def parse(data: bytes) -> Request | Response:
         text = _FOLD.sub(" ", text)
     lines = text.split("\n")
     if len(lines) > _MAX_LINES:
-        raise SipSyntaxError("Too many headers")
+        raise MalformedMessage("Too many headers")
     start = lines[0].split(" ", 2)
     if len(start) < 2:
-        raise SipSyntaxError("Bad start line")
+        raise MalformedMessage("Bad start line")
     del lines[0]
     if start[0][:4].upper() == "SIP/":
         code = start[1]
         if start[0].upper() != "SIP/2.0" or len(code) != 3 or not code.isascii() or not code.isdigit() or code < "100":
-            raise SipSyntaxError("Bad status line")
+            raise MalformedMessage("Bad status line")
         if code >= "700":
-            raise SipSyntaxError("Bad status code")
+            raise MalformedMessage("Bad status code")
         return Response(int(code), start[2] if len(start) > 2 else "", lines, _cut(lines, body), encoding)
     if len(start) != 3 or not _METHOD.match(start[0]) or not start[1]:
-        raise SipSyntaxError("Bad request line")
+        raise MalformedMessage("Bad request line")
     version = start[2].strip().upper()
     if not version.startswith("SIP/"):
-        raise SipSyntaxError("Bad request line")
+        raise MalformedMessage("Bad request line")
     return Request(start[0], start[1], version, lines, _cut(lines, body), encoding)
 
 

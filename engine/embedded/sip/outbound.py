@@ -15,7 +15,7 @@ from engine.embedded.sip.nat import behind_nat
 from engine.embedded.sip.reason import parse_reasons, reason_headers
 from engine.embedded.sip.stack import ALLOW, SUPPORTED, Stack
 from engine.embedded.sip.states import CallDirection, CallState
-from engine.embedded.sip.syntax import SipSyntaxError, format_name_addr, parse_name_addr, parse_uri
+from engine.embedded.sip.syntax import MalformedMessage, format_name_addr, parse_name_addr, parse_uri
 from engine.embedded.sip.transactions import new_tag
 
 _MAX_FORKS = 32
@@ -47,7 +47,7 @@ class OutboundCall(SipCall):
         """Send the INVITE. A target nobody can reach ends the call from the loop."""
         try:
             way = self._way()
-        except SipSyntaxError as error:
+        except MalformedMessage as error:
             self.finish(Ended(404, False, None, str(error)))
             return
         if way is None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from engine.embedded.sip.bindings import Binding, BindingKey, BindingStore, MemoryStore
 from engine.embedded.sip.contract import Address, RegistrarRules
 from engine.embedded.sip.message import Request
-from engine.embedded.sip.syntax import NameAddr, SipSyntaxError, optional_number, parse_uri
+from engine.embedded.sip.syntax import MalformedMessage, NameAddr, optional_number, parse_uri
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class Registrar:
         return True
 
     def register(self, request: Request, facts: Registering) -> Outcome:
-        """Apply a REGISTER: all of it or nothing. Raises SipSyntaxError for broken Contact headers."""
+        """Apply a REGISTER: all of it or nothing. Raises MalformedMessage for broken Contact headers."""
         try:
             return self._register(request, facts)
         except _Refused as refused:
@@ -290,5 +290,5 @@ def _q(text: str | None) -> float:
     try:
         value = float(text) if text is not None else 1.0
     except ValueError as error:
-        raise SipSyntaxError("Bad q") from error
+        raise MalformedMessage("Bad q") from error
     return value if 0.0 <= value <= 1.0 else 1.0

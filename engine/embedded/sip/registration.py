@@ -12,7 +12,7 @@ from engine.embedded.sip.contract import Credentials, GatewayAccount, Hop, Regis
 from engine.embedded.sip.flow import Flow
 from engine.embedded.sip.message import Headers, Response
 from engine.embedded.sip.stack import ALLOW, Stack
-from engine.embedded.sip.syntax import SipSyntaxError, optional_number, parse_uri
+from engine.embedded.sip.syntax import MalformedMessage, optional_number, parse_uri
 from engine.embedded.sip.transactions import new_tag
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class ClientRegistration:
     def _domain_hop(self) -> Hop | None:
         try:
             uri = parse_uri(f"sip:{self.account.domain}")
-        except SipSyntaxError:
+        except MalformedMessage:
             return None
         return Hop(uri.host, uri.port or 5060)
 
@@ -160,13 +160,13 @@ class ClientRegistration:
         """Seconds given to our contact; the list may hold others' too."""
         try:
             contacts = response.contacts()
-        except SipSyntaxError:
+        except MalformedMessage:
             contacts = []
         for contact in contacts:
             try:
                 if contact.uri.user != self.contact_user:
                     continue
-            except SipSyntaxError:
+            except MalformedMessage:
                 continue
             expires = optional_number(contact.params.get("expires"))
             if expires:

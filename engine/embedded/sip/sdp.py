@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.embedded.sip.syntax import SipSyntaxError, number
+from engine.embedded.sip.syntax import MalformedMessage, number
 
 OUR_TELEPHONE_EVENT = 101
 _MAX_MEDIA_LINES = 32
@@ -249,7 +249,7 @@ def _parse_lines(body: bytes) -> tuple[MediaLine, ...]:
     session_direction = _stated_direction(sections[0]) or Direction.SENDRECV
     try:
         return tuple(_media_line(rows, session_address, session_direction) for rows in sections[1:])
-    except SipSyntaxError as error:
+    except MalformedMessage as error:
         raise SdpError(str(error)) from error
 
 

@@ -23,7 +23,7 @@ def _no_params() -> Mapping[str, str]:
     return _NO_PARAMS
 
 
-class SipSyntaxError(ValueError):
+class MalformedMessage(ValueError):  # noqa: N818 - says what it is, and the core knows it by this name
     """The text breaks RFC 3261's grammar; the message says where, in words fit for a 400 reason phrase."""
 
 
@@ -31,7 +31,7 @@ def number(text: str, limit: int = 2**32) -> int:
     """A non-negative decimal as SIP writes it; `int()` alone would also take signs, underscores and other scripts."""
     text = text.strip()
     if not (text.isascii() and text.isdigit()) or len(text) > 10 or (value := int(text)) >= limit:
-        raise SipSyntaxError("Bad number")
+        raise MalformedMessage("Bad number")
     return value
 
 
@@ -39,7 +39,7 @@ def optional_number(text: str | None) -> int | None:
     """The number of a header that may be missing or broken, such as Expires."""
     try:
         return None if text is None else number(text)
-    except SipSyntaxError:
+    except MalformedMessage:
         return None
 
 
@@ -133,20 +133,20 @@ def bracketed(host: str) -> str:
 
 @lru_cache(maxsize=4096)
 def parse_uri(text: str) -> Uri:
-    """Parse a URI; raises SipSyntaxError. Unknown schemes are refused with the reason `Unsupported URI scheme`."""
+    """Parse a URI; raises MalformedMessage. Unknown schemes are refused with the reason `Unsupported URI scheme`."""
     scheme, colon, rest = text.strip().partition(":")
     scheme = scheme.lower()
     if not colon or not rest:
-        raise SipSyntaxError("Bad URI")
+        raise MalformedMessage("Bad URI")
     if scheme == "tel":
         number_text, _, tail = rest.partition(";")
         if not _TEL.match(number_text):
-            raise SipSyntaxError("Bad tel URI")
+            raise MalformedMessage("Bad tel URI")
         params = parse_params(tail)
         visual = re.sub(r"[-.() ]", "", number_text)
         return Uri("tel", visual, params.get("phone-context", ""), None, MappingProxyType(params))
     if scheme not in ("sip", "sips"):
-        raise SipSyntaxError("Unsupported URI scheme")
+        raise MalformedMessage("Unsupported URI scheme")
     rest, _, headers = rest.partition("?") if "@" not in rest else _headers_after_host(rest)
     user_text, at, hostpart = rest.rpartition("@")
     if not at:
@@ -166,22 +166,22 @@ def _headers_after_host(rest: str) -> tuple[str, str, str]:
 
 
 def split_hostport(text: str) -> tuple[str, int | None]:
-    """`host`, `host:port`, `[v6]:port` → host without brackets, lower case, and the port; raises SipSyntaxError."""
+    """`host`, `host:port`, `[v6]:port` → host without brackets, lower case, and the port; raises MalformedMessage."""
     text = text.strip()
     if text.startswith("["):
         host, closing, tail = text[1:].partition("]")
         if not closing or not _IPV6.match(host) or (tail and not tail.startswith(":")):
-            raise SipSyntaxError("Bad host")
+            raise MalformedMessage("Bad host")
         port_text = tail[1:]
     else:
         host, _, port_text = text.partition(":")
         if not _HOST.match(host):
-            raise SipSyntaxError("Bad host")
+            raise MalformedMessage("Bad host")
     if not port_text:
         return host.lower(), None
     port = number(port_text, 65536)
     if port == 0:
-        raise SipSyntaxError("Bad port")
+        raise MalformedMessage("Bad port")
     return host.lower(), port
 
 
@@ -195,7 +195,7 @@ class NameAddr:
 
     @property
     def uri(self) -> Uri:
-        """Raises SipSyntaxError."""
+        """Raises MalformedMessage."""
         return parse_uri(self.uri_text)
 
     @property
@@ -204,13 +204,13 @@ class NameAddr:
 
 
 def parse_name_addr(value: str) -> NameAddr:
-    """Parse one name-addr or addr-spec with its header parameters; raises SipSyntaxError."""
+    """Parse one name-addr or addr-spec with its header parameters; raises MalformedMessage."""
     value = value.strip()
     display = ""
     if value.startswith('"'):
         match = re.match(r'"((?:[^"\\]|\\.)*)"\s*(?=<)', value)
         if match is None:
-            raise SipSyntaxError("Bad display name")
+            raise MalformedMessage("Bad display name")
         display = _ESCAPED.sub(r"\1", match[1])
         value = value[match.end() :]
     bracket = value.find("<")
@@ -220,10 +220,10 @@ def parse_name_addr(value: str) -> NameAddr:
         display = display or value[:bracket].strip()
         uri_text, closing, tail = value[bracket + 1 :].partition(">")
         if not closing:
-            raise SipSyntaxError("Unclosed angle bracket")
+            raise MalformedMessage("Unclosed angle bracket")
     uri_text = uri_text.strip()
     if not uri_text or " " in uri_text or "\t" in uri_text:
-        raise SipSyntaxError("Bad address")
+        raise MalformedMessage("Bad address")
     return NameAddr(display, uri_text, parse_params(tail) if tail else _NO_PARAMS)
 
 
@@ -248,16 +248,16 @@ class Via:
 
 
 def parse_via(value: str) -> Via:
-    """Parse one Via value; raises SipSyntaxError."""
+    """Parse one Via value; raises MalformedMessage."""
     protocol, _, rest = value.strip().partition(" ")
     if rest and rest.lstrip().startswith("/"):  # "SIP / 2.0 / UDP host" is legal
         pieces = re.match(r"\s*([\w.]+)\s*/\s*([\w.]+)\s*/\s*(\w+)\s+", value)
         if pieces is None:
-            raise SipSyntaxError("Bad Via")
+            raise MalformedMessage("Bad Via")
         protocol, rest = f"{pieces[1]}/{pieces[2]}/{pieces[3]}", value[pieces.end() :]
     parts = protocol.split("/")
     if len(parts) != 3 or parts[0].upper() != "SIP" or not rest:
-        raise SipSyntaxError("Bad Via")
+        raise MalformedMessage("Bad Via")
     sent_by, _, tail = rest.partition(";")
     host, port = split_hostport(sent_by)
     return Via(parts[2].strip().lower(), host, port, parse_params(tail) if tail else _NO_PARAMS)

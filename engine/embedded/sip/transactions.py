@@ -16,7 +16,7 @@ from engine.embedded.sip.contract import Timers
 from engine.embedded.sip.flow import Flow
 from engine.embedded.sip.message import Request, Response
 from engine.embedded.sip.server import ServerTransaction
-from engine.embedded.sip.syntax import SipSyntaxError
+from engine.embedded.sip.syntax import MalformedMessage
 
 COOKIE = "z9hG4bK"
 ServerKey = tuple[str, ...]
@@ -138,7 +138,7 @@ class TransactionLayer:
         try:
             response.check()
             transaction = self.clients.get((response.via.branch, response.cseq[1]))
-        except SipSyntaxError:
+        except MalformedMessage:
             return False
         if transaction is None:
             return False

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from engine.embedded.sip.message import REASONS, Request
 from engine.embedded.sip.server import ServerTransaction
-from engine.embedded.sip.syntax import SipSyntaxError, parse_name_addr, parse_params, parse_uri
+from engine.embedded.sip.syntax import MalformedMessage, parse_name_addr, parse_params, parse_uri
 
 if TYPE_CHECKING:
     from engine.embedded.sip.call import SipCall
@@ -26,11 +26,11 @@ class Replaces:
 
 
 def parse_replaces(value: str) -> Replaces:
-    """Raises SipSyntaxError."""
+    """Raises MalformedMessage."""
     call_id, _, tail = value.partition(";")
     params = parse_params(tail)
     if not call_id.strip() or "to-tag" not in params or "from-tag" not in params:
-        raise SipSyntaxError("Bad Replaces")
+        raise MalformedMessage("Bad Replaces")
     return Replaces(call_id.strip(), params["to-tag"], params["from-tag"], "early-only" in params)
 
 
@@ -38,11 +38,11 @@ class Refer:
     """A transfer somebody asked for. Call accept() or reject() once, then report by SipCall.notify_refer()."""
 
     def __init__(self, call: SipCall, transaction: ServerTransaction) -> None:
-        """Raises SipSyntaxError when there is not exactly one usable Refer-To."""
+        """Raises MalformedMessage when there is not exactly one usable Refer-To."""
         request: Request = transaction.request
         values = request.values("refer-to")
         if len(values) != 1:
-            raise SipSyntaxError("Bad Refer-To")
+            raise MalformedMessage("Bad Refer-To")
         uri_text = parse_name_addr(values[0]).uri_text
         uri = parse_uri(uri_text)
         self.call = call

@@ -38,9 +38,9 @@ class Told:
         self.log.append((event, what))
         self._changed.set()
 
-    async def wait(self, event: str, count: int = 1, timeout: float = 3.0) -> Any:
+    async def wait(self, event: str, count: int = 1, within: float = 3.0) -> Any:
         """The argument of the n-th such event."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             while True:
                 found = self.all(event)
                 if len(found) >= count:

@@ -110,9 +110,9 @@ class Phone(asyncio.DatagramProtocol):
     def send(self, data: bytes | str, to: tuple[str, int] | None = None) -> None:
         self._transport.sendto(data.encode() if isinstance(data, str) else data, to or self.server)
 
-    async def get(self, what: int | str, timeout: float = 3.0, *, method: str = "") -> Msg:
+    async def get(self, what: int | str, within: float = 3.0, *, method: str = "") -> Msg:
         """The next message that is this status or method; others are passed over."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             while True:
                 m = await self.inbox.get()
                 if what == (m.code or m.method) and (not method or m.cseq[1] == method):
@@ -237,8 +237,8 @@ class Phone(asyncio.DatagramProtocol):
         self.send(self.again(raw, CSeq=f"{cseq + 1} REGISTER", **{name: value}))
         return await self.final("REGISTER")
 
-    async def final(self, method: str, timeout: float = 3.0) -> Msg:
-        async with asyncio.timeout(timeout):
+    async def final(self, method: str, within: float = 3.0) -> Msg:
+        async with asyncio.timeout(within):
             while True:
                 m = await self.inbox.get()
                 if m.code >= 200 and m.cseq[1] == method:
