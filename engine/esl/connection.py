@@ -65,6 +65,8 @@ class Connection:
         self.port = port
         self.last_error: SwitchError | None = None
         self._password = password
+        if "ALL" not in events and "BACKGROUND_JOB" not in events:
+            events = [*events, "BACKGROUND_JOB"]  # without it no job would ever end
         self._subscription = command.subscribe(events, subclasses)
         self._on_event = on_event
         self._on_connected = on_connected

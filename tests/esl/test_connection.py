@@ -38,7 +38,7 @@ class Client:
         self.handler: Callable[[Event], None] = self.keep
         settings = {"first_delay": 0.01, "longest_delay": 0.05, **options}
         self.connection = Connection(
-            "127.0.0.1", port, "secret", events=["DTMF", "BACKGROUND_JOB"], subclasses=["sofia::register"],
+            "127.0.0.1", port, "secret", events=["DTMF"], subclasses=["sofia::register"],
             on_event=lambda event: self.handler(event), on_connected=self.up, on_lost=self.lost.put_nowait,
             on_failed=self.failed.put_nowait, **settings,
         )  # fmt: skip
