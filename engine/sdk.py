@@ -28,7 +28,7 @@ from engine.calls.causes import CALL_REJECTED, NO_ANSWER, NORMAL_CLEARING, USER_
 from engine.calls.keys import Chosen, KeyReader, listen
 from engine.calls.ringing import Member, Method, NoOne, Plan, Won, plan, ring
 from engine.calls.talk import HoldExpired, Over, Transfer, converse
-from engine.db import models
+from engine.db import AccountRow, models
 from engine.db.models import Contact as ContactRow
 from engine.db.models import Did as DidRow
 from engine.db.models import SipAccount as SipAccountRow
@@ -49,9 +49,11 @@ from engine.errors import (
     VatsError,
 )
 from engine.facts import Fact
+from engine.facts import decode as decode_fact
 from engine.facts.distribution import DistributionFailed, Served
 from engine.facts.ended import CallEnded
 from engine.i18n import (
+    LANGUAGES,
     N_,
     format_date,
     format_datetime,
@@ -59,10 +61,12 @@ from engine.i18n import (
     format_money,
     format_phone,
     format_time,
+    language_of,
     ngettext,
     translate,
 )
 from engine.numbering import is_emergency, national, pretty, to_e164
+from engine.outbox import RetryLater, Undeliverable
 from engine.plugin.context import Context
 from engine.plugin.contract import (
     ApiRoute,
@@ -82,6 +86,7 @@ from engine.revisions import Actor, Edit
 from engine.routing.action import Choice, Done, Entry, Forward, GoTo, Hangup, Missed, Nesting, Outcome, Place, RoutingAction
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
 from engine.routing.conversation import callee_of, callees, said, talk
+from engine.settings import Settings
 from engine.snapshot import (
     Account,
     Branch,
@@ -110,6 +115,7 @@ from engine.sound.synthesis import speak
 __all__ = [
     "CALL_REJECTED",
     "HANGUP",
+    "LANGUAGES",
     "NORMAL_CLEARING",
     "NOTHING",
     "NO_ANSWER",
@@ -117,6 +123,7 @@ __all__ = [
     "REPEAT",
     "USER_BUSY",
     "Account",
+    "AccountRow",
     "Actor",
     "Answered",
     "ApiRoute",
@@ -191,11 +198,13 @@ __all__ = [
     "Ref",
     "Refused",
     "Rehearsal",
+    "RetryLater",
     "Ringing",
     "Role",
     "RoutingAction",
     "Script",
     "Served",
+    "Settings",
     "SettingsError",
     "SipAccount",
     "SipAccountRow",
@@ -209,6 +218,7 @@ __all__ = [
     "TransferAsked",
     "Trunk",
     "TrunkRow",
+    "Undeliverable",
     "User",
     "UserRole",
     "UserRow",
@@ -220,6 +230,7 @@ __all__ = [
     "callees",
     "clock",
     "converse",
+    "decode_fact",
     "decrypt",
     "encrypt",
     "format_date",
@@ -229,6 +240,7 @@ __all__ = [
     "format_phone",
     "format_time",
     "is_emergency",
+    "language_of",
     "listen",
     "models",
     "national",
