@@ -192,7 +192,9 @@ def _read_one(name: str, kind: Any, text: str) -> Any:
         try:
             return Ref.parse(text)
         except ValueError as error:
-            raise Problem(name, "Choose one of the list." if text else "This field is required.") from error
+            if not text:
+                raise Problem(name, "This field is required.") from error
+            raise Problem(name, "Choose one of the list.") from error
     if get_origin(kind) is Literal:
         for choice in get_args(kind):
             if str(choice) == text:
@@ -205,7 +207,9 @@ def _check_limits(name: str, value: Any, metas: Sequence[msgspec.Meta]) -> None:
     for meta in metas:
         if isinstance(value, str):
             if meta.min_length and len(value) < meta.min_length:
-                raise Problem(name, "This field is required.") if not value else Problem(name, "At least {count} characters.", count=meta.min_length)
+                if not value:
+                    raise Problem(name, "This field is required.")
+                raise Problem(name, "At least {count} characters.", count=meta.min_length)
             if meta.max_length is not None and len(value) > meta.max_length:
                 raise Problem(name, "At most {count} characters.", count=meta.max_length)
         elif isinstance(value, int | float | Decimal):

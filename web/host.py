@@ -78,8 +78,9 @@ class Host:
         async def handle(request: http.Request) -> http.StreamResponse:
             visit = await self.arrive(request, page)
             if page.role != "anyone" and visit.who is None:
-                if page.method == "GET" and "text/html" in request.headers.get("Accept", "text/html"):
-                    return http.Response(status=303, headers={"Location": self.url("login", next=request.path_qs if request.path != "/" else "")})
+                if page.method == "GET" and not _from_script(request):
+                    wish = request.path_qs if request.path != "/" else ""
+                    return http.Response(status=303, headers={"Location": self.url("login", next=wish)})
                 raise Forbidden("Your session has ended. Please log in again.")
             visit.require(page.role)
             if page.method == "POST":
@@ -182,6 +183,12 @@ class Host:
             return {}
         return value if isinstance(value, dict) else {}
 
+
+
+def _from_script(request: http.Request) -> bool:
+    """Asked by a script or a stream, which can do nothing with a login page."""
+    accepted = request.headers.get("Accept", "")
+    return "application/json" in accepted or "text/event-stream" in accepted
 
 
 def _digest_of(folder: Path) -> str:

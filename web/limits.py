@@ -35,6 +35,9 @@ class Limiter:
         """The right password was given: earlier failures no longer count."""
         self._tries.pop(key, None)
 
+    def clear(self) -> None:
+        self._tries.clear()
+
     def _fresh(self, key: str) -> deque[datetime]:
         tries = self._tries.get(key, deque())
         horizon = clock.now() - self._window

@@ -27,6 +27,7 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "translate": (2,),
     "ngettext": (2, 3),
     "n_": (1, 2),
+    "t": None,
     **dict.fromkeys(("Refused", "NotFound", "Forbidden"), None),
     "Problem": (2,),
 }

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cabinet on a real database with two customers, for the tests of pages: what a process with the role web holds, without a switch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tortoise.context import TortoiseContext
+
+from engine import people
+from engine.db import Database, models, secrets
+from engine.plugin.loader import find
+from engine.plugin.registry import Registry
+from engine.revisions import Actor, Edit, Revisions
+from engine.sdk import Did, Ref, Snapshot, Trunk
+from engine.settings import Core, Settings, Web
+
+PASSWORD = "korova-7-nebo"
+SYSTEM = Actor(None, "tests", "system")
+
+
+class Bells:
+    """The doorbell within one process."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[str, int | None, asyncio.Event]] = []
+
+    def ring(self, topic: str, account_id: int) -> None:
+        for wanted, account, event in self._waiting:
+            if wanted == topic and account in (None, account_id):
+                event.set()
+
+    @asynccontextmanager
+    async def listen(self, topic: str, account_id: int | None) -> AsyncIterator[Waiting]:
+        entry = (topic, account_id, asyncio.Event())
+        self._waiting.append(entry)
+        try:
+            yield Waiting(entry[2])
+        finally:
+            self._waiting.remove(entry)
+
+
+@dataclass
+class Waiting:
+    event: asyncio.Event
+
+    async def wait(self, timeout: float) -> bool:
+        try:
+            await asyncio.wait_for(self.event.wait(), timeout)
+        except TimeoutError:
+            return False
+        self.event.clear()
+        return True
+
+
+@dataclass
+class PlacedOrders:
+    placed: list[tuple[int, str, Mapping[str, Any], str]] = field(default_factory=list)
+
+    async def place(self, account_id: int, kind: str, arguments: Mapping[str, Any], *, key: str, tx: Any = None) -> int:
+        self.placed.append((account_id, kind, arguments, key))
+        return len(self.placed)
+
+
+class TestContext:
+    """Implements engine.plugin.context.Context over real rows."""
+
+    __test__ = False
+
+    def __init__(self, settings: Settings, db: Database, registry: Registry, revisions: Revisions) -> None:
+        self.settings = settings
+        self.db = db
+        self.registry = registry
+        self.revisions = revisions
+        self.bells = Bells()
+        self.orders = PlacedOrders()
+        self.registered: set[int] = set()
+
+    def plugin_settings(self, plugin: str) -> Any:
+        state = self.registry.state(plugin)
+        return state.settings if state else None
+
+    def snapshot(self, account_id: int) -> Snapshot:
+        return self.revisions.snapshot(account_id)
+
+    def accounts(self) -> list[int]:
+        return self.revisions.accounts()
+
+    def transaction(self) -> AbstractAsyncContextManager[Any]:
+        return self.db.transaction()
+
+    def edit(self, account_id: int, actor: Actor, expected: int | None = None) -> AbstractAsyncContextManager[Edit]:
+        return self.revisions.edit(account_id, actor, expected)
+
+    async def enqueue(self, account_id: int, channel: str, lane: str, payload: Mapping[str, Any], *, key: str, tx: Any) -> None:
+        raise AssertionError("the cabinet delivers nothing by itself")
+
+    def ring(self, topic: str, account_id: int) -> None:
+        self.bells.ring(topic, account_id)
+
+    def wait_ring(self, topic: str, account_id: int | None = None) -> AbstractAsyncContextManager[Any]:
+        return self.bells.listen(topic, account_id)
+
+    def presence(self, account_id: int) -> Mapping[Ref, bool]:
+        return {Ref("core.contact", contact): contact in self.registered for contact in self.snapshot(account_id).contacts}
+
+
+@dataclass
+class Customer:
+    """One account with its people; ids of what it has."""
+
+    id: int
+    name: str
+    users: dict[str, int] = field(default_factory=dict)
+    contacts: dict[str, int] = field(default_factory=dict)
+    things: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class House:
+    ctx: TestContext
+    one: Customer
+    two: Customer
+
+
+async def open_house(folder: Path, public_url: str = "") -> House:
+    settings = Settings(core=Core(state=str(folder)), web=Web(public_url=public_url))
+    secrets.setup(settings)
+    registry = Registry(find())
+    db = await Database.open(settings, registry.models())
+    await make_tables(db)
+    revisions = Revisions(db, registry.parts(), settings.state)
+    ctx = TestContext(settings, db, registry, revisions)
+    await registry.start(ctx, settings.plugins)
+    one = await fill(ctx, "1001", "Ромашка", "romashka")
+    two = await fill(ctx, "1002", "Василёк", "vasilek")
+    return House(ctx, one, two)
+
+
+async def make_tables(db: Database) -> None:
+    """The present models as tables; the migrations have their own tests."""
+    context: TortoiseContext = db._context
+    with db.active():
+        await context.generate_schemas(safe=False)
+
+
+async def fill(ctx: TestContext, number: str, title: str, word: str) -> Customer:
+    async with ctx.revisions.create_account(SYSTEM, number=number, title=title, domain=f"{word}.example", area_code="495") as edit:
+        groups = await root_of(ctx, edit, title)
+    customer = Customer(edit.account_id, word)
+    customer.things["root"] = groups
+    async with ctx.edit(customer.id, SYSTEM) as edit:
+        for role, name, extension in (("admin", "Анна Админ", "201"), ("manager", "Максим Руководитель", "202"), ("user", "Ульяна Петрова", "203")):
+            user = await people.create_user(edit, people.UserWish(title=name, extension=extension))
+            customer.users[role] = user
+            contact, _ = await people.add_contact(edit, user, people.ContactWish(address=f"{extension}", password="long-enough-1"))
+            customer.contacts[role] = contact
+            await people.set_login(edit, user, people.LoginWish(login=f"{word}-{role}", role=role, password=PASSWORD))
+        await people.add_contact(edit, customer.users["user"], people.ContactWish(kind="phone", address="8 927 123-45-67", priority=2))
+    await fill_plugins(ctx, customer, word)
+    await fill_calls(ctx, customer)
+    return customer
+
+
+async def root_of(ctx: TestContext, edit: Edit, title: str) -> int:
+    from plugins.groups.part import Group
+    from plugins.groups.service import store
+
+    return (await store.insert(edit.account_id, Group(id=0, title=title), edit.tx)).id
+
+
+async def fill_plugins(ctx: TestContext, customer: Customer, word: str) -> None:
+    from plugins.groups.part import Group, Membership
+    from plugins.groups.service import create_group
+    from plugins.ivr.part import Menu, MenuKey
+    from plugins.ivr.service import create_menu
+    from plugins.numbers.part import Rule
+    from plugins.numbers.service import save_did, save_rule, save_trunk
+    from plugins.voicefiles.part import VoiceFile
+    from plugins.voicefiles.service import add_file
+
+    root = Ref(Group.kind, customer.things["root"])
+    async with ctx.edit(customer.id, SYSTEM) as edit:
+        users = tuple(Membership(u, n) for n, u in enumerate(customer.users.values(), 1))
+        group = await create_group(edit, Group(id=0, title="Отдел продаж", parent=root, extension="300", members=users))
+        file = await add_file(edit, VoiceFile(id=0, title="", path=f"voice/{customer.id}/a.wav", seconds=1.0, bytes=16044), "Приветствие")
+        trunk = await save_trunk(edit, Trunk(id=0, title="Оператор", registers=False, server="198.51.100.1", sources=("198.51.100.1",)))
+        customer.things |= {"group": group.id, "file": file.id, "trunk": trunk.id}
+    async with ctx.edit(customer.id, SYSTEM) as edit:
+        menu = await create_menu(edit, Menu(id=0, title="Главное меню", parent=root, file=file.ref, keys=(MenuKey("1", group.ref),)))
+        number = "+7495123456" + ("7" if word == "romashka" else "8")
+        did = await save_did(edit, Did(id=0, title="Главный", number=number, trunk=trunk))
+        customer.things |= {"menu": menu.id, "did": did.id}
+    async with ctx.edit(customer.id, SYSTEM) as edit:
+        rule = await save_rule(edit, Rule(id=0, title="Всем в меню", did=did, target=menu.ref))
+        customer.things["rule"] = rule.id
+    folder = ctx.settings.media_root / "voice" / str(customer.id)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_wav(folder / "a.wav", seconds=1)
+
+
+def write_wav(path: Path, seconds: float) -> None:
+    import math
+    import wave
+    from array import array
+
+    count = int(8000 * seconds)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(array("h", (int(8000 * math.sin(2 * math.pi * 440 * n / 8000)) for n in range(count))).tobytes())
+
+
+TRACE = [
+    {"at": 0, "what": "incoming", "facts": {"caller": "+79271234567", "dialled": "+74951234567"}},
+    {"at": 12, "what": "rule", "facts": {"title": "Всем в меню"}},
+    {"at": 14, "what": "enters", "facts": {"title": "Главное меню", "kind": "ivr.menu", "by": "rule"}},
+    {"at": 16, "what": "answer", "facts": {}},
+    {"at": 4200, "what": "key", "facts": {"digit": "1"}},
+    {"at": 4201, "what": "enters", "facts": {"title": "Отдел продаж", "kind": "groups.group", "by": "action"}},
+    {"at": 4300, "what": "rings", "facts": {"who": "201", "seconds": 20.0}},
+    {"at": 4310, "what": "skipped", "facts": {"who": "202", "why": "not_registered"}},
+    {"at": 24310, "what": "no", "facts": {"who": "201", "cause": "NO_ANSWER"}},
+    {"at": 24400, "what": "rings", "facts": {"who": "203", "seconds": 20.0}},
+    {"at": 30100, "what": "talk", "facts": {"who": "203"}},
+    {"at": 92100, "what": "talk_over", "facts": {"who": "203", "cause": "NORMAL_CLEARING"}},
+]
+
+
+async def fill_calls(ctx: TestContext, customer: Customer) -> None:
+    """Sixty past calls, one with a recording and a full trace, and one call in progress."""
+    from engine import clock
+
+    now = clock.now()
+    calls = []
+    for n in range(60):
+        missed, out = n % 4 == 1, n % 5 == 2
+        started = now - timedelta(minutes=7 + n * 47)
+        calls.append(models.CallRecord(
+            account_id=customer.id, call_id=f"{customer.name}-{n}", started_at=started, answered_at=None if missed else started + timedelta(seconds=4),
+            ended_at=started + timedelta(seconds=92), direction="out" if out else "in", caller_number="203" if out else f"+7927123{n:04}",
+            dialled=f"+7916555{n:04}" if out else "+74951234567", did=None if out else "+74951234567",
+            user_id=None if missed else customer.users["user" if n % 3 else "manager"], user_title="" if missed else ("Ульяна Петрова" if n % 3 else "Максим Руководитель"),
+            group_kind="groups.group", group_id=customer.things.get("group"), group_title=None if out else "Отдел продаж",
+            cause="NO_ANSWER" if missed else "NORMAL_CLEARING", talk_seconds=0 if missed else 62, wait_seconds=30, missed=missed and not out,
+            missed_why="no_answer" if missed else "", talked=not missed, trace=TRACE, revision=1,
+        ))  # fmt: skip
+    await models.CallRecord.bulk_create(calls)
+    call = await models.CallRecord.get(call_id=f"{customer.name}-0")
+    started = call.started_at
+    path = f"recordings/{customer.id}/{call.call_id}.wav"
+    full = ctx.settings.media_root / path
+    full.parent.mkdir(parents=True, exist_ok=True)
+    write_wav(full, seconds=3)
+    recording = await models.Recording.create(account_id=customer.id, call=call, path=path, seconds=62.0, user_id=customer.users["manager"])
+    customer.things |= {"call": call.id, "recording": recording.id}
+    await models.CallLeg.create(
+        account_id=customer.id, call=call, uuid=f"{customer.name}-leg", label="203", user_id=customer.users["user"], reason="member",
+        started_at=started, answered_at=started + timedelta(seconds=30), ended_at=started + timedelta(seconds=92), cause="NORMAL_CLEARING",
+    )  # fmt: skip
+    await models.LiveCall.create(
+        account_id=customer.id, call_id=f"{customer.name}-live", updated_at=now,
+        state={"caller": "+79031112233", "dialled": "+74951234567", "direction": "in", "state": "talking", "place": "Отдел продаж", "started_at": now.isoformat()},
+    )  # fmt: skip
+    mail = ctx.settings.state / "mail" / str(customer.id)
+    mail.mkdir(parents=True)
+    text = f"From: vats@localhost\nTo: boss@{customer.name}.example\nSubject: Missed call\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n+7 927 123-45-67\n"
+    (mail / "20261122-1.eml").write_text(text, "utf-8")
+    customer.things["letter"] = 1
+
+

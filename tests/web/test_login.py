@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Login, logout, sessions, the limit of attempts, language."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.db import models
+from tests.web.conftest import NewBrowser, Visitor
+from tests.web.house import PASSWORD, House
+
+
+@pytest.mark.feature("ACC-2")
+async def test_a_user_logs_in_and_out(house: House, browser: NewBrowser) -> None:
+    anna = browser()
+    assert "/login" in (await anna.http.get(anna.base + "/", allow_redirects=False)).headers["Location"]
+    await anna.get("/login")
+    assert await anna.post("/login", login="romashka-admin", password=PASSWORD) == "/"
+    page = await anna.get("/")
+    assert "Анна Админ" in page
+    assert await anna.post("/logout") == "/login"
+    await anna.get("/", status=303)
+    assert await models.WebSession.all().count() == 0
+
+
+async def test_a_wrong_password_is_refused_in_the_users_language(house: House, browser: NewBrowser) -> None:
+    stranger = browser()
+    await stranger.get("/login", headers={"Accept-Language": "en"})
+    page = await stranger.post("/login", status=422, login="romashka-admin", password="wrong")
+    assert "Wrong login or password." in page or "Неверный логин или пароль." in page
+    assert 'aria-invalid="true"' in page
+    assert await models.WebSession.all().count() == 0
+
+
+async def test_guessing_is_limited_and_the_right_password_waits_too(house: House, browser: NewBrowser) -> None:
+    stranger = browser()
+    await stranger.get("/login")
+    for _ in range(8):
+        await stranger.post("/login", status=422, login="romashka-admin", password="wrong")
+    page = await stranger.post("/login", status=422, login="romashka-admin", password=PASSWORD)
+    assert "попыток" in page
+    other = browser()
+    await other.get("/login")
+    await other.post("/login", login="vasilek-admin", password=PASSWORD)  # nobody else is locked out
+
+
+@pytest.mark.feature("ACC-6")
+async def test_a_user_whose_login_is_taken_away_is_out_at_once(house: House, visitor: Visitor) -> None:
+    worker = await visitor("romashka-user")
+    await models.User.filter(id=house.one.users["user"]).update(login=None)
+    await worker.get("/profile", status=303)
+
+
+async def test_the_cookie_is_not_readable_by_scripts_and_stays_on_this_site(house: House, browser: NewBrowser) -> None:
+    anna = browser()
+    await anna.get("/login")
+    async with anna.http.post(
+        anna.base + "/login", data={"csrf": anna.csrf, "login": "romashka-admin", "password": PASSWORD}, allow_redirects=False
+    ) as answer:
+        cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    token = cookie.partition("=")[2].partition(";")[0]
+    assert not await models.WebSession.filter(id=token).exists()  # the database keeps a digest only
+
+
+@pytest.mark.parametrize("wish", ["//evil.example", "https://evil.example", "/\\evil.example"])
+async def test_login_never_leads_to_another_site(house: House, browser: NewBrowser, wish: str) -> None:
+    anna = browser()
+    await anna.get("/login")
+    assert await anna.post("/login", login="romashka-admin", password=PASSWORD, next=wish) == "/"
+
+
+async def test_the_language_can_be_switched_before_and_after_login(house: House, browser: NewBrowser) -> None:
+    anna = browser()
+    assert "Вход в личный кабинет" in await anna.get("/login")
+    await anna.post("/preferences", language="en", back="/login")
+    assert "Log in to the cabinet" in await anna.get("/login")
+    await anna.log_in("romashka-admin")
+    assert "Overview" in await anna.get("/")
+    await anna.post("/preferences", language="ru", back="/")
+    assert "Обзор" in await anna.get("/")
