@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
 
-from engine.sdk import NotFound, models
+from engine.sdk import N_, NotFound, models
 
 LIVE_LIMIT: Final = 500
 
@@ -92,3 +93,12 @@ def _current(row: models.LiveCall, state: Mapping[str, Any]) -> Current:
         str(state.get("place") or ""), str(state.get("state") or ""),
         datetime.fromisoformat(started).astimezone(UTC) if isinstance(started, str) else row.updated_at,
     )  # fmt: skip
+
+
+def recording_file(call: models.CallRecord, media_root: Path) -> Path:
+    """The sound file of a call fetched with its recordings; NotFound when there is none, or it was removed."""
+    for recording in call.recordings:
+        path = (media_root / recording.path).resolve()
+        if path.is_relative_to(media_root.resolve()) and path.is_file():
+            return path
+    raise NotFound(N_("The recording is not there."))

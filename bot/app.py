@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Telegram bot: started by the runtime for the role "bot" as `bot.app.run(ctx)`."""
+
+from __future__ import annotations
+
+import logging
+
+from aiogram import Bot
+from aiogram import types as telegram
+from aiogram.types import BotCommandScopeDefault
+
+from bot.client import client, name_file
+from bot.commands import HostCommands
+from bot.dispatch import dispatcher
+from bot.polling import Poller
+from engine.sdk import LANGUAGES, Context, translate
+
+log = logging.getLogger(__name__)
+
+
+async def run(ctx: Context) -> None:
+    """Serve Telegram until cancelled. Without a token says once how to switch the bot on, and returns."""
+    bot = client(ctx.settings)
+    if bot is None:
+        log.info("telegram bot: switched off. To switch it on, get a token from @BotFather and set bot.token (VATS_BOT__TOKEN)")
+        return
+    commands = HostCommands([command for _, command in ctx.registry.bot_commands()])
+    try:
+        await Poller(bot, dispatcher(ctx, commands.table), lambda b: _introduce(ctx, b, commands)).run()
+    finally:
+        await bot.session.close()
+
+
+async def _introduce(ctx: Context, bot: Bot, commands: HostCommands) -> None:
+    """Tell Telegram who we are: no webhook, the menu in both languages; leave the bot's name where the cabinet finds it."""
+    me = await bot.me()
+    await bot.delete_webhook()
+    for language in LANGUAGES:
+        menu = [telegram.BotCommand(command=c.name, description=translate(language, c.title)) for c in commands.menu()]
+        await bot.set_my_commands(menu, scope=BotCommandScopeDefault(), language_code=language)
+        if language == LANGUAGES[0]:
+            await bot.set_my_commands(menu, scope=BotCommandScopeDefault())
+    name_file(ctx.settings.state).write_text(me.username or "", "utf-8")
+    log.info("telegram bot: @%s is on", me.username)

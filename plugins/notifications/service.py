@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules of missed-call notices (R1, GRP-7): who is told, who takes a call over, whom to call back. Used by facts, deliveries and bot."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, runtime_checkable
+
+from tortoise.exceptions import IntegrityError
+
+from engine.sdk import N_, CallEnded, Context, Element, Refused, Snapshot, clock, decode_fact, models
+from plugins.notifications.models import Card, Claim
+from plugins.stats.api import Viewer, record_of_call
+
+ROOT_KIND: Final = "groups.group"
+
+
+@runtime_checkable
+class Alerted(Protocol):
+    """An element that names people to be told of missed calls."""
+
+    @property
+    def missed_emails(self) -> tuple[str, ...]: ...
+    @property
+    def missed_chats(self) -> tuple[int, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    emails: tuple[str, ...] = ()
+    chats: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Presser:
+    """An employee who pressed a button, and the chat in which he did."""
+
+    account_id: int
+    user_id: int
+    title: str
+    chat_id: int
+    everything: bool
+
+
+# who is told ----------------------------------------------------------------------------------------------------------
+
+
+def recipients(ended: CallEnded, snapshot: Snapshot) -> Recipients:
+    """R1: all addresses and chats of all groups in which distribution failed, each once; before any group the root's; else nobody."""
+    if ended.direction != "in" or ended.talked or not ended.missed:
+        return Recipients()
+    failed = [snapshot.element(ref) for ref in ended.failed_groups]
+    told = _alerted(failed) or _alerted(e for e in snapshot.elements() if e.kind == ROOT_KIND and e.parent is None)
+    emails = {email.casefold(): email for group in reversed(told) for email in group.missed_emails}
+    return Recipients(
+        tuple(dict.fromkeys(emails[e.casefold()] for g in told for e in g.missed_emails)),
+        tuple(dict.fromkeys(chat for group in told for chat in group.missed_chats)),
+    )
+
+
+def _alerted(elements: Iterable[Element | None]) -> list[Alerted]:
+    found: Iterable[object] = elements
+    return [element for element in found if isinstance(element, Alerted)]
+
+
+def failed_titles(ended: CallEnded, snapshot: Snapshot) -> list[str]:
+    """Names of the groups that did not answer, as they are called now."""
+    return [e.title for ref in ended.failed_groups if (e := snapshot.element(ref))]
+
+
+def email_key(call_id: str, address: str) -> str:
+    return f"missed:{call_id}:mail:{hashlib.sha256(address.casefold().encode()).hexdigest()[:24]}"
+
+
+async def owe_card(ctx: Context, account_id: int, chat: int, call_id: str, tx: Any) -> None:
+    """Put the card of a call into the outbox, once per chat; its text is made when it is sent."""
+    payload = {"account": account_id, "chat": chat, "card": call_id}
+    await ctx.enqueue(account_id, "telegram", str(chat), payload, key=f"missed:{call_id}:chat:{chat}", tx=tx)
+
+
+async def chats_of_others(account_id: int, chats: Iterable[int], tx: Any) -> set[int]:
+    """Chats that only other customers have linked: ours were typed wrongly, and their people must not read our calls."""
+    links = await models.TelegramLink.filter(chat_id__in=list(chats)).using_db(tx)
+    ours = {link.chat_id for link in links if link.account_id == account_id}
+    return {link.chat_id for link in links} - ours
+
+
+# what happened --------------------------------------------------------------------------------------------------------
+
+
+async def ended_call(account_id: int, call_id: str) -> CallEnded | None:
+    """The fact behind a card; None when the call was erased since."""
+    row = await models.FactRow.of(account_id).filter(call_id=call_id, kind=CallEnded.kind).first()
+    fact = decode_fact({**row.data, "kind": row.kind}) if row else None
+    return fact if isinstance(fact, CallEnded) else None
+
+
+async def claim_of(account_id: int, call_id: str, tx: Any = None) -> Claim | None:
+    return await Claim.of(account_id, tx).filter(call_id=call_id).first()
+
+
+async def missed_call(presser: Presser, call_id: str) -> models.CallRecord:
+    """The call behind a button, if the presser may act on it: he may see it, or its card was sent to the chat he is in."""
+    shown = await Card.of(presser.account_id).filter(call_id=call_id, chat_id=presser.chat_id).exists()
+    return await record_of_call(Viewer(presser.account_id, presser.user_id, presser.everything or shown), call_id)
+
+
+# what people do about it ----------------------------------------------------------------------------------------------
+
+
+async def take(ctx: Context, presser: Presser, call_id: str) -> None:
+    """«Взял»: the first one wins, and every card of the call says so. Raises Refused naming who was faster."""
+    await missed_call(presser, call_id)
+    try:
+        async with ctx.transaction() as tx:
+            before = await claim_of(presser.account_id, call_id, tx)
+            if before is not None:
+                if before.user_id == presser.user_id:
+                    return
+                raise Refused(N_("{user} has already taken this call."), user=before.user_title)
+            claim = await Claim.create(
+                account_id=presser.account_id, call_id=call_id, user_id=presser.user_id, user_title=presser.title, at=clock.now(),
+                using_db=tx,
+            )  # fmt: skip
+            await refresh_cards(ctx, claim, tx)
+    except IntegrityError:
+        # two pressed in the same moment; the other one's row is there now
+        await take(ctx, presser, call_id)
+
+
+async def refresh_cards(ctx: Context, claim: Claim, tx: Any) -> None:
+    """Let every card of the call show who has taken it, behind whatever its chat still waits for."""
+    for card in await Card.of(claim.account_id, tx).filter(call_id=claim.call_id):
+        payload = {"account": claim.account_id, "chat": card.chat_id, "refresh": claim.call_id}
+        key = f"taken:{claim.call_id}:chat:{card.chat_id}"
+        await ctx.enqueue(claim.account_id, "telegram", str(card.chat_id), payload, key=key, tx=tx)
+
+
+async def call_back(ctx: Context, presser: Presser, call_id: str) -> str:
+    """«Перезвонить»: order a call, the presser's phones first; returns the number that will be called.
+
+    Pressing again while the order waits changes nothing. Whoever calls back has taken the call, unless somebody had.
+    """
+    call = await missed_call(presser, call_id)
+    if not call.caller_number:
+        raise Refused(N_("The caller's number is withheld."))
+    user = ctx.snapshot(presser.account_id).users.get(presser.user_id)
+    if user is None or not any(contact.active for contact in user.contacts):
+        raise Refused(N_("You have no phone on which the PBX could call you."))
+    stem = f"callback:{call_id}:{presser.user_id}:"
+    over = await models.CallOrder.of(presser.account_id).filter(key__startswith=stem, status__in=("done", "failed")).count()
+    arguments = {"user": presser.user_id, "number": call.caller_number, "did": call.did or ""}
+    await ctx.orders.place(presser.account_id, "callback", arguments, key=f"{stem}{over}")
+    if await claim_of(presser.account_id, call_id) is None:
+        await take(ctx, presser, call_id)
+    return call.caller_number
