@@ -4,3 +4,5 @@
 from tests.databases import database, database_settings, postgres
 
 __all__ = ["database", "database_settings", "postgres"]
+
+pytest_plugins = ["tests.feature_report"]
