@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of missed-call notices: which cards stand in which chats, and who has taken a call over."""
+"""What is kept of missed-call notices: which cards stand in which chats, who has taken a call over or called back."""
 
 from __future__ import annotations
 
@@ -34,3 +34,17 @@ class Claim(AccountRow):
     class Meta:
         app = "notifications"
         table = "notifications_claim"
+
+
+class Attempt(AccountRow):
+    """Somebody has ordered a call back; `order_id` is the call order. Keeps impatient presses from ordering a second one."""
+
+    id = fields.BigIntField(primary_key=True)
+    call_id = fields.CharField(max_length=64, db_index=True)
+    user_id = fields.IntField()
+    order_id = fields.BigIntField()
+    at = fields.DatetimeField()
+
+    class Meta:
+        app = "notifications"
+        table = "notifications_attempt"

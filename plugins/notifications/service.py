@@ -6,15 +6,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, Protocol, runtime_checkable
 
 from tortoise.exceptions import IntegrityError
 
 from engine.sdk import N_, CallEnded, Context, Element, Refused, Snapshot, clock, decode_fact, models
-from plugins.notifications.models import Card, Claim
+from plugins.notifications.models import Attempt, Card, Claim
 from plugins.stats.api import Viewer, record_of_call
 
 ROOT_KIND: Final = "groups.group"
+IMPATIENCE: Final = timedelta(seconds=15)
+"""An order is a live call only after a moment; presses until then are the same press."""
 
 
 @runtime_checkable
@@ -141,7 +144,7 @@ async def refresh_cards(ctx: Context, claim: Claim, tx: Any) -> None:
 async def call_back(ctx: Context, presser: Presser, call_id: str) -> str:
     """«Перезвонить»: order a call, the presser's phones first; returns the number that will be called.
 
-    Pressing again while the order waits changes nothing. Whoever calls back has taken the call, unless somebody had.
+    Pressing again while that call waits or lives changes nothing. Whoever calls back has taken the call, unless somebody had.
     """
     call = await missed_call(presser, call_id)
     if not call.caller_number:
@@ -149,10 +152,25 @@ async def call_back(ctx: Context, presser: Presser, call_id: str) -> str:
     user = ctx.snapshot(presser.account_id).users.get(presser.user_id)
     if user is None or not any(contact.active for contact in user.contacts):
         raise Refused(N_("You have no phone on which the PBX could call you."))
-    stem = f"callback:{call_id}:{presser.user_id}:"
-    over = await models.CallOrder.of(presser.account_id).filter(key__startswith=stem, status__in=("done", "failed")).count()
-    arguments = {"user": presser.user_id, "number": call.caller_number, "did": call.did or ""}
-    await ctx.orders.place(presser.account_id, "callback", arguments, key=f"{stem}{over}")
+    before = await Attempt.of(presser.account_id).filter(call_id=call_id, user_id=presser.user_id).order_by("-id")
+    if not before or not await _under_way(before[0]):
+        arguments = {"user": presser.user_id, "number": call.caller_number, "did": call.did or ""}
+        async with ctx.transaction() as tx:
+            key = f"callback:{call_id}:{presser.user_id}:{len(before)}"
+            order = await ctx.orders.place(presser.account_id, "callback", arguments, key=key, tx=tx)
+            await Attempt.create(
+                account_id=presser.account_id, call_id=call_id, user_id=presser.user_id, order_id=order, at=clock.now(), using_db=tx
+            )
     if await claim_of(presser.account_id, call_id) is None:
         await take(ctx, presser, call_id)
     return call.caller_number
+
+
+async def _under_way(attempt: Attempt) -> bool:
+    order = await models.CallOrder.of(attempt.account_id).filter(id=attempt.order_id).first()
+    if order is None or order.status == "failed":
+        return False
+    if order.status != "done" or attempt.at > clock.now() - IMPATIENCE:
+        return True
+    call_id = order.result.get("call") if isinstance(order.result, dict) else None
+    return await models.LiveCall.of(attempt.account_id).filter(call_id=call_id).exists()

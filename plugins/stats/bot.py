@@ -38,7 +38,9 @@ async def current(asked: Asked) -> None:
     lines = [f"<b>{escape(asked.t(N_('Current calls')))}: {len(calls)}</b>"]
     for call in calls[: 3 * SHOWN]:
         ends = f"{_who(asked, call.caller)} {ARROWS.get(call.direction, '·')} {format_phone(call.dialled)}"
-        lines.append(escape(f"{ends} · {format_duration(now - call.started_at)}" + (f" · {call.place}" if call.place else "")))
+        talk = asked.t(N_("talking {time}"), time=format_duration(now - call.talk_started_at)) if call.talk_started_at else ""
+        waits = asked.t(N_("waiting {time}"), time=format_duration(now - call.started_at))
+        lines.append(escape(" · ".join([ends, *([call.place] if call.place else []), talk or waits])))
     await asked.reply("\n".join(lines) if calls else escape(asked.t(N_("Nobody is calling at the moment."))))
 
 

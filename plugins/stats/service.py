@@ -28,15 +28,18 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """A call in progress as the engine last wrote it down. `place`: the element it is in."""
+    """A call in progress as the engine last wrote it down. `place`: the element it is in; `talking`: labels of who talks."""
 
     call_id: str
     direction: str
     caller: str
+    caller_name: str
     dialled: str
     place: str
-    state: str
     started_at: datetime
+    talk_started_at: datetime | None
+    talking: tuple[str, ...]
+    users: frozenset[int]
 
 
 def visible(viewer: Viewer) -> QuerySet[models.CallRecord]:
@@ -77,22 +80,28 @@ def _found(call: models.CallRecord | None) -> models.CallRecord:
 async def current(viewer: Viewer) -> list[Current]:
     """Calls in progress, oldest first (STA-8)."""
     rows = await models.LiveCall.of(viewer.account_id).order_by("id").limit(LIVE_LIMIT)
-    states = [(row, row.state if isinstance(row.state, dict) else {}) for row in rows]
-    found = [_current(row, state) for row, state in states if viewer.everything or viewer.user_id in _users(state)]
-    return sorted(found, key=lambda call: call.started_at)
-
-
-def _users(state: Mapping[str, Any]) -> list[Any]:
-    return [state.get("user"), *state.get("users", ())]
+    found = [_current(row, row.state) for row in rows if isinstance(row.state, dict)]
+    return sorted((c for c in found if viewer.everything or viewer.user_id in c.users), key=lambda call: call.started_at)
 
 
 def _current(row: models.LiveCall, state: Mapping[str, Any]) -> Current:
-    started = state.get("started_at")
+    legs: list[Mapping[str, Any]] = state.get("legs") or []
     return Current(
-        row.call_id, str(state.get("direction") or "in"), str(state.get("caller") or ""), str(state.get("dialled") or ""),
-        str(state.get("place") or ""), str(state.get("state") or ""),
-        datetime.fromisoformat(started).astimezone(UTC) if isinstance(started, str) else row.updated_at,
-    )  # fmt: skip
+        call_id=row.call_id,
+        direction=state.get("direction") or "in",
+        caller=state.get("caller") or "",
+        caller_name=state.get("caller_name") or "",
+        dialled=state.get("dialled") or "",
+        place=state.get("place") or "",
+        started_at=_moment(state.get("started_at")) or row.updated_at,
+        talk_started_at=_moment(state.get("talk_started_at")),
+        talking=tuple(str(leg.get("label", "")) for leg in legs if leg.get("state") == "talking"),
+        users=frozenset(leg["user"] for leg in legs if leg.get("user") is not None),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
 
 
 def recording_file(call: models.CallRecord, media_root: Path) -> Path:

@@ -11,6 +11,19 @@ class Migration(migrations.Migration):
 
     operations = [
         ops.CreateModel(
+            name='Attempt',
+            fields=[
+                ('account', fields.ForeignKeyField('core.Account', source_field='account_id', db_index=True, db_constraint=True, to_field='id', related_name=False, on_delete=OnDelete.CASCADE)),
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('call_id', fields.CharField(db_index=True, max_length=64)),
+                ('user_id', fields.IntField()),
+                ('order_id', fields.BigIntField()),
+                ('at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'notifications_attempt', 'app': 'notifications', 'pk_attr': 'id'},
+            bases=['AccountRow'],
+        ),
+        ops.CreateModel(
             name='Card',
             fields=[
                 ('account', fields.ForeignKeyField('core.Account', source_field='account_id', db_index=True, db_constraint=True, to_field='id', related_name=False, on_delete=OnDelete.CASCADE)),

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists of calls: last, missed, current, with their recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.sdk import N_, BotCommand, Plugin, PluginMeta
+from plugins.stats.bot import COMMANDS
+
+
+class Stats(Plugin):
+    meta = PluginMeta("stats", N_("Statistics"))
+
+    def bot_commands(self) -> Sequence[BotCommand]:
+        return COMMANDS
