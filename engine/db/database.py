@@ -32,7 +32,7 @@ _TRANSIENT = ("locked", "busy", "unable to open", "disk i/o error", "disk is ful
 
 def is_away(error: BaseException) -> bool:
     """Whether the database could not be asked at all, so that the same work may succeed later."""
-    if isinstance(error, DBConnectionError | OSError):
+    if isinstance(error, DBConnectionError):  # both backends raise it for whatever is wrong with the line or the server
         return True
     # SQLite reports a full disk or a foreign lock as an OperationalError like any other
     return isinstance(error, OperationalError) and any(word in str(error).lower() for word in _TRANSIENT)

@@ -3,5 +3,16 @@
 
 from engine.facts.ended import CallEnded, MissedWhy
 from engine.facts.fact import Fact, decode, encode
+from engine.facts.record import CallRecordData, LegData, RecordingData, TraceStep
 
-__all__ = ["CallEnded", "Fact", "MissedWhy", "decode", "encode"]
+__all__ = [
+    "CallEnded",
+    "CallRecordData",
+    "Fact",
+    "LegData",
+    "MissedWhy",
+    "RecordingData",
+    "TraceStep",
+    "decode",
+    "encode",
+]
