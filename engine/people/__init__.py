@@ -1,33 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
 """Users, contacts, SIP accounts, cabinet logins and the PBX's main settings: the core's own services for hosts and command line."""
 
+from engine.people.branches import (
+    Doomed,
+    branches_of,
+    delete_branch,
+    delete_user,
+    doomed_with,
+    leave_branch,
+    memberships,
+    move_user,
+    set_membership,
+)
 from engine.people.contacts import add_contact, delete_contact, edit_contact, edit_own_contact, set_sip_password
 from engine.people.extensions import extension_warning
 from engine.people.passwords import check_password, hash_password, random_password, verify_password
 from engine.people.pbx import edit_pbx
-from engine.people.users import create_user, delete_user, edit_user, set_login, set_own
+from engine.people.rights import visible_calls
+from engine.people.users import create_user, edit_user, set_login, set_own
 from engine.people.wishes import ContactWish, LoginWish, OwnContactWish, PbxWish, UserWish
 
 __all__ = [
     "ContactWish",
+    "Doomed",
     "LoginWish",
     "OwnContactWish",
     "PbxWish",
     "UserWish",
     "add_contact",
+    "branches_of",
     "check_password",
     "create_user",
+    "delete_branch",
     "delete_contact",
     "delete_user",
+    "doomed_with",
     "edit_contact",
     "edit_own_contact",
     "edit_pbx",
     "edit_user",
     "extension_warning",
     "hash_password",
+    "leave_branch",
+    "memberships",
+    "move_user",
     "random_password",
     "set_login",
+    "set_membership",
     "set_own",
     "set_sip_password",
     "verify_password",
+    "visible_calls",
 ]

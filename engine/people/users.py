@@ -42,16 +42,20 @@ async def edit_user(edit: Edit, user_id: int, wish: UserWish) -> None:
     edit.note(f"user “{wish.title}” changed")
 
 
-async def delete_user(edit: Edit, user_id: int) -> None:
-    """Wholly, with contacts, phones, login and sessions. InUse while a rule, key or no-answer action leads to the user."""
+async def remove_user(edit: Edit, user_id: int, going: frozenset[Ref] = frozenset()) -> None:
+    """Delete the row with contacts, phones, login and sessions; memberships are engine.people.branches' business.
+
+    InUse while an element that is not itself `going` leads to the user.
+    """
     row = await User.of(edit.account_id, edit.tx).fetch(user_id)
     if row.is_owner:
         raise Refused(N_("The owner of the account can’t be deleted."))
     await _keep_an_administrator(edit, row)
-    places = [e.title for e in edit.before.referers(Ref(UserElement.kind, user_id))]
+    ref = Ref(UserElement.kind, user_id)
+    places = [e.title for e in edit.before.referers(ref) if e.ref not in going]
     if places:
         raise InUse(row.title, places)
-    await assign_extension(edit.account_id, Ref(UserElement.kind, user_id), None, edit.tx)
+    await assign_extension(edit.account_id, ref, None, edit.tx)
     await row.delete(using_db=edit.tx)
     edit.note(f"user “{row.title}” deleted")
 

@@ -25,7 +25,8 @@ from engine.revisions.diff import Change, differences, summary
 from engine.revisions.disk import SnapshotFiles
 from engine.revisions.refusals import refusal
 from engine.revisions.saving import Store, changed_parts, findings, refuse_bad
-from engine.snapshot import CorePart, Finding, Part, Snapshot
+from engine.snapshot import CorePart, Element, Finding, Part, Snapshot
+from engine.snapshot.rows import ElementStore
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,13 @@ class Edit:
     def note(self, text: str) -> None:
         """Words for the journal of changes, instead of the automatic summary."""
         self.notes.append(text)
+
+    def store_of(self, element: Element) -> ElementStore[Any]:
+        """Where an element of whatever plugin is kept, for changes that concern the tree as a whole. NotFound when nobody keeps it."""
+        for store in self._revisions.stores.values():
+            if isinstance(store, ElementStore) and store.keeps(element):
+                return store
+        raise NotFound
 
     async def preview(self) -> Snapshot:
         """The configuration as edited so far, before any check: for rehearsals and where-used questions inside the block."""

@@ -73,6 +73,10 @@ class ElementStore(Generic[P]):
     def check(self, part: P, whole: Snapshot) -> Iterable[Finding]:
         return self._check(part, whole)
 
+    def keeps(self, element: Element) -> bool:
+        """Whether elements of this type live in one of our tables."""
+        return type(element) in self._by_type
+
     # -- single elements, for services inside an edit ------------------------------------------------------------------
 
     async def insert(self, account_id: int, element: E, tx: Any) -> E:
