@@ -50,6 +50,8 @@ class Bridge:
         if one is not None and two is not None:
             one.bridge(two)
         self.hold_changed()
+        self.a.changed()
+        self.b.changed()
 
     def end(self) -> None:
         """Stop the sound between the two; each leg's task sees `over`."""
@@ -114,7 +116,7 @@ async def lead(a: Channel, b: Channel) -> bool:
     bridge = Bridge(a, b)
     if b.answered and not a.answered and a.direction == "inbound":
         a.answer()
-    if a.down or b.down:
+    if a.is_down() or b.is_down():
         return False
     bridge.begin()
     b.redirect(State.EXCHANGE_MEDIA)
@@ -125,10 +127,10 @@ async def lead(a: Channel, b: Channel) -> bool:
                 break
             continue
         break
-    redirected = why is Why.GONE and not a.down
+    redirected = why is Why.GONE and not a.is_down()
     bridge.end()
     bridge.unbridged()
-    if not a.down and not redirected:
+    if not a.is_down() and not redirected:
         _after(a, b)
     return True
 
@@ -167,7 +169,7 @@ async def follow(b: Channel) -> None:
 def order(switch: Switch, one: str, other: str) -> bool:
     """uuid_bridge: take both channels out of what they do and join them; False when that can't be begun."""
     a, b = switch.channels.get(one), switch.channels.get(other)
-    if a is None or b is None or a is b or a.down or b.down:
+    if a is None or b is None or a is b or a.is_down() or b.is_down():
         return False
     if not a.media.ready or not (a.answered or a.early):
         if not (b.media.ready and (b.answered or b.early)):
@@ -196,7 +198,7 @@ def order(switch: Switch, one: str, other: str) -> bool:
 async def join(a: Channel) -> None:
     """The state CS_SOFT_EXECUTE: lead the bridge that uuid_bridge has ordered."""
     b = a.switch.channels.get(a.switch.joining.pop(a.uuid, ""))
-    if b is None or b.down:
+    if b is None or b.is_down():
         if a.is_true("park_after_bridge"):
             a.redirect(State.PARK)
         else:
@@ -206,21 +208,21 @@ async def join(a: Channel) -> None:
     b.observers.append(observe)
     try:
         until = a.switch.loop.time() + _WAIT_FOR_OTHER
-        why = await a.wait(lambda: b.down or b.running_state is State.HIBERNATE, until=until, nested=False)
-        if why is Why.DONE and not b.down and not b.answered:
+        why = await a.wait(lambda: b.is_down() or b.running_state is State.HIBERNATE, until=until, nested=False)
+        if why is Why.DONE and not b.is_down() and not (b.answered or b.early):
             if b.direction == "inbound":
                 # FreeSWITCH gives up here: an unanswered caller can't be waited for
                 b.hangup("DESTINATION_OUT_OF_ORDER")
             else:
-                why = await a.wait(lambda: b.down or b.answered or b.early)
+                why = await a.wait(lambda: b.is_down() or b.answered or b.early)
     finally:
         b.observers.remove(observe)
     if why is Why.GONE:
-        if not b.down:
+        if not b.is_down():
             b.hangup("ORIGINATOR_CANCEL")
         return
-    if b.down or why is not Why.DONE:
-        if not b.down:
+    if b.is_down() or why is not Why.DONE:
+        if not b.is_down():
             b.hangup("DESTINATION_OUT_OF_ORDER")
         a.hangup("ORIGINATOR_CANCEL")
         return
@@ -229,5 +231,5 @@ async def join(a: Channel) -> None:
         leg.fire("CHANNEL_EXECUTE", {"Application": "uuid_bridge", "Application-Data": peer.uuid})
     epoch = a.epoch
     await lead(a, b)
-    if not a.down and a.epoch == epoch:
+    if not a.is_down() and a.epoch == epoch:
         a.redirect(State.EXECUTE)

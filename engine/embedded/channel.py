@@ -109,7 +109,6 @@ class Channel:
         self.application_data = ""
         self.parked = False
         self.recordings: dict[str, RecordingHandle] = {}
-        self.recordings_ending = 0
         self.digit_readers: list[Callable[[str], None]] = []
         self.observers: list[Callable[[], None]] = []
         self.epoch = 0
@@ -205,7 +204,7 @@ class Channel:
 
     @property
     def answer_state(self) -> str:
-        if self.down:
+        if self.is_down():
             return "hangup"
         return "answered" if self.answered else "early" if self.early else "ringing"
 
@@ -220,8 +219,7 @@ class Channel:
 
     # -- states ------------------------------------------------------------------------------------------------------
 
-    @property
-    def down(self) -> bool:
+    def is_down(self) -> bool:
         return self.state >= State.HANGUP
 
     def set_callstate(self, callstate: str) -> None:
@@ -232,7 +230,7 @@ class Channel:
 
     def redirect(self, state: State) -> None:
         """Leave what it does and go on in this state."""
-        if self.down:
+        if self.is_down():
             return
         self.state = state
         self.epoch += 1
@@ -247,29 +245,29 @@ class Channel:
         self.switch.start_task(self._run())
 
     async def _run(self) -> None:
-        while not self.down:
+        while not self.is_down():
             epoch, state = self.epoch, self.state
             self.running_state = state
             self.fire("CHANNEL_STATE")
             await self.switch.run_state(self, state)
-            if not self.down and self.epoch == epoch and self.state is state:
+            if not self.is_down() and self.epoch == epoch and self.state is state:
                 # the state has nothing more to do
                 self.hangup("NORMAL_CLEARING")
         await self._finish()
 
     async def execute_extension(self) -> None:
         epoch = self.epoch
-        while self.extension and self.epoch == epoch and not self.down:
+        while self.extension and self.epoch == epoch and not self.is_down():
             application, data = self.extension.popleft()
             await self.execute(application, data)
 
     async def _finish(self) -> None:
         self.running_state = State.HANGUP
-        if self.recordings_ending or self.recordings:
+        if self.recordings:
             for recording in list(self.recordings.values()):
                 recording.stop()
             # the writer needs milliseconds; a full disk must not keep the channel for ever
-            await self._until(lambda: not self.recordings_ending and not self.recordings, 2.0)
+            await self._until(lambda: not self.recordings, 2.0)
         self.media.close()
         self.switch.finish(self)
         if not self.ended.done():
@@ -284,7 +282,7 @@ class Channel:
 
     def hangup(self, cause: str, disposition: str = "") -> None:
         """End the call. `disposition` says how the other side ended it (recv_bye …); empty: we do it."""
-        if self.down:
+        if self.is_down():
             return
         self.cause = cause
         self.state = State.HANGUP
@@ -307,7 +305,7 @@ class Channel:
 
     def ring_ready(self) -> bool:
         """180 to an inbound party; False when it can't be."""
-        if self.down or self.leg is None:
+        if self.is_down() or self.leg is None:
             return False
         if not (self.ringing or self.early or self.answered):
             if self.direction == "inbound":
@@ -317,7 +315,7 @@ class Channel:
 
     def pre_answer(self) -> bool:
         """Early media to an inbound party; True when there is media afterwards."""
-        if self.down or self.leg is None:
+        if self.is_down() or self.leg is None:
             return False
         if self.answered or self.early:
             return True
@@ -328,7 +326,7 @@ class Channel:
         return True
 
     def answer(self) -> bool:
-        if self.down or self.leg is None:
+        if self.is_down() or self.leg is None:
             return False
         if self.answered:
             return True
@@ -363,7 +361,7 @@ class Channel:
             self.changed()
 
     def _media_timeout(self, seconds: float) -> None:
-        if self.answered and not self.down:
+        if self.answered and not self.is_down():
             log.info("%s: no RTP for %.0f s", self.name, seconds)
             self.hangup("MEDIA_TIMEOUT")
 
@@ -371,7 +369,7 @@ class Channel:
 
     def _dtmf(self, digit: str, samples: int) -> None:
         # FreeSWITCH reports no key of an unanswered party
-        if self.down or not self.answered:
+        if self.is_down() or not self.answered:
             return
         self.fire("DTMF", {"DTMF-Digit": digit, "DTMF-Duration": str(samples), "DTMF-Source": "RTP"})
         if self.digit_readers:
@@ -398,7 +396,7 @@ class Channel:
             observer()
 
     def queue(self, message: Message) -> None:
-        if not self.down:
+        if not self.is_down():
             self._private.append(message)
             self.notify()
 
@@ -416,7 +414,7 @@ class Channel:
         """Wait for a condition (looked at after every `notify`) or the loop's time `until`; runs queued messages meanwhile."""
         epoch = self.epoch
         while True:
-            if self.epoch != epoch or self.down:
+            if self.epoch != epoch or self.is_down():
                 return Why.GONE
             if done():
                 return Why.DONE
@@ -454,7 +452,7 @@ class Channel:
             rounds += 1
             began = self._loop.time()
             finished = await self.execute(message.application, message.argument, message.event_uuid)
-            if self.down or self.epoch != epoch or not finished or (message.loops != 1 and self._loop.time() - began < 0.5):
+            if self.is_down() or self.epoch != epoch or not finished or (message.loops != 1 and self._loop.time() - began < 0.5):
                 break
         if music is not None:
             music()

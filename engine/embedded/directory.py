@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import md5
 from ipaddress import ip_address, ip_network
-from xml.etree import ElementTree as XML  # noqa: N817, S405 - the answers come from our own engine, entities refused below
+from xml.etree import ElementTree
 
 import aiohttp
 
@@ -160,15 +160,15 @@ class DirectoryClient:
             found[node.get("name", "")] = acl
         return found
 
-    async def _configuration(self, name: str, details: Mapping[str, str]) -> XML.Element:
+    async def _configuration(self, name: str, details: Mapping[str, str]) -> ElementTree.Element:
         form = {"tag_name": "configuration", "key_name": "name", "key_value": name, **details}
         return await self._ask("configuration", form)
 
     # -- HTTP --------------------------------------------------------------------------------------------------------
 
-    async def _ask(self, section: str, form: Mapping[str, str]) -> XML.Element:
+    async def _ask(self, section: str, form: Mapping[str, str]) -> ElementTree.Element:
         if not self._config.url:
-            return XML.Element("document")
+            return ElementTree.Element("document")
         if self._session is None:
             user, _, password = self._config.credentials.partition(":")
             self._session = aiohttp.ClientSession(
@@ -191,28 +191,28 @@ class DirectoryClient:
         return _parse(body, url)
 
 
-def _parse(body: bytes, url: str) -> XML.Element:
+def _parse(body: bytes, url: str) -> ElementTree.Element:
     if len(body) > _LARGEST:
         raise DirectoryAwayError(f"{url}: the answer is too long")
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         raise DirectoryAwayError(f"{url}: the answer declares entities")
     try:
-        return XML.fromstring(body)  # noqa: S314 - no entities, see above
-    except XML.ParseError as error:
+        return ElementTree.fromstring(body)  # noqa: S314 - no entities, see above
+    except ElementTree.ParseError as error:
         raise DirectoryAwayError(f"{url}: no XML: {error}") from error
 
 
-def _pairs(node: XML.Element, tag: str) -> dict[str, str]:
+def _pairs(node: ElementTree.Element, tag: str) -> dict[str, str]:
     return {found.get("name", ""): found.get("value", "") for found in node.iter(tag)}
 
 
-def _variables(node: XML.Element) -> tuple[tuple[str, str, str], ...]:
+def _variables(node: ElementTree.Element) -> tuple[tuple[str, str, str], ...]:
     return tuple(
         (found.get("name", ""), found.get("value", ""), found.get("direction", "")) for found in node.iter("variable")
     )
 
 
-def _user(root: XML.Element, user: str, domain: str) -> User | None:
+def _user(root: ElementTree.Element, user: str, domain: str) -> User | None:
     """The <user> asked for; params and variables of its <domain> and <group> hold unless it has its own."""
     for place in root.iter("domain"):
         for node in place.iter("user"):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def check(channel: Channel) -> None:
     """After a new description from the phone: has it begun or ended a hold?"""
     holding = channel.media.holding
-    if holding == bool(channel.hold_started) or channel.down:
+    if holding == bool(channel.hold_started) or channel.is_down():
         return
     if holding:
         mark(channel)
@@ -50,7 +50,7 @@ def music_of(channel: Channel) -> str:
 
 def order(channel: Channel, on: bool) -> bool:
     """uuid_hold: ask the phone by re-INVITE; True when it could be asked."""
-    if channel.down or not channel.answered or channel.leg is None:
+    if channel.is_down() or not channel.answered or channel.leg is None:
         return False
     if on == channel.media.held_by_us:
         return True

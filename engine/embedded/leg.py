@@ -25,6 +25,8 @@ class Leg:
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self.call: SipCall | None = None
+        self.offer: sdp.Offer | None = None
+        """Of an inbound call; None: the INVITE had none."""
         self.over = False
         self.transferring = False
         """A REFER of this party is being carried out."""
@@ -46,7 +48,7 @@ class Leg:
         """183 with our description. An offerless INVITE can only ring."""
         if self.call is None or self.over:
             return False
-        if self.call.offer is None:
+        if self.offer is None:
             self.call.ring()
             return False
         if not self._describe():
@@ -68,11 +70,11 @@ class Leg:
         if media.description:
             return True
         try:
-            media.open(*channel.switch.media_addresses(call))
-            if call.offer is None:
+            media.open(*channel.switch.addresses_of(call))
+            if self.offer is None:
                 media.offer()
             else:
-                media.answer(call.offer)
+                media.answer(self.offer)
         except (NoPort, OSError) as error:
             log.error("%s: no port for sound: %s", channel.name, error)
             channel.hangup("NORMAL_CIRCUIT_CONGESTION")
@@ -125,9 +127,7 @@ class Leg:
             self.channel.mark_early()
 
     def answered(self, sdp: bytes) -> None:
-        if not sdp and self.channel.media.ready:
-            self._answered()
-        elif self._accept(sdp):
+        if (not sdp and self.channel.media.ready) or self._accept(sdp):
             self._answered()
 
     def _answered(self) -> None:
@@ -154,7 +154,7 @@ class Leg:
         if media.stream is None:
             # an UPDATE before we had anything to say: our first description answers it
             assert self.call is not None
-            media.open(*self.channel.switch.media_addresses(self.call))
+            media.open(*self.channel.switch.addresses_of(self.call))
         if sdp is None:
             return media.offer()
         body = media.answer(_parse(sdp))

@@ -17,10 +17,12 @@ class _Resumable:
         self._source = source
         self._frames: Iterator[bytes] | None = None
         self._law: Law | None = None
+        self.missing = False
 
     def frames(self, law: Law) -> Iterator[bytes] | None:
         if self._frames is None or law is not self._law:
             self._law, self._frames = law, self._source.frames(law)
+            self.missing = self._frames is None
         return self._frames
 
 
@@ -34,6 +36,11 @@ class Layer:
         self.loop = loop
         self.over = False
         self.turn = 0
+
+    @property
+    def missing(self) -> bool:
+        """There is nothing to play (known as soon as it was begun)."""
+        return self.resumable.missing
 
 
 class Player:

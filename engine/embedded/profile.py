@@ -14,6 +14,21 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+def duration(seconds: float) -> str:
+    """As `status` writes it: 0 years, 0 days, 1 hour, …"""
+    whole, fraction = int(seconds), int(seconds * 1_000_000) % 1_000_000
+    parts = (
+        (whole // 31536000, "year"),
+        (whole // 86400 % 365, "day"),
+        (whole // 3600 % 24, "hour"),
+        (whole // 60 % 60, "minute"),
+        (whole % 60, "second"),
+        (fraction // 1000, "millisecond"),
+        (fraction % 1000, "microsecond"),
+    )
+    return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in parts)
+
+
 @dataclass(slots=True)
 class Times:
     """Microseconds since 1970; 0: did not happen."""
