@@ -99,9 +99,8 @@ class Pacer:
                 if behind <= 0:
                     break
                 if behind > CATCH_UP_TICKS:
-                    left_out = (behind - 1) // SLOTS * SLOTS  # whole frames: each slot keeps its place in the frame
-                    self._tick += left_out
-                    self.skipped_ticks += left_out
+                    self._tick += behind - 1
+                    self.skipped_ticks += behind - 1
                 self.step()
             self._receive()
         finally:

@@ -54,6 +54,14 @@ def test_a_late_end_packet_does_not_repeat_the_key(keys: Keys) -> None:
     assert keys.pressed == [("5", 320), ("6", 320)]
 
 
+def test_an_overtaken_key_does_not_split_the_one_being_pressed(keys: Keys) -> None:
+    keys.packet(6, 5000, 160)
+    keys.packet(5, 1000, 320)
+    keys.packet(6, 5000, 320, end=True)
+    keys.wait(1000)
+    assert keys.pressed == [("6", 320)]
+
+
 def test_the_first_packet_may_be_the_end(keys: Keys) -> None:
     keys.packet(11, 1000, 800, end=True)
     assert keys.pressed == [("#", 800)]
@@ -105,7 +113,7 @@ def test_a_very_long_press_in_segments_is_one_key(keys: Keys) -> None:
 
 
 def test_a_new_ssrc_starts_anew(keys: Keys) -> None:
-    keys.packet(3, 90_000, 320, end=True)
+    keys.packet(3, 9_000, 320, end=True)
     keys.packet(4, 500, 320, end=True, ssrc=2)
     assert [digit for digit, _ in keys.pressed] == ["3", "4"]
 

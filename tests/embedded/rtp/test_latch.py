@@ -59,6 +59,12 @@ def test_a_nat_that_changes_the_port_is_followed_at_once(latch: Latch) -> None:
     assert latch.changes == 1
 
 
+def test_the_same_ssrc_with_another_sequence_is_no_nat(latch: Latch) -> None:
+    assert offer(latch, NATTED)
+    assert not offer(latch, STRANGER, same_ssrc=True, silent=1600, sequence=40_000)
+    assert not offer(latch, STRANGER, same_ssrc=True, silent=1600, sequence=9)
+
+
 def test_after_two_seconds_of_silence_anybody_may_come(latch: Latch) -> None:
     assert offer(latch, NATTED)
     assert offer(latch, MOVED, silent=16_000)

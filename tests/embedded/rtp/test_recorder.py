@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.embedded.rtp import Law, RecordEnd, Recording, RecordReason, Stream
+from engine.embedded.rtp.recorder import Track
 from tests.embedded.rtp.conftest import EVENT, Bench, Phone, read_wav, rtp
 
 pytestmark = pytest.mark.feature("STA-1")
@@ -173,6 +174,23 @@ async def test_a_new_ssrc_and_a_clock_that_runs_fast(recorder: Recorder, bench: 
         bench.advance(20)
     left, _ = await recorder.stop()
     assert spans(left)[-1][1] == pytest.approx(96_000, abs=TOLERANCE)
+
+
+async def test_a_clock_that_runs_slow(recorder: Recorder, bench: Bench, phone: Phone) -> None:
+    recorder.start()
+    for number in range(200):  # 155 samples for 20 ms: 1000 too few in all
+        bench.deliver(recorder.stream, rtp(number, 155 * number, LOUD_A * 155), phone.address)
+        bench.advance(20)
+    left, _ = await recorder.stop()
+    assert spans(left)[-1][1] == pytest.approx(32_000, abs=2 * TOLERANCE)
+
+
+def test_of_a_packet_that_is_partly_too_late_the_rest_is_kept() -> None:
+    track = Track(Law.PCMA, 0)
+    track.put(0, 1, 1000, LOUD_A * 160)
+    assert track.take(200) == LOUD_A * 160 + Law.PCMA.silence * 40
+    track.put(300, 1, 1160, LOUD_B * 160)
+    assert track.take(200) == LOUD_B * 120 + Law.PCMA.silence * 80
 
 
 async def test_mono_is_the_sum_and_read_only_one_side(

@@ -389,6 +389,19 @@ async def test_play_bridge_and_keys_share_one_line(bench: Bench, phone: Phone, o
     assert all(b.timestamp - a.timestamp & 0xFFFFFFFF >= 160 for a, b in pairwise(audio))
 
 
+async def test_own_sound_comes_after_relayed_sound_that_ran_ahead(
+    bench: Bench, phone: Phone, other_phone: Phone
+) -> None:
+    one, other = bench.stream(phone), bench.stream(other_phone)
+    one.bridge(other)
+    for number in range(20):  # 400 ms of sound at once
+        bench.deliver(one, rtp(number, 160 * number), phone.address)
+    other.play("silence_stream://20", lambda end: None)
+    bench.frame()
+    in_line(other_phone.drain())
+    assert len(other_phone.heard) == 21
+
+
 async def test_unbridge_and_another_bridge(bench: Bench, phone: Phone, other_phone: Phone) -> None:
     one, other, third = bench.stream(phone), bench.stream(other_phone), bench.stream()
     one.bridge(other)
