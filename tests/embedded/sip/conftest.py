@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -14,6 +15,13 @@ from tests.embedded.sip.core import Core
 from tests.embedded.sip.phone import Phone
 
 FAST = SipOptions(timers=Timers(t1=0.05, t2=0.2, t4=0.2), registrar=RegistrarRules(min_expires=10, grace=0.0))
+
+
+async def until(condition: Callable[[], object], within: float = 6.0) -> None:
+    """Wait for what no message announces (a table running empty); fails after `within` seconds."""
+    async with asyncio.timeout(within):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 @dataclass
