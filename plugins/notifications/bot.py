@@ -20,14 +20,15 @@ async def missed(asked: Asked) -> None:
     """The newest missed calls, each with a button to call back."""
     member = asked.member
     calls = await missed_calls(Viewer(member.account_id, member.user_id, member.may("manager")), SHOWN)
-    lines, rows = [f"<b>{escape(asked.t(N_('Missed calls')))}</b>"], []
+    title = asked.t(N_("Missed calls"))
+    lines, rows = [f"<b>{escape(title)}</b>"], []
     for number, call in enumerate(calls, 1):
         who = format_phone(call.caller_number) or asked.t(N_("Number withheld"))
         at = format_datetime(asked.language, call.started_at, member.timezone)
         claim = await service.claim_of(member.account_id, call.call_id)
-        done = f" · {asked.t(N_('Taken by {user}'), user=claim.user_title)}" if claim else ""
+        taken = asked.t(N_("Taken by {user}"), user=claim.user_title) if claim else ""
         why = asked.t(texts.WHY.get(call.missed_why, texts.WHY[""]))
-        lines.append(escape(f"{number}. {who} · {at} · {format_duration(call.wait_seconds)} · {why}{done}"))
+        lines.append(escape(f"{number}. {who} · {at} · {format_duration(call.wait_seconds)} · {why}" + (f" · {taken}" if taken else "")))
         if call.caller_number:
             rows.append([Button(asked.t(N_("Call back {number}"), number=f"{number}. {who}"), BACK + call.call_id)])
     await asked.reply("\n".join(lines) if calls else escape(asked.t(N_("No missed calls."))), rows)

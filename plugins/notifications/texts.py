@@ -70,7 +70,8 @@ def card(ended: CallEnded, snapshot: Snapshot, language: str, claim: Claim | Non
     """The Telegram card, HTML."""
     t, it = partial(translate, language), notice(ended, snapshot, language)
     name = f" · {escape(it.caller_name)}" if it.caller_name else ""
-    lines = [f"<b>{escape(t(N_('Missed call')))}</b>", f"<b>{escape(it.caller)}</b>{name}", escape(it.why)]
+    title = t(N_("Missed call"))
+    lines = [f"<b>{escape(title)}</b>", f"<b>{escape(it.caller)}</b>{name}", escape(it.why)]
     lines += [escape(line) for line in _facts(it, language)]
     if claim is not None:
         at = format_time(language, claim.at, snapshot.account.timezone)

@@ -35,7 +35,8 @@ async def current(asked: Asked) -> None:
     """Calls in progress, oldest first."""
     calls = await service.current(_viewer(asked))
     now = clock.now()
-    lines = [f"<b>{escape(asked.t(N_('Current calls')))}: {len(calls)}</b>"]
+    title = asked.t(N_("Current calls"))
+    lines = [f"<b>{escape(title)}: {len(calls)}</b>"]
     for call in calls[: 3 * SHOWN]:
         ends = f"{_who(asked, call.caller)} {ARROWS.get(call.direction, '·')} {format_phone(call.dialled)}"
         talk = asked.t(N_("talking {time}"), time=format_duration(now - call.talk_started_at)) if call.talk_started_at else ""
@@ -47,7 +48,8 @@ async def current(asked: Asked) -> None:
 async def last(asked: Asked) -> None:
     """The last calls; those with a recording have a button."""
     calls = await service.last(_viewer(asked), SHOWN)
-    lines, listen = [f"<b>{escape(asked.t(N_('Last calls')))}</b>"], []
+    title = asked.t(N_("Last calls"))
+    lines, listen = [f"<b>{escape(title)}</b>"], []
     for number, call in enumerate(calls, 1):
         lines.append(escape(f"{number}. {_line(asked, call)}"))
         if list(call.recordings):
