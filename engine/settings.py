@@ -188,15 +188,19 @@ def _check(settings: Settings) -> None:
 def documented() -> Iterator[tuple[str, str, object, str]]:
     """(name, type, default, description) of every setting, in order; what docs/settings.md must list."""
     for section, kind in get_type_hints(Settings).items():
-        if not (isinstance(kind, type) and issubclass(kind, Struct)):
-            continue
-        hints = get_type_hints(kind, include_extras=True)
-        for field in msgspec.structs.fields(kind):
-            hint = hints[field.name]
-            metas = [m for m in getattr(hint, "__metadata__", ()) if isinstance(m, Meta)]
-            text = next((m.description for m in metas if m.description), "")
-            plain = get_args(hint)[0] if metas else hint
-            yield f"{section}.{field.name}", _type_name(plain), field.default, text
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            yield from described(section, kind)
+
+
+def described(section: str, kind: type[Struct]) -> Iterator[tuple[str, str, object, str]]:
+    """The same of one table: a section of ours, or a plugin's own settings."""
+    hints = get_type_hints(kind, include_extras=True)
+    for field in msgspec.structs.fields(kind):
+        hint = hints[field.name]
+        metas = [m for m in getattr(hint, "__metadata__", ()) if isinstance(m, Meta)]
+        text = next((m.description for m in metas if m.description), "")
+        plain = get_args(hint)[0] if metas else hint
+        yield f"{section}.{field.name}", _type_name(plain), field.default, text
 
 
 def _type_name(kind: Any) -> str:
