@@ -67,7 +67,7 @@ def path(text: str) -> str:
 
 def auth(password: str) -> bytes:
     """Log in."""
-    if _CONTROL.search(password):
+    if one_line(password) != password:
         raise CommandError("the event socket password cannot hold control characters")
     return f"auth {password}\n\n".encode()
 
@@ -247,6 +247,10 @@ def gateway_rescan(profile: str) -> bytes:
 
 def gateway_kill(profile: str, gateway: str) -> bytes:
     return api(f"sofia profile {word(profile)} killgw {word(gateway)}")
+
+
+def reload_acl() -> bytes:
+    return api("reloadacl")
 
 
 def flush_registration(profile: str, user: str) -> bytes:

@@ -237,6 +237,10 @@ class Switch:
         """Drop a gateway; it takes about a second, then `gateway_rescan` may bring it back changed."""
         self._order("", command.gateway_kill, profile, gateway)
 
+    def reload_acl(self) -> None:
+        """Read the access lists again: a trunk's addresses have changed."""
+        self._order("", command.reload_acl)
+
     def flush_registration(self, profile: str, user: str) -> None:
         """Forget the phones registered as `user@domain`."""
         self._order("", command.flush_registration, profile, user)

@@ -66,6 +66,7 @@ ORDERS: list[tuple[Callable[[Switch], object], str]] = [
     (lambda s: s.flush_registration("internal", "101@t.test"), "api sofia profile internal flush_inbound_reg 101@t.test"),
     (lambda s: s.xml_flush_cache("101", "t.test"), "api xml_flush_cache id 101 t.test"),
     (lambda s: s.xml_flush_cache(), "api xml_flush_cache"),
+    (lambda s: s.reload_acl(), "api reloadacl"),
 ]
 
 
