@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import socket
 import time
@@ -170,11 +171,12 @@ class DirectoryClient:
         if not self._config.url:
             return ElementTree.Element("document")
         if self._session is None:
-            user, _, password = self._config.credentials.partition(":")
+            headers = dict(self._config.headers)
+            if self._config.credentials:
+                headers["Authorization"] = f"Basic {base64.b64encode(self._config.credentials.encode()).decode()}"
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._config.timeout_seconds),
-                auth=aiohttp.BasicAuth(user, password) if self._config.credentials else None,
-                headers=dict(self._config.headers),
+                headers=headers,
                 connector=aiohttp.TCPConnector(limit=50),
             )
         fields = {"hostname": socket.gethostname(), "section": section, **form}
