@@ -11,11 +11,10 @@ from aiohttp import web as http
 from web.confirm import Nothing, confirm
 from web.files import media_file
 from web.forms import Form, read_field
-from web.pages.users import new_user_page, user_created
+from web.pages.members import member_values
 from web.picker import Option, OptionGroup, check_choice, elements, targets
 from web.tables import Rows, page_of
 from web.trace import Line, sentence, timeline
-from web.tree import members_of
 from web.visit import Visit
 
 __all__ = [
@@ -31,12 +30,10 @@ __all__ = [
     "elements",
     "http",
     "media_file",
-    "members_of",
-    "new_user_page",
+    "member_values",
     "page_of",
     "read_field",
     "sentence",
     "targets",
     "timeline",
-    "user_created",
 ]

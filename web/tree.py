@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from engine.sdk import Branch, Element, Ref, Snapshot, User
+from engine.sdk import Branch, Ref, User, people
 from web.visit import Visit
 
 
@@ -36,22 +35,15 @@ def tree(visit: Visit) -> list[Node]:
     def node(branch: Branch) -> Node:
         made = _node(visit, branch)
         made.children = [node(child) for child in snapshot.branches(branch.ref)]
-        for user in members_of(snapshot, branch):
-            placed.add(user.id)
-            made.children.append(_node(visit, user))
+        for member in sorted(people.memberships(branch), key=lambda m: m.priority):
+            if member.user in snapshot.users:
+                placed.add(member.user)
+                made.children.append(_node(visit, snapshot.users[member.user]))
         return made
 
     roots = [node(branch) for branch in snapshot.branches(None)]
     loose = [_node(visit, user) for user in snapshot.core.users if user.id not in placed]
     return roots + loose
-
-
-def members_of(snapshot: Snapshot, element: Element) -> Iterator[User]:
-    """The users that stand in a group or menu (in its field `members`), by their priority there."""
-    for member in sorted(getattr(element, "members", ()), key=lambda m: m.priority):
-        user = snapshot.users.get(member.user)
-        if user is not None:
-            yield user
 
 
 _ICONS = {"groups.group": "group", "ivr.menu": "menu", "core.user": "user"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.sdk import N_, BotCommand, Plugin, PluginMeta
+from engine.sdk import N_, BotCommand, Page, Plugin, PluginMeta
 from plugins.stats.bot import COMMANDS
+from plugins.stats.web import PAGES
 
 
 class Stats(Plugin):
@@ -14,3 +15,6 @@ class Stats(Plugin):
 
     def bot_commands(self) -> Sequence[BotCommand]:
         return COMMANDS
+
+    def pages(self) -> Sequence[Page]:
+        return PAGES

@@ -267,7 +267,8 @@ async def fill_calls(ctx: TestContext, customer: Customer) -> None:
     )  # fmt: skip
     await models.LiveCall.create(
         account_id=customer.id, call_id=f"{customer.name}-live", updated_at=now,
-        state={"caller": "+79031112233", "dialled": "+74951234567", "direction": "in", "state": "talking", "place": "Отдел продаж", "started_at": now.isoformat()},
+        state={"caller": "+79031112233", "dialled": "+74951234567", "direction": "in", "place": "Отдел продаж", "started_at": now.isoformat(),
+               "legs": [{"label": "+79031112233", "user": None, "state": "talking"}, {"label": "203", "user": customer.users["user"], "state": "talking"}]},
     )  # fmt: skip
     mail = ctx.settings.state / "mail" / str(customer.id)
     mail.mkdir(parents=True)

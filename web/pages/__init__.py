@@ -1,8 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shell's own pages: what the cabinet shows whichever plugins run."""
 
-from web.pages import home, live, login, pbx, profile, system, telegram, users
+from web.pages import home, live, login, members, pbx, profile, system, telegram, users
 
-PAGES = (*login.PAGES, *home.PAGES, *live.PAGES, *pbx.PAGES, *users.PAGES, *profile.PAGES, *telegram.PAGES, *system.PAGES)
+PAGES = (
+    *login.PAGES,
+    *home.PAGES,
+    *live.PAGES,
+    *pbx.PAGES,
+    *users.PAGES,
+    *members.PAGES,
+    *profile.PAGES,
+    *telegram.PAGES,
+    *system.PAGES,
+)
 
 __all__ = ["PAGES"]

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta, tzinfo
 
 from aiohttp import web as http
-from tortoise.queryset import QuerySet
 
-from engine.sdk import Page, clock, models
+from engine.sdk import Page, clock, models, people
 from web.chart import bars
 from web.pages.live import live_calls
 from web.visit import Visit
@@ -25,18 +24,13 @@ class Phone:
     registered: bool
 
 
-def own_or_all(visit: Visit) -> QuerySet[models.CallRecord]:
-    """The calls a visitor may see: an employee his own, managers and administrators all (ACC-4)."""
-    calls = models.CallRecord.of(visit.account_id)
-    return calls if visit.may("manager") else calls.filter(user_id=visit.user.id)
-
-
 async def home(visit: Visit) -> http.Response:
     zone = visit.zone
     now = clock.now().astimezone(zone)
     begin = now.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
-    today = await own_or_all(visit).filter(started_at__gte=begin).only("id", "started_at", "talked", "missed", "direction", "talk_seconds")
-    recent_missed = await own_or_all(visit).filter(missed=True, started_at__gte=begin - timedelta(days=6)).order_by("-started_at").limit(5)
+    calls = people.visible_calls(visit.account_id, visit.user.id, visit.may("manager"))
+    today = await calls.filter(started_at__gte=begin).only("id", "started_at", "talked", "missed", "direction", "talk_seconds")
+    recent_missed = await calls.filter(missed=True, started_at__gte=begin - timedelta(days=6)).order_by("-started_at").limit(5)
     return visit.render(
         "shell/home.html",
         now=clock.now(),

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web as http
 
-from engine.sdk import N_, Page, Refused, clock, models
+from engine.sdk import N_, Page, Refused, clock, format_phone, models
 from web.sessions import cookie_name, find_session
 from web.visit import Visit
 
@@ -23,13 +23,14 @@ _streams: dict[int, int] = {}
 
 @dataclass(frozen=True, slots=True)
 class LiveRow:
-    """One line: what the engine last wrote about a call."""
+    """One line: what the engine last wrote about a call. `others`: whom it rings or talks with."""
 
     call_id: str
     direction: str
     caller: str
     callee: str
     place: str
+    others: str
     state: str
     since: datetime
 
@@ -37,22 +38,25 @@ class LiveRow:
 async def live_calls(visit: Visit) -> list[LiveRow]:
     """The calls of the visitor's account, oldest first; an employee sees those he takes part in."""
     rows = await models.LiveCall.of(visit.account_id).order_by("id").limit(500)
-    found = [_row(row) for row in rows if visit.may("manager") or visit.user.id in _users(row.state)]
+    states = [(row, row.state if isinstance(row.state, dict) else {}) for row in rows]
+    found = [_row(row, state) for row, state in states if visit.may("manager") or _takes_part(state, visit.user.id)]
     return sorted(found, key=lambda r: r.since)
 
 
-def _users(state: Any) -> Sequence[int]:
-    return [u for u in (state.get("user"), *state.get("users", ())) if u is not None] if isinstance(state, dict) else ()
+def _takes_part(state: Mapping[str, Any], user: int) -> bool:
+    return any(leg.get("user") == user for leg in state.get("legs") or ())
 
 
-def _row(row: models.LiveCall) -> LiveRow:
-    state: dict[str, Any] = row.state if isinstance(row.state, dict) else {}
-    since = row.updated_at
-    if isinstance(state.get("started_at"), str):
-        since = datetime.fromisoformat(state["started_at"]).astimezone(UTC)
+def _row(row: models.LiveCall, state: Mapping[str, Any]) -> LiveRow:
+    legs = list(state.get("legs") or ())
+    talking = [str(leg.get("label", "")) for leg in legs[1:] if leg.get("state") == "talking"]
+    ringing = [str(leg.get("label", "")) for leg in legs[1:] if leg.get("state") == "ringing"]
+    started = state.get("started_at")
     return LiveRow(
         row.call_id, str(state.get("direction") or "in"), str(state.get("caller") or ""), str(state.get("dialled") or ""),
-        str(state.get("place") or ""), str(state.get("state") or ""), since,
+        str(state.get("place") or ""), ", ".join(format_phone(label) for label in talking or ringing),
+        "talking" if talking else "ringing" if ringing else "menu",
+        datetime.fromisoformat(started) if isinstance(started, str) else row.updated_at,
     )  # fmt: skip
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from aiohttp import web as http
 
-from engine.sdk import N_, Condition, Contact, Did, NotFound, Page, Refused, Snapshot, User, models, people
+from engine.sdk import N_, Branch, Condition, Contact, Did, NotFound, Page, Refused, Snapshot, User, models, people
 from web.confirm import Nothing, confirm
 from web.forms import Form
+from web.pages.members import branch_of
 from web.picker import elements
-from web.tree import members_of
 from web.visit import Visit
 
 
@@ -28,36 +28,34 @@ def _words(user: User) -> str:
     return " ".join((user.title, user.extension or "", *(c.address for c in user.contacts))).casefold()
 
 
-def groups_of(snapshot: Snapshot) -> dict[int, list[Any]]:
+def groups_of(snapshot: Snapshot) -> dict[int, list[Branch]]:
     """The groups and menus each user stands in."""
-    found: dict[int, list[Any]] = {}
+    found: dict[int, list[Branch]] = {}
     for element in snapshot.elements():
-        for user in members_of(snapshot, element):
-            found.setdefault(user.id, []).append(element)
+        if not isinstance(element, Branch):
+            continue
+        for member in people.memberships(element):
+            found.setdefault(member.user, []).append(element)
     return found
 
 
 async def new_user(visit: Visit) -> http.Response:
-    """A user in no group yet; with the groups plugin running its own page creates users where they belong."""
+    """A user in the group or menu that `?into=` names, else in the root group."""
+    branch = branch_of(visit, visit.query["into"]) if visit.query.get("into") else visit.snapshot.root
     form = Form(visit, people.UserWish, {"language": visit.snapshot.account.language})
     if visit.is_post:
         with form.saving():
             wish = form.read()
             async with visit.edit() as edit:
                 user_id = await people.create_user(edit, wish)
-            return user_created(visit, user_id, wish)
-    return new_user_page(visit, form, visit.url("users"))
-
-
-def new_user_page(visit: Visit, form: Form[people.UserWish], back: str, into: str = "") -> http.Response:
-    """The form of a new user; `into` = the title of the group or menu he will stand in."""
-    return visit.render("shell/user_new.html", status=form.status, form=form, back=back, into=into, **_choices(visit))
-
-
-def user_created(visit: Visit, user_id: int, wish: people.UserWish) -> http.Response:
-    warning = people.extension_warning(wish.extension)
-    message = visit.t(warning) if warning else visit.t("The user is created. Now add a phone.")
-    return visit.go(visit.url(User.kind, id=user_id), message=message, tone="warn" if warning else "good")
+                if branch is not None:
+                    last = max((m.priority for m in people.memberships(branch)), default=0)
+                    await people.set_membership(edit, branch.ref, user_id, min(last + 1, 99))
+            warning = people.extension_warning(wish.extension)
+            message = visit.t(warning) if warning else visit.t("The user is created. Now add a phone.")
+            return visit.go(visit.url(User.kind, id=user_id), message=message, tone="warn" if warning else "good")
+    back = (visit.url_of(branch.ref) if branch else "") or visit.url("users")
+    return visit.render("shell/user_new.html", status=form.status, form=form, back=back, into=branch.title if branch else "", **_choices(visit))
 
 
 def _choices(visit: Visit) -> dict[str, Any]:
@@ -79,7 +77,7 @@ async def user(visit: Visit) -> http.Response:
             return answer
     return visit.render(
         "shell/user.html", status=next((f.status for f in forms.values() if not f.ok), 200), element=element, row=row, forms=forms,
-        present=visit.ctx.presence(visit.account_id), groups=groups_of(visit.snapshot).get(element.id, []), **_choices(visit),
+        present=visit.ctx.presence(visit.account_id), groups=people.branches_of(visit.snapshot, element.id), **_choices(visit),
     )  # fmt: skip
 
 
@@ -174,7 +172,7 @@ async def delete_user(visit: Visit) -> http.Response:
                 await people.delete_user(edit, element.id)
             return visit.go(visit.url("users"), message=visit.t("The user “{title}” is deleted.", title=element.title))
     goes = [visit.t("Contact {address}", address=c.address) for c in element.contacts]
-    goes += [visit.t("Membership in “{title}”", title=g.title) for g in groups_of(visit.snapshot).get(element.id, [])]
+    goes += [visit.t("Membership in “{title}”", title=g.title) for g in people.branches_of(visit.snapshot, element.id)]
     return confirm(
         visit, visit.t("Delete the user “{title}”?", title=element.title), back=visit.url(User.kind, id=element.id), form=form, goes=goes, of=element.ref,
         text=visit.t("His past calls and recordings stay in the statistics."),

@@ -82,7 +82,7 @@ if (tree?.dataset.move) {
     const row = rowOf(event);
     if (!dragged || !row) return;
     event.preventDefault();
-    send(tree.dataset.move, { user: dragged.user, from: dragged.from, to: row.dataset.drop, back: location.pathname + location.search });
+    send(tree.dataset.move, { user: dragged.user, source: dragged.from, to: row.dataset.drop });
   });
 }
 

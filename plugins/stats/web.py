@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pages of statistics (STA): calls with filters, missed calls, one call with its path."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
+
+from engine.sdk import N_, Page, models, to_e164
+from plugins.stats import service
+from plugins.stats.service import Viewer
+from web.sdk import Visit, http, page_of, timeline
+
+
+def viewer(visit: Visit) -> Viewer:
+    return Viewer(visit.account_id, visit.user.id, visit.may("manager"))
+
+
+async def calls(visit: Visit) -> http.Response:
+    rows = await page_of(visit, filtered(visit, service.visible(viewer(visit))).prefetch_related("recordings"), "started_at")
+    return visit.render("stats/calls.html", rows=rows, query=visit.query, users=_users(visit), missed_only=False)
+
+
+async def missed(visit: Visit) -> http.Response:
+    query = filtered(visit, service.visible(viewer(visit)).filter(missed=True))
+    rows = await page_of(visit, query.prefetch_related("recordings"), "started_at")
+    return visit.render("stats/calls.html", rows=rows, query=visit.query, users=_users(visit), missed_only=True)
+
+
+def _users(visit: Visit) -> list[tuple[int, str]]:
+    return sorted(((u.id, u.title) for u in visit.snapshot.core.users), key=lambda u: u[1].casefold()) if visit.may("manager") else []
+
+
+def filtered(visit: Visit, query: QuerySet[models.CallRecord]) -> QuerySet[models.CallRecord]:
+    """What the filter form asks; values that mean nothing are ignored, so that an old bookmark still works."""
+    wish = visit.query
+    if wish.get("direction") in ("in", "out", "internal"):
+        query = query.filter(direction=wish["direction"])
+    if wish.get("result") == "talked":
+        query = query.filter(talked=True)
+    elif wish.get("result") == "missed":
+        query = query.filter(missed=True)
+    elif wish.get("result") == "none":
+        query = query.filter(talked=False)
+    if wish.get("user", "").isdecimal() and visit.may("manager"):
+        query = query.filter(user_id=int(wish["user"][:9]))
+    if wish.get("recorded"):
+        query = query.filter(recordings__id__not_isnull=True).distinct()
+    for name, side, days in (("since", "gte", 0), ("until", "lt", 1)):
+        day = _day(wish.get(name, ""))
+        if day is not None:
+            begin = datetime.combine(day + timedelta(days=days), time(), visit.zone).astimezone(UTC)
+            query = query.filter(**{f"started_at__{side}": begin})
+    number = wish.get("number", "").strip()
+    if number:
+        digits = "".join(c for c in number if c.isdigit())
+        known = to_e164(number, visit.snapshot.account.area_code)
+        wanted = known or digits or number
+        query = query.filter(Q(caller_number__contains=wanted) | Q(dialled__contains=wanted))
+    return query
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if 2000 <= day.year <= 2200 else None
+
+
+async def call(visit: Visit) -> http.Response:
+    """One call: who, when, its path step by step, its legs, its recording."""
+    record = await service.record(viewer(visit), visit.id())
+    legs = await models.CallLeg.of(visit.account_id).filter(call_id=record.id).order_by("started_at", "id")
+    names = {u.id: u.title for u in visit.snapshot.core.users}
+    return visit.render("stats/call.html", call=record, lines=timeline(visit.t, record.trace or ()), legs=legs, names=names, recordings=list(record.recordings))
+
+
+PAGES = (
+    Page("GET", "/calls", calls, "user", name="stats.calls", menu=N_("Call details"), menu_section="statistics"),
+    Page("GET", "/calls/missed", missed, "user", name="stats.missed", menu=N_("Missed calls"), menu_section="statistics"),
+    Page("GET", "/calls/{id}", call, "user", name="stats.call"),
+)
