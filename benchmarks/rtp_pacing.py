@@ -227,7 +227,10 @@ def _receiver(pipe: Connection, streams: int, seconds: float, mode: str, message
     while (now := time.monotonic()) < start + seconds:
         while start + tick * 0.001 <= now:
             if talking:
-                for index in range(tick % 20, streams, 20):
+                mine = range(tick % 20, streams, 20)  # spread over the millisecond, as packets of many phones are
+                for place, index in enumerate(mine):
+                    while time.monotonic() < start + tick * 0.001 + place * 0.001 / len(mine):
+                        pass
                     header = struct.pack("!BBHII", 0x80, 8, tick // 20 & 0xFFFF, tick // 20 * 160, index + 1)
                     stamp = struct.pack("!Q", time.time_ns())
                     with contextlib.suppress(BlockingIOError):

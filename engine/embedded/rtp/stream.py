@@ -229,8 +229,11 @@ class Stream:
         self._pacer.wake(self, self._slot)
 
     def _digit(self, digit: str, duration: int) -> None:
+        self._loop.call_soon(self._tell_digit, digit, duration)
+
+    def _tell_digit(self, digit: str, duration: int) -> None:
         if self.on_dtmf is not None:
-            self._loop.call_soon(self.on_dtmf, digit, duration)
+            self.on_dtmf(digit, duration)
 
     # ---- bridge ----------------------------------------------------------------------------------------------------
 
