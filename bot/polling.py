@@ -102,8 +102,11 @@ class Poller:
 
 
 def _lane(update: Update) -> int:
+    """The chat; that a group has a new number comes before what is said under it."""
     if update.message:
-        return update.message.chat.id
+        return update.message.migrate_to_chat_id or update.message.chat.id
+    if update.my_chat_member:
+        return update.my_chat_member.chat.id
     if update.callback_query and update.callback_query.message:
         return update.callback_query.message.chat.id
     return 0
