@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+import phonenumbers
 from babel import dates, numbers
 
-from engine import numbering
 from engine.i18n.catalogue import language_of
 
 Length = Literal["short", "medium", "long", "full"]
@@ -43,5 +43,10 @@ def format_money(language: str, roubles: Decimal) -> str:
 
 
 def format_phone(number: str | None) -> str:
-    """+7 495 123-45-67 for E.164; extensions and anything else as it is; empty when withheld."""
-    return numbering.pretty(number) if number else ""
+    """+7 495 123-45-67 for E.164, in the country's own grouping; extensions and anything else as it is; empty when withheld."""
+    if not number or not number.startswith("+"):
+        return number or ""
+    try:
+        return phonenumbers.format_number(phonenumbers.parse(number), phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    except phonenumbers.NumberParseException:
+        return number
