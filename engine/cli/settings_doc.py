@@ -18,7 +18,8 @@ TYPES = {"str": "text", "int": "whole number", "float": "number", "bool": "`true
 HEAD = """# Settings
 
 Defaults, then one TOML file, then environment variables; the later wins. The file is the one named by `VATS_CONFIG`, else
-`vats.toml` in the current folder, else none. Everything is checked once at start; a mistake stops it with one sentence that names the setting.
+`vats.toml` in the current folder, else none. Everything is checked once at start; a mistake stops it with one sentence that
+names the setting.
 
 A setting `switch.sip_port` stands in the file as
 
@@ -30,7 +31,8 @@ sip_port = 5060
 and in the environment as `VATS_SWITCH__SIP_PORT=5060` (upper case, two underscores between table and name; lists are separated by commas).
 Plugins have tables of their own, `[plugins.<id>]` and `VATS_PLUGINS__<ID>__<NAME>`.
 
-This page is written by `python -m engine.cli.settings_doc`; the descriptions live beside the settings, in `engine/settings.py` and the plugins.
+This page is written by `python -m engine.cli.settings_doc`; the descriptions live beside the settings, in `engine/settings.py`
+and the plugins.
 """
 
 Row = tuple[str, str, object, str]
