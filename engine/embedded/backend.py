@@ -93,8 +93,6 @@ class EventSocketBackend:
                 return f"-ERR {headers['call-command']} is not offered by the embedded switch"
         return "+OK"
 
-    def sendevent(self, name: str, headers: Headers, body: str) -> None:
-        subclass = headers.get("event-subclass", "")
-        self._switch.bus.fire(
-            name, headers, subclass=subclass if isinstance(subclass, str) else "", body=body or None, origin="sendevent"
-        )
+    def sendevent(self, name: str, subclass: str, headers: Headers, body: str) -> None:
+        own = {key: value for key, value in headers.items() if key.lower() not in ("event-subclass", "content-length", "event-name")}
+        self._switch.bus.fire(name, own, subclass=subclass, body=body or None, origin="sendevent")

@@ -239,11 +239,11 @@ class Talk:
 
     def cancel(self) -> None:
         m = parse(self.invite)
+        branch = m.get("Via").partition("branch=")[2]
         self.phone.send(
             self.phone.request(
-                "CANCEL", m.uri, to=m.get("To"), from_=m.get("From"), call_id=m.get("Call-ID"), cseq=m.cseq[0],
-                branch=m.get("Via").partition("branch=")[2],
-            )  # fmt: skip
+                "CANCEL", m.uri, to=m.get("To"), from_=m.get("From"), call_id=m.get("Call-ID"), cseq=m.cseq[0], branch=branch
+            )
         )
 
     async def hold(self, direction: str = "sendonly") -> Msg:

@@ -23,6 +23,8 @@ class Command:
     headers: dict[str, str] = field(default_factory=dict)
     """By lower-case name; the last one wins."""
     body: str = ""
+    named: dict[str, str] = field(default_factory=dict)
+    """The same headers by the names as sent."""
 
     @property
     def verb(self) -> str:
@@ -66,7 +68,7 @@ class CommandReader:
         body = bytes(self._buffer[: self._length]).decode("utf-8", "replace")
         del self._buffer[: self._length]
         command, self._waiting = self._waiting, None
-        return Command(command.line, command.headers, body)
+        return Command(command.line, command.headers, body, command.named)
 
     def _head(self) -> bytes | None:
         buffer = self._buffer
@@ -88,10 +90,11 @@ class CommandReader:
     def _parse(self, head: bytes) -> tuple[Command, int]:
         lines = head.decode("utf-8", "replace").split("\n")
         headers: dict[str, str] = {}
+        named: dict[str, str] = {}
         for line in lines[1:]:
             name, colon, value = line.partition(":")
             if colon:
-                headers[name.strip().lower()] = value.strip()
+                named[name.strip()] = headers[name.strip().lower()] = value.strip()
         length = 0
         if stated := headers.get("content-length"):
             if not (stated.isascii() and stated.isdigit() and len(stated) < 10) or int(stated) > MAX_BODY:
@@ -99,4 +102,4 @@ class CommandReader:
             length = int(stated)
             if length and not self.trusted:
                 raise BrokenFrameError("a body before auth")
-        return Command(lines[0].rstrip("\r").strip(), headers), length
+        return Command(lines[0].rstrip("\r").strip(), headers, "", named), length
