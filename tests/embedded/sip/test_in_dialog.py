@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -24,9 +25,9 @@ class Talk:
         self.phone, self.invite, self.ok, self.call, self.events = phone, invite, ok, call, events
         self.cseq = 1
 
-    def send(self, method: str, **more: object) -> bytes:
+    def send(self, method: str, **more: Any) -> bytes:
         self.cseq += 1
-        raw = self.phone.in_dialog(method, self.invite, self.ok, cseq=self.cseq, **more)  # type: ignore[arg-type]
+        raw = self.phone.in_dialog(method, self.invite, self.ok, cseq=self.cseq, **more)
         self.phone.send(raw)
         return raw
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,9 @@ from tests.embedded.sip.phone import SDP, Phone
 MakePhone = Callable[..., Awaitable[Phone]]
 
 
-def ring(switch: Switch, b: Phone, **more: object) -> tuple[SipCall, Events]:
+def ring(switch: Switch, b: Phone, **more: Any) -> tuple[SipCall, Events]:
     events = Events()
-    target = InviteTarget("trunk", f"sip:5@{b.host}:{b.port}", "200", **more)  # type: ignore[arg-type]
+    target = InviteTarget("trunk", f"sip:5@{b.host}:{b.port}", "200", **more)
     return switch.agent.invite(target, events, ANSWER), events
 
 
@@ -57,7 +58,7 @@ async def test_what_the_invite_says(switch: Switch, phone: MakePhone) -> None:
 @pytest.mark.parametrize("code", [302, 404, 486, 503, 603])
 async def test_every_failure_is_acknowledged(switch: Switch, phone: MakePhone, code: int) -> None:
     b = await phone()
-    call, events = ring(switch, b)
+    _, events = ring(switch, b)
     invite = await b.get("INVITE")
     refusal = b.reply(invite, code, tag="no", extra=[("Reason", "Q.850;cause=17"), ("Contact", "<sip:9@x.test>")])
     b.send(refusal)
@@ -75,7 +76,7 @@ async def test_every_failure_is_acknowledged(switch: Switch, phone: MakePhone, c
 
 async def test_contact_and_record_route_of_the_200_are_used(switch: Switch, phone: MakePhone) -> None:
     b, proxy, other = await phone(), await phone(host="127.0.0.4"), await phone(host="127.0.0.5")
-    call, events = ring(switch, b)
+    call, _ = ring(switch, b)
     invite = await b.get("INVITE")
     routes = [("Record-Route", "<sip:10.1.1.1;lr>"), ("Record-Route", f"<sip:{proxy.host}:{proxy.port};lr>")]
     b.send(b.reply(invite, 200, tag="t", body=SDP, extra=routes, contact=f"sip:real@{other.host}:{other.port}"))
@@ -87,7 +88,7 @@ async def test_contact_and_record_route_of_the_200_are_used(switch: Switch, phon
     assert bye.uri == ack.uri
     proxy.send(proxy.reply(bye, 200))
 
-    call, events = ring(switch, b)
+    call, _ = ring(switch, b)
     invite = await b.get("INVITE")
     b.send(b.reply(invite, 200, tag="t", body=SDP, contact=f"sip:real@{other.host}:{other.port}"))
     await other.get("ACK")
@@ -126,7 +127,7 @@ async def test_forked_answers(switch: Switch, phone: MakePhone) -> None:
 
 async def test_early_media_then_another_fork_answers(switch: Switch, phone: MakePhone) -> None:
     b = await phone()
-    call, events = ring(switch, b)
+    _, events = ring(switch, b)
     invite = await b.get("INVITE")
     b.send(b.reply(invite, 100))
     b.send(b.reply(invite, 183, tag="one", body=SDP))
@@ -207,7 +208,7 @@ async def test_answer_without_contact_or_sdp(switch: Switch, phone: MakePhone) -
 @pytest.mark.parametrize("code", [401, 407])
 async def test_digest_towards_a_provider(switch: Switch, phone: MakePhone, code: int) -> None:
     b = await phone()
-    call, events = ring(switch, b, credentials=Credentials("u", "p"))
+    _, events = ring(switch, b, credentials=Credentials("u", "p"))
     invite = await b.get("INVITE")
     name = "WWW-Authenticate" if code == 401 else "Proxy-Authenticate"
     answer_name = "Authorization" if code == 401 else "Proxy-Authorization"
@@ -234,7 +235,7 @@ async def test_digest_towards_a_provider(switch: Switch, phone: MakePhone, code:
 
 async def test_a_challenged_bye_is_repeated_with_credentials(switch: Switch, phone: MakePhone) -> None:
     b = await phone()
-    call, events = ring(switch, b, credentials=Credentials("u", "p"))
+    call, _ = ring(switch, b, credentials=Credentials("u", "p"))
     invite = await b.get("INVITE")
     b.send(b.reply(invite, 200, tag="t", body=SDP))
     await b.get("ACK")

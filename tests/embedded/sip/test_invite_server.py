@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -306,7 +305,8 @@ async def test_tel_uri_and_multipart_body(switch: Switch, phone: MakePhone) -> N
     body = (
         f"--b1\r\nContent-Type: application/sdp\r\n\r\n{SDP}\r\n--b1\r\nContent-Type: application/isup\r\n\r\nxyz\r\n--b1--\r\n"
     )
-    a.send(a.request("INVITE", "tel:+7(495)123-45-67;phone-context=x.test", body=body, extra=[("Content-Type", "multipart/mixed;boundary=b1")]))
+    kind = [("Content-Type", "multipart/mixed;boundary=b1")]
+    a.send(a.request("INVITE", "tel:+7(495)123-45-67;phone-context=x.test", body=body, extra=kind))
     call = await switch.core.wait("incoming")
     assert call.request.uri.user == "+74951234567"
     assert call.offer == SDP.encode()
@@ -341,7 +341,7 @@ async def test_replaces(switch: Switch, phone: MakePhone) -> None:
     a.send(a.request("INVITE", body=SDP, extra=[("Replaces", value)]))
     second = await switch.core.wait("incoming", 2)
     assert second.replaces is first
-    for wrong, code in ((f"first;to-tag=no;from-tag=ft", 481), ("first", 400), (f"{value};early-only", 486)):
+    for wrong, code in (("first;to-tag=no;from-tag=ft", 481), ("first", 400), (f"{value};early-only", 486)):
         invite = a.request("INVITE", body=SDP, extra=[("Replaces", wrong)])
         a.send(invite)
         a.send(a.ack(invite, await a.get(code)))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,12 @@ from tests.embedded.sip.phone import SDP, Msg, Phone
 MakePhone = Callable[..., Awaitable[Phone]]
 
 
-def begin(switch: Switch, provider: Phone, **more: object) -> tuple[ClientRegistration, Gateway]:
+def begin(switch: Switch, provider: Phone, **more: Any) -> tuple[ClientRegistration, Gateway]:
     told = Gateway()
     account = GatewayAccount(
         name="one", listener="trunk", domain="provider.test", username="74951", password="pw",
         hop=Hop(provider.host, provider.port), retry_seconds=0.2, **more,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
     return switch.agent.register(account, told), told
 
 
