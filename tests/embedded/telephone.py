@@ -135,6 +135,14 @@ class Telephone(Phone):
         except TimeoutError:
             raise AssertionError(f"{self.user} does not hear {hertz} Hz: {self.strength(hertz, seconds):.2f}") from None
 
+    async def listen(self, seconds: float) -> None:
+        """Wait for that much more sound."""
+        enough = len(self.heard) + int(seconds * RATE)
+        async with asyncio.timeout(seconds + 5):
+            while len(self.heard) < enough:
+                self._news.clear()
+                await self._news.wait()
+
     async def hears_nothing(self, within: float = 5.0, seconds: float = 0.3) -> None:
         """Wait until no packet has come for `seconds`, or only silence."""
         loop = asyncio.get_running_loop()
