@@ -89,7 +89,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         raise pytest.UsageError("Not in tests/feature_ids.txt, or no kind of test: " + "; ".join(strangers))
 
 
-@dataclass
+@dataclass(eq=False)  # pytest puts its plugins into sets
 class Recorder:
     """Collects the outcomes of one run, in the controlling process."""
 
