@@ -58,7 +58,7 @@ class Host:
             resource = app.router.add_resource(page.path)
             resource.add_route(page.method, self._guard(page))
 
-    def url(self, name: str, **params: object) -> str:
+    def url(self, name: str, /, **params: object) -> str:
         page = self.pages.get(name)
         if page is None:
             raise PluginError(f"No page is called {name}.")

@@ -119,7 +119,7 @@ class Visit:
             expected = int(self.text("revision"))
         return self.ctx.edit(self.account_id, self.actor, expected)
 
-    def url(self, name: str, **params: object) -> str:
+    def url(self, name: str, /, **params: object) -> str:
         """The path of a page by its name; extra parameters become the query."""
         return self.host.url(name, **params)
 

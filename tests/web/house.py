@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -272,8 +273,12 @@ async def fill_calls(ctx: TestContext, customer: Customer) -> None:
     )  # fmt: skip
     mail = ctx.settings.state / "mail" / str(customer.id)
     mail.mkdir(parents=True)
-    text = f"From: vats@localhost\nTo: boss@{customer.name}.example\nSubject: Missed call\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n+7 927 123-45-67\n"
-    (mail / "20261122-1.eml").write_text(text, "utf-8")
-    customer.things["letter"] = 1
+    letter = EmailMessage()
+    letter["From"], letter["To"], letter["Subject"] = "vats@localhost", f"boss@{customer.name}.example", "Пропущенный вызов"
+    letter.set_content("Пропущенный вызов с +7 927 123-45-67\n")
+    letter.add_alternative("<h1>Пропущенный вызов</h1><p>+7 927 123-45-67</p><script>document.title = 'script ran'</script>", subtype="html")
+    (mail / f"{customer.name}-1.eml").write_bytes(letter.as_bytes())
+    link = await models.TelegramLink.create(account_id=customer.id, user_id=customer.users["admin"], chat_id=7_000 + customer.id, title="Анна")
+    customer.things["link"] = link.id
 
 
