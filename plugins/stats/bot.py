@@ -60,7 +60,7 @@ async def last(asked: Asked) -> None:
 
 async def recording(asked: Asked) -> None:
     """Send the conversation as a voice message."""
-    if not asked.argument.isdigit():
+    if not asked.argument.isdecimal():
         raise NotFound
     call = await service.record(_viewer(asked), int(asked.argument))
     source = service.recording_file(call, asked.ctx.settings.media_root)
@@ -75,7 +75,7 @@ async def recording(asked: Asked) -> None:
 def _line(asked: Asked, call: models.CallRecord) -> str:
     """Who → whom, when, how long, or that nobody talked."""
     at = format_datetime(asked.language, call.started_at, asked.member.timezone)
-    result = format_duration(call.talk_seconds) if call.talked else asked.t(N_("missed")) if call.missed else asked.t(N_("no talk"))
+    result = format_duration(call.talk_seconds) if call.talked else asked.t(N_("call missed")) if call.missed else asked.t(N_("no talk"))
     whom = format_phone(call.dialled) + (f" ({call.user_title})" if call.user_title and call.direction == "in" else "")
     return f"{at} · {_who(asked, call.caller_number)} {ARROWS.get(call.direction, '·')} {whom} · {result}"
 

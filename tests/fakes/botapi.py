@@ -268,6 +268,8 @@ class FakeBotApi:
         return self._say(params, self._media(params, "audio"))
 
     def _do_sendvoice(self, params: dict[str, Any]) -> dict[str, Any]:
+        if self._chat(params).voice_forbidden:
+            raise ApiError(400, "Bad Request: VOICE_MESSAGES_FORBIDDEN")
         return self._say(params, self._media(params, "voice"))
 
     def _do_sendmediagroup(self, params: dict[str, Any]) -> list[dict[str, Any]]:

@@ -102,6 +102,8 @@ class Chat:
     username: str | None = None
     started: bool = False
     blocked: bool = False
+    voice_forbidden: bool = False
+    """The user accepts no voice messages (a setting of Telegram Premium)."""
     migrated_to: int | None = None
     _seen: int = 0
 
