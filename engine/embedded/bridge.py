@@ -120,13 +120,14 @@ async def lead(a: Channel, b: Channel) -> bool:
         return False
     bridge.begin()
     b.redirect(State.EXCHANGE_MEDIA)
+    wake = a.notify
+    b.observers.append(wake)
     while True:
+        # early media has bridged them: the answer is passed on when it comes
         why = await a.wait(lambda: bridge.over or (b.answered and not a.answered), breakable=False)
-        if why is Why.DONE and not bridge.over:
-            if not a.answer():
-                break
-            continue
-        break
+        if why is not Why.DONE or bridge.over or not a.answer():
+            break
+    b.observers.remove(wake)
     redirected = why is Why.GONE and not a.is_down()
     bridge.end()
     bridge.unbridged()

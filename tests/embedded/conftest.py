@@ -18,7 +18,7 @@ from engine.directory import DirectoryListener, SipCredentials, TrunkConfig
 from engine.embedded.config import Cdr, Config, Directory, EventSocket, Listener
 from engine.embedded.switch import Switch
 from tests.embedded.esl import Esl
-from tests.embedded.telephone import Telephone
+from tests.embedded.telephone import Answering, Talk, Telephone
 
 _numbers = itertools.count(1)
 
@@ -153,3 +153,34 @@ async def house(
     assert errors == []
 
 
+
+
+async def parked(esl: Esl, phone: Telephone, number: str = "700", *, answer: bool = True) -> tuple[Talk, str]:
+    """A call of this phone, claimed and (unless told otherwise) answered; the call and its uuid."""
+    talk = await phone.call(number)
+    park = await esl.event("CHANNEL_PARK", **{"Caller-Destination-Number": number})
+    uuid = str(park["Unique-ID"])
+    assert await esl.api(f"sched_del {uuid}") == "+OK Deleted: 1\n"
+    if answer:
+        assert await esl.api(f"uuid_answer {uuid}") == "+OK\n"
+        await talk.answered()
+    return talk, uuid
+
+
+async def dialled(esl: Esl, phone: Telephone, uuid: str, variables: str = "") -> Answering:
+    """This (registered) phone is called, answers and is parked."""
+    more = f",{variables}" if variables else ""
+    job = await esl.bgapi(f"originate {{origination_uuid={uuid},ignore_early_media=true{more}}}user/{phone.user}@{phone.domain} &park")
+    call = await phone.incoming()
+    call.ring()
+    await call.answer()
+    assert await esl.job(job) == f"+OK {uuid}\n"
+    await esl.find("CHANNEL_PARK", uuid)
+    return call
+
+
+async def joined(esl: Esl, a: str, b: str) -> None:
+    """Bridge two channels; A parks again afterwards."""
+    await esl.api(f"uuid_setvar {a} park_after_bridge true")
+    assert (await esl.api(f"uuid_bridge {a} {b}")).startswith("+OK")
+    await esl.event("CHANNEL_BRIDGE", **{"Unique-ID": a})

@@ -114,6 +114,13 @@ class Esl:
             ]
             raise AssertionError(f"no {name} {wanted} within {within} s; came {seen}") from None
 
+    async def find(self, name: str, uuid: str, within: float = 10) -> Event:
+        """Such an event of a channel, wherever it stands; later ones are looked for from where they were before."""
+        before, self._seen = self._seen, 0
+        found = await self.event(name, within, **{"Unique-ID": uuid})
+        self._seen = max(before, self._seen)
+        return found
+
     def rewind(self) -> None:
         """Look at all events again."""
         self._seen = 0

@@ -93,14 +93,14 @@ async def test_rearmed_timer(house: House) -> None:
         assert await talk.refused() == 480
 
 
-@pytest.mark.parametrize(("timeout", "code"), [("0", 480), ("1:USER_BUSY", 486), ("1:NORMAL_TEMPORARY_FAILURE", 503)])
-async def test_park_timeout(house: House, timeout: str, code: int) -> None:
+@pytest.mark.parametrize(("limit", "code"), [("0", 480), ("1:USER_BUSY", 486), ("1:NORMAL_TEMPORARY_FAILURE", 503)])
+async def test_park_timeout(house: House, limit: str, code: int) -> None:
     phone = await house.phone()
     async with house.esl() as esl:
         talk = await phone.call("700")
         uuid = (await esl.event("CHANNEL_PARK"))["Unique-ID"]
         await esl.api(f"sched_del {uuid}")
-        await esl.api(f"uuid_setvar_multi {uuid} park_timeout={timeout};park_after_bridge=true")
+        await esl.api(f"uuid_setvar_multi {uuid} park_timeout={limit};park_after_bridge=true")
         await esl.api(f"uuid_park {uuid}")
         park = await esl.event("CHANNEL_PARK")
         # FreeSWITCH takes both away on entering a timed park
@@ -121,7 +121,7 @@ async def test_transfers_by_command(house: House) -> None:
         assert park["Caller-Profile-Index"] == "2"
         await esl.api(f"sched_del {uuid}")
         assert await esl.api(f"uuid_transfer {uuid} set:a=b,park inline") == "+OK\n"
-        await esl.event("CHANNEL_PARK", **{"variable_a": "b"})
+        await esl.event("CHANNEL_PARK", variable_a="b")
         assert await esl.api(f"uuid_transfer {uuid} 900 XML nowhere") == "+OK\n"
         over = await esl.event("CHANNEL_HANGUP_COMPLETE")
         assert over["Hangup-Cause"] == "NO_ROUTE_DESTINATION"
