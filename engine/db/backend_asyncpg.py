@@ -10,7 +10,6 @@ import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
     ConnectionWrapper,
-    NestedTransactionContext,
     PoolConnectionWrapper,
     TransactionalDBClient,
     TransactionContext,
@@ -19,7 +18,7 @@ from tortoise.backends.base.client import (
 from tortoise.connection import get_connections
 from tortoise.exceptions import DBConnectionError, TransactionManagementError
 
-from engine.db.transaction import AfterCommit
+from engine.db.transaction import AfterCommit, Savepoint
 
 AWAY = (
     OSError,
@@ -59,7 +58,7 @@ class _Wrapper(AfterCommit, TransactionWrapper):
         return await _translated(super()._translate_exceptions, func, *args, **kwargs)
 
     def _in_transaction(self) -> TransactionContext:
-        return NestedTransactionContext(_Wrapper(self))
+        return Savepoint(_Wrapper(self))
 
     def acquire_connection(self) -> ConnectionWrapper[Any] | PoolConnectionWrapper[Any]:  # type: ignore[override]  # after the end: the pool
         if self._finalized:

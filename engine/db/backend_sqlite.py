@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import aiosqlite
-from tortoise.backends.base.client import ConnectionWrapper, NestedTransactionContext, TransactionalDBClient, TransactionContext
+from tortoise.backends.base.client import ConnectionWrapper, TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connections
 from tortoise.exceptions import OperationalError
 
-from engine.db.transaction import AfterCommit
+from engine.db.transaction import AfterCommit, Savepoint
 
 
 def _adapt(moment: datetime) -> str:
@@ -48,7 +48,7 @@ class _Wrapper(AfterCommit, SqliteTransactionWrapper):
         self._after_commit = []
 
     def _in_transaction(self) -> TransactionContext:
-        return NestedTransactionContext(_Wrapper(self))
+        return Savepoint(_Wrapper(self))
 
     def acquire_connection(self) -> ConnectionWrapper[aiosqlite.Connection]:
         if self._finalized:

@@ -102,18 +102,20 @@ class Database:
     async def transaction(self) -> AsyncIterator[Tx]:
         """One transaction; what it yields goes into `using_db=` and `Model.of(account, tx)`. Do not wait for a network inside.
 
-        Always opened on a connection of its own, never joined to one in progress; see `savepoint` for that.
+        Inside another transaction of the same task it is a savepoint of that one (on SQLite a second one would wait for ever).
         """
         with self.active():
-            handler = self._context.connections
-            async with _ordinary(handler.get(self.dialect))._in_transaction() as tx:
+            current: Any = self.connection
+            if getattr(current, "_finalized", False):
+                current = _ordinary(current)  # inherited from a transaction that is over
+            async with current._in_transaction() as tx:
                 yield tx
 
     @asynccontextmanager
     async def savepoint(self, tx: Tx) -> AsyncIterator[Tx]:
-        """A part of a transaction that can fail alone: an exception undoes only what was done inside."""
-        async with tx._in_transaction():
-            yield tx
+        """A part of a transaction that can fail alone: an exception undoes only what was done inside by the connection it yields."""
+        async with tx._in_transaction() as inner:
+            yield inner
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -167,7 +169,7 @@ class Database:
 
 
 def _ordinary(connection: Any) -> Any:
-    """The connection below any transaction in progress."""
+    """The connection below any transaction."""
     while hasattr(connection, "_finalized"):
         connection = connection._parent
     return connection

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.client import BaseDBAsyncClient, NestedTransactionContext
 
 Tx = BaseDBAsyncClient
 """A transaction's connection: goes into `using_db=` and `Model.of(account, tx)`."""
@@ -23,11 +23,19 @@ class AfterCommit:
             action()
 
 
+class Savepoint(NestedTransactionContext):
+    """A savepoint whose waiting actions pass to its transaction when it succeeds and are forgotten when it does not."""
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        await super().__aexit__(exc_type, exc_val, exc_tb)
+        inner: Any = self.client
+        if exc_type is None:
+            inner._parent._after_commit += inner._after_commit
+        inner._after_commit = []
+
+
 def after_commit(tx: Tx, action: Callable[[], object]) -> None:
     """Call `action` (quick, synchronous) once `tx` has been committed; never when it is rolled back."""
-    outer: Any = tx
-    while isinstance(getattr(outer, "_parent", None), AfterCommit):
-        outer = outer._parent  # a savepoint: its outer transaction decides
-    if not isinstance(outer, AfterCommit):
+    if not isinstance(tx, AfterCommit):
         raise TypeError("after_commit needs the connection of a transaction")
-    outer._after_commit.append(action)
+    tx._after_commit.append(action)

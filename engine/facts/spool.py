@@ -14,7 +14,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,8 @@ class Spool:
         self.folder = folder
         self.recovered: dict[str, OpenCall] = {}
         """Calls that the last engine left open; whoever takes one up goes on appending to it, or ends it."""
+        self.last_alive: datetime | None = None
+        """When the last engine was known to live, to the second; None at the first start."""
         self._lock = -1
         self._file = -1
         self._segment = 0
@@ -86,15 +88,22 @@ class Spool:
         """Read what the last engine left and start a new segment. Raises SettingsError when another engine has the folder."""
         spool = cls(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        spool.last_alive = max((datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in spool._living()), default=None)
         spool._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(spool._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(spool._lock)
             raise SettingsError(f"Another engine is running with the spool {folder}.") from error
+        spool.beat()
         spool._recover()
         spool._start_segment()
         return spool
+
+    def beat(self) -> None:
+        """Leave a sign of life for the next engine, which has to say when calls that vanished may have ended."""
+        moment = clock.now().timestamp()
+        os.utime(self.folder / "lock", (moment, moment))
 
     def close(self) -> None:
         for descriptor in (self._file, self._lock):
@@ -177,9 +186,13 @@ class Spool:
         """Whether lines are waiting for the database."""
         return self._mark < Position(self._segment, self._size)
 
-    async def news(self) -> None:
-        """Return when a line has been appended since the last call."""
-        await self._news.wait()
+    async def news(self, seconds: float) -> None:
+        """Return when a line has been appended since the last call, or when the time is up."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            pass
         self._news.clear()
 
     @property
@@ -293,6 +306,10 @@ class Spool:
         except msgspec.ValidationError as error:
             log.error("a fact of call %s in the spool can't be read: %s", line.call, error)
             return None
+
+    def _living(self) -> list[Path]:
+        """The files whose times tell when an engine lived."""
+        return [*self.folder.glob("lock"), *self.folder.glob("calls-*.jsonl")]
 
     def _segments(self) -> list[int]:
         return sorted(int(path.stem.removeprefix("calls-")) for path in self.folder.glob("calls-*.jsonl"))

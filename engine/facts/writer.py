@@ -30,6 +30,7 @@ _BATCH = 500
 _GATHER_SECONDS = 0.05
 """Lines that come within this time share a transaction."""
 _LONGEST_PAUSE_SECONDS = 30.0
+_BEAT_SECONDS = 1.0
 
 
 class Subscriber(Protocol):
@@ -60,7 +61,8 @@ class FactWriter:
         """Write for ever; a task of the engine. What is left at a cancel is written by the next start."""
         while True:
             await self.drain(spool)
-            await spool.news()
+            await spool.news(_BEAT_SECONDS)
+            spool.beat()
             await asyncio.sleep(_GATHER_SECONDS)
 
     async def drain(self, spool: Spool) -> None:
@@ -167,8 +169,8 @@ class FactWriter:
             if not isinstance(fact, subscriber.fact) or (only is not None and name not in only):
                 continue
             try:
-                async with self._db.savepoint(tx):
-                    await subscriber.write(fact, tx)
+                async with self._db.savepoint(tx) as inner:
+                    await subscriber.write(fact, inner)
             except Exception as error:  # the edge of a plugin: its bug must not hold up everybody's records
                 if is_away(error):
                     raise

@@ -42,9 +42,9 @@ class OrderBook:
         earlier = await models.CallOrder.of(account_id, tx).filter(key=key).first()
         if earlier is None:
             try:
-                async with self._db.savepoint(tx):
+                async with self._db.savepoint(tx) as inner:
                     row = await models.CallOrder.create(
-                        account_id=account_id, kind=kind, arguments=dict(arguments), key=key, created_at=clock.now(), using_db=tx
+                        account_id=account_id, kind=kind, arguments=dict(arguments), key=key, created_at=clock.now(), using_db=inner
                     )
             except IntegrityError:  # placed by somebody else at the same moment
                 earlier = await models.CallOrder.of(account_id, tx).filter(key=key).first()

@@ -185,8 +185,8 @@ class Revisions:
         parts: dict[str, Part] = {}
         for name, store in self.stores.items():
             try:
-                async with self.db.savepoint(tx):
-                    parts[name] = await store.load(account_id, tx)
+                async with self.db.savepoint(tx) as inner:
+                    parts[name] = await store.load(account_id, inner)
             except Exception as error:
                 if is_away(error):
                     raise

@@ -69,8 +69,8 @@ async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
 
 async def test_a_savepoint_fails_alone(database: Database) -> None:
     async def fail(tx: Tx) -> None:
-        async with database.savepoint(tx):
-            await models.Account.create(number="2", title="y", domain="y", using_db=tx)
+        async with database.savepoint(tx) as inner:
+            await models.Account.create(number="2", title="y", domain="y", using_db=inner)
             await models.Account.create(number="1", title="z", domain="z", using_db=tx)
 
     async with database.transaction() as tx:
@@ -78,6 +78,25 @@ async def test_a_savepoint_fails_alone(database: Database) -> None:
         with pytest.raises(IntegrityError):
             await fail(tx)
     assert [a.number for a in await models.Account.all()] == ["1"]
+
+
+async def test_a_transaction_inside_another_is_part_of_it(database: Database) -> None:
+    rang: list[str] = []
+
+    async def inner(number: str, fail: bool) -> None:
+        async with database.transaction() as tx:
+            await models.Account.create(number=number, title="x", domain=number, using_db=tx)
+            after_commit(tx, lambda: rang.append(number))
+            if fail:
+                raise ZeroDivisionError
+
+    async with database.transaction():
+        await asyncio.wait_for(inner("1", fail=False), 10)
+        with pytest.raises(ZeroDivisionError):
+            await inner("2", fail=True)
+        assert rang == []
+    assert [a.number for a in await models.Account.all()] == ["1"]
+    assert rang == ["1"]
 
 
 async def test_cancelled_transactions_leave_the_database_usable(database: Database) -> None:

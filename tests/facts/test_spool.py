@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import pytest
 
+from engine import clock
 from engine.errors import SettingsError
 from engine.facts import CallRecordData, Fact, LegData, TraceStep
 from engine.facts import spool as spool_module
@@ -164,6 +165,19 @@ def test_a_full_disk_ends_no_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     spool.ended(record("d"))
     assert entries(spool) == ["Closed b", "Closed c", "Closed d"]
     spool.close()
+
+
+def test_the_last_sign_of_life(tmp_path: Path) -> None:
+    first = Spool.open(tmp_path)
+    assert first.last_alive is None
+    moment = datetime.now(UTC) + timedelta(minutes=5)
+    with clock.frozen(moment):
+        first.beat()
+    first.close()
+    second = Spool.open(tmp_path)
+    assert second.last_alive is not None
+    assert abs(second.last_alive - moment) < timedelta(seconds=1)
+    second.close()
 
 
 def test_a_second_engine_is_refused(tmp_path: Path) -> None:
