@@ -13,14 +13,18 @@ from bot.client import client, name_file
 from bot.commands import HostCommands
 from bot.dispatch import dispatcher
 from bot.polling import Poller
-from engine.sdk import LANGUAGES, Context, translate
+from engine.sdk import LANGUAGES, Context, SettingsError, translate
 
 log = logging.getLogger(__name__)
 
 
 async def run(ctx: Context) -> None:
-    """Serve Telegram until cancelled. Without a token says once how to switch the bot on, and returns."""
-    bot = client(ctx.settings)
+    """Serve Telegram until cancelled. Without a usable token says once what to do, and returns."""
+    try:
+        bot = client(ctx.settings)
+    except SettingsError as error:
+        log.error("telegram bot: switched off. %s", error)
+        return
     if bot is None:
         log.info("telegram bot: switched off. To switch it on, get a token from @BotFather and set bot.token (VATS_BOT__TOKEN)")
         return

@@ -12,7 +12,7 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.enums import ParseMode
 from aiogram.types import LinkPreviewOptions
-from aiogram.utils.token import TokenValidationError
+from aiogram.utils.token import TokenValidationError, validate_token
 
 from engine.sdk import Settings, SettingsError
 
@@ -26,12 +26,13 @@ def client(settings: Settings) -> Bot | None:
     """
     if not settings.bot.token:
         return None
-    session = AiohttpSession(api=TelegramAPIServer.from_base(settings.bot.api_url.rstrip("/")))
-    defaults = DefaultBotProperties(parse_mode=ParseMode.HTML, link_preview=LinkPreviewOptions(is_disabled=True))
     try:
-        return Bot(settings.bot.token, session=session, default=defaults)
+        validate_token(settings.bot.token)
     except TokenValidationError as error:
         raise SettingsError("Settings: bot.token is not a Telegram bot token; @BotFather gives one like 123456:ABC….") from error
+    session = AiohttpSession(api=TelegramAPIServer.from_base(settings.bot.api_url.rstrip("/")))
+    defaults = DefaultBotProperties(parse_mode=ParseMode.HTML, link_preview=LinkPreviewOptions(is_disabled=True))
+    return Bot(settings.bot.token, session=session, default=defaults)
 
 
 def name_file(state: Path) -> Path:

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 BACK: Final = "missed-back:"
 TAKE: Final = "missed-take:"
+UP_TO_DATE: Final = ("message is not modified", "message to edit not found", "message can't be edited")
+"""Nothing is left to do: the card says so already, or somebody has deleted it."""
 
 
 class Telegram:
@@ -84,7 +86,7 @@ class Telegram:
         try:
             await bot.edit_message_text(html, chat_id=chat, message_id=posted.message_id, reply_markup=keyboard(rows))
         except TelegramBadRequest as error:
-            if "not modified" not in error.message:
+            if not any(known in error.message for known in UP_TO_DATE):
                 raise
 
     async def _card(self, account: int, chat: int, ended: CallEnded, claim: Claim | None) -> tuple[str, list[list[Button]]]:
