@@ -333,8 +333,9 @@ class Agent:
             call.reject(400, "Bad Replaces")
             return False
         found = self.stack.dialogs.get((replaces.call_id, replaces.to_tag, replaces.from_tag))
-        if found is None or found is call:
-            call.reject(481)
+        early_inbound = found is not None and not found.is_confirmed and found.direction is CallDirection.INBOUND
+        if found is None or found is call or (early_inbound and found.state is not CallState.ENDED):
+            call.reject(481)  # an early dialog may be replaced only at the side that began it
             return False
         if found.state is CallState.ENDED:
             call.reject(603)

@@ -175,8 +175,6 @@ class SipCall:
                     return
             if on_response is not None:
                 on_response(response)
-            elif response.code in (408, 481):
-                self.lost(response.code)
 
         def failed(code: int) -> None:
             if on_failure is not None:
@@ -204,10 +202,10 @@ class SipCall:
             headers += [("Allow", ALLOW), ("Supported", SUPPORTED)]
         return headers
 
-    def acknowledge(self, dialog: Dialog, cseq: int) -> None:
-        """ACK to a 2xx; the same again for each repeated 2xx."""
+    def acknowledge(self, dialog: Dialog, cseq: int, credentials: Headers = ()) -> None:
+        """ACK to a 2xx; the same again for each repeated 2xx. It carries the INVITE's credentials (RFC 3261 §22.1)."""
         uri, routes = dialog.addressed()
-        headers = [*self.dialog_headers(dialog, "ACK", cseq), *routes]
+        headers = [*self.dialog_headers(dialog, "ACK", cseq), *routes, *credentials]
         self.stack.send_ack(self.listener, dialog.way(), uri, headers)
 
     def lost(self, code: int) -> None:
@@ -242,6 +240,8 @@ class SipCall:
             transaction.respond(500, "CSeq out of order")
             return
         dialog.remote_cseq = number
+        if len(request.values("via")) == 1:  # from the peer itself, perhaps by a new NAT mapping
+            dialog.flow = transaction.flow
         handle = self._methods.get(request.method)
         if handle is None:
             transaction.respond(405 if request.method in _KNOWN_METHODS else 501, headers=[("Allow", ALLOW)])

@@ -128,7 +128,7 @@ class ClientTransaction:
             if state in (ClientState.CALLING, ClientState.PROCEEDING):
                 self._finish(ClientState.COMPLETED)
                 self._layer.linger(self, short=True)  # Timer K
-                self._on_response(response)
+                self._deliver_last(response)
             return
         if response.code < 300:
             if state in (ClientState.CALLING, ClientState.PROCEEDING):
@@ -143,7 +143,13 @@ class ClientTransaction:
             self._finish(ClientState.COMPLETED)
             self._layer.linger(self)  # Timer D
             self._acknowledge(response)
-            self._on_response(response)
+            self._deliver_last(response)
+
+    def _deliver_last(self, response: Response) -> None:
+        """Then let go of whoever asked: only repeats come after this."""
+        on_response, self._on_response, self._on_failure = self._on_response, _ignore_response, _ignore_failure
+        self.headers = []
+        on_response(response)
 
     def _acknowledge(self, response: Response) -> None:
         """ACK to a non-2xx is hop by hop: same branch, same route, To as the response has it."""
@@ -172,3 +178,11 @@ class ClientTransaction:
             self.flow.unwatch(self._lost)
             self.state = ClientState.TERMINATED
             self._layer.remove_client(self)
+
+
+def _ignore_response(response: Response) -> None:
+    """A repeat after the final response."""
+
+
+def _ignore_failure(code: int) -> None:
+    """A failure after the final response."""

@@ -39,6 +39,7 @@ _KNOWN = {
     )
     for spelled in (name, name.lower())
 } | _COMPACT  # fmt: skip
+_METHODS = frozenset({"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "INFO", "UPDATE", "REFER", "NOTIFY"})
 _METHOD = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z")
 _FOLD = re.compile(r"\n[ \t]+")
 _RECEIVED = re.compile(r";\s*(?:rport|received)\b(?:\s*=\s*(?:\"[^\"]*\"|[^;,\s]*))?", re.IGNORECASE)
@@ -200,7 +201,7 @@ class Request(Message):
     __slots__ = ("method", "source", "uri_text", "version")
 
     def __init__(self, method: str, uri_text: str, version: str, lines: list[str], body: bytes, encoding: str) -> None:
-        super().__init__(lines, body, encoding)
+        Message.__init__(self, lines, body, encoding)
         self.method = method
         self.uri_text = uri_text
         self.version = version
@@ -261,7 +262,7 @@ def parse(data: bytes) -> Request | Response:
         if code >= "700":
             raise MalformedMessage("Bad status code")
         return Response(int(code), start[2] if len(start) > 2 else "", lines, _cut(lines, body), encoding)
-    if len(start) != 3 or not _METHOD.match(start[0]) or not start[1]:
+    if len(start) != 3 or not start[1] or not (start[0] in _METHODS or _METHOD.match(start[0])):
         raise MalformedMessage("Bad request line")
     version = start[2].strip().upper()
     if not version.startswith("SIP/"):

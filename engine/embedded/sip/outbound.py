@@ -35,6 +35,7 @@ class OutboundCall(SipCall):
         self._uri = target.uri or (target.flow.contact if target.flow is not None else "")
         self._cseq = 1
         self._tried: set[str] = set()
+        self._credentials: Headers = ()  # the headers that let the INVITE through
         self._local = ""
         self._flow: Flow | None = None
         self._transaction: ClientTransaction | None = None
@@ -166,7 +167,7 @@ class OutboundCall(SipCall):
             self._first_answer(response, tag)
         elif tag == self._answered_by:
             if self.dialog is not None:
-                self.acknowledge(self.dialog, self._cseq)
+                self.acknowledge(self.dialog, self._cseq, self._credentials)
         else:
             self._surplus(response, tag)
 
@@ -180,7 +181,7 @@ class OutboundCall(SipCall):
         dialog.confirm(response)
         self._forget_forks()
         self.remember(dialog)
-        self.acknowledge(dialog, self._cseq)
+        self.acknowledge(dialog, self._cseq, self._credentials)
         if self.state is CallState.ENDED:  # the answer crossed our CANCEL
             self.bye(self._cancel_reasons or ())
             return
@@ -197,13 +198,13 @@ class OutboundCall(SipCall):
         flow = self._flow
         assert flow is not None
         if known is not None:
-            self.acknowledge(known, self._cseq)
+            self.acknowledge(known, self._cseq, self._credentials)
             return
         if len(self._forks) >= _MAX_FORKS:
             return
         dialog = Dialog.as_client(response, self._local, self.local_tag, self._cseq, flow)
         self._forks[tag] = dialog
-        self.acknowledge(dialog, self._cseq)
+        self.acknowledge(dialog, self._cseq, self._credentials)
         dialog.local_cseq += 1
         uri, routes = dialog.addressed()
         headers = [*self.dialog_headers(dialog, "BYE", dialog.local_cseq), *routes]
@@ -223,6 +224,7 @@ class OutboundCall(SipCall):
             if answers:
                 self._forget_forks()
                 self._cseq += 1
+                self._credentials = answers
                 self._send_invite(answers)
                 return
         self._forget_forks()

@@ -114,10 +114,14 @@ class ServerTransaction:
         if self.state is ServerState.COMPLETED and self.is_invite:
             self._stop()
             self.state = ServerState.CONFIRMED
+            self._last = b""
+            self.on_cancel = self.on_no_ack = None
             self._layer.linger(self, short=True)  # Timer I
         elif self.state is ServerState.ACCEPTED:
             self._stop()
             self.state = ServerState.CONFIRMED
+            self._last = b""  # nothing holds the call any longer, and nothing is sent again
+            self.on_cancel = self.on_no_ack = None
             self._layer.linger(self)  # Timer L
 
     def cancelled(self, cancel: Request) -> None:

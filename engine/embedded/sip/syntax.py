@@ -91,9 +91,13 @@ def quoted(value: str) -> str:
 def parse_params(text: str) -> dict[str, str]:
     """`;a=b;c` → {"a": "b", "c": ""}; names in lower case, quotes removed, the first of a repeated name wins."""
     params: dict[str, str] = {}
-    for item in split_list(text, ";"):
+    quotes = '"' in text
+    for item in split_list(text, ";") if quotes else text.split(";"):
         name, _, value = item.partition("=")
-        params.setdefault(name.strip().lower(), unquoted(value.strip()))
+        name = name.strip().lower()
+        if name and name not in params:
+            value = value.strip()
+            params[name] = unquoted(value) if quotes else value
     return params
 
 

@@ -225,6 +225,28 @@ async def test_wrong_order_unknown_dialog_and_unknown_methods(talk: Talk) -> Non
     assert talk.call.state is CallState.CONFIRMED
 
 
+async def test_an_unwanted_notify_does_not_end_the_call(talk: Talk) -> None:
+    a = talk.phone
+    talk.send("REFER", extra=[("Refer-To", "<sip:555@t.test>")])
+    (await talk.events.wait("refer")).accept()
+    notify = await a.get("NOTIFY")
+    a.send(a.reply(notify, 481))
+    talk.send("INFO")
+    await a.get(200, method="INFO")
+    assert talk.call.state is CallState.CONFIRMED
+
+
+async def test_a_new_nat_mapping_is_followed(talk: Talk, phone: MakePhone) -> None:
+    """A NATed phone whose packets come from elsewhere since is sent to where it was seen last."""
+    moved = await phone(host="127.0.0.6")
+    talk.call.dialog.target = "sip:101@192.168.4.4"  # type: ignore[union-attr]
+    moved.send(moved.in_dialog("INFO", talk.invite, talk.ok, cseq=9))
+    await moved.get(200, method="INFO")
+    talk.call.hangup()
+    bye = await moved.get("BYE")
+    moved.send(moved.reply(bye, 200))
+
+
 async def test_bye_crossing_ours(talk: Talk) -> None:
     a = talk.phone
     talk.call.hangup()

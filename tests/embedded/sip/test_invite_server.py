@@ -346,6 +346,9 @@ async def test_replaces(switch: Switch, phone: MakePhone) -> None:
         a.send(invite)
         a.send(a.ack(invite, await a.get(code)))
     assert len(switch.core.calls) == 2
+    early = f"{second.call_id};to-tag={second.local_tag};from-tag={second.remote_tag}"
+    a.send(a.request("INVITE", body=SDP, extra=[("Replaces", early)]))  # ringing here: not ours to give away
+    await a.get(481)
     assert switch.agent.find_dialog("first", "x", "y") is None
 
 
