@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 WIDTH: Final = 720
-HEIGHT: Final = 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 30, 4, 10, 22
+HEIGHT: Final = 196
+_LEFT, _RIGHT, _TOP, _BOTTOM = 32, 4, 12, 28
 
 
 @dataclass(frozen=True, slots=True)

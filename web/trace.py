@@ -167,16 +167,26 @@ def _names(template: str) -> list[str]:
     return [part.partition("}")[0] for part in template.split("{")[1:]]
 
 
-def timeline(words: Words, trace: Iterable[Mapping[str, Any]]) -> list[Line]:
-    """The trace of a CallRecord as lines; damaged entries are left out."""
+def timeline(words: Words, trace: Iterable[Mapping[str, Any]], names: Mapping[str, str] | None = None) -> list[Line]:
+    """The trace of a CallRecord as lines; damaged entries are left out. `names`: whose a contact is, “203” → “Anna”."""
     lines = []
     for step in trace:
         what = str(step.get("what", ""))
         if not what:
             continue
         tone = "good" if what in _GOOD else "bad" if what in _BAD else "accent" if what in _MAIN else ""
-        lines.append(Line(int(step.get("at") or 0), sentence(words, what, step.get("facts") or {}), tone, _target(step.get("target"))))
+        lines.append(Line(int(step.get("at") or 0), sentence(words, what, _named(step.get("facts") or {}, names or {})), tone, _target(step.get("target"))))
     return lines
+
+
+def _named(facts: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Contacts by their people's names, with the number or login behind."""
+    told = dict(facts)
+    for key in ("who", "by"):
+        name = names.get(str(facts.get(key, "")))
+        if name:
+            told[key] = f"{name} ({pretty(str(facts[key]))})"
+    return told
 
 
 def _target(value: Any) -> Ref | None:

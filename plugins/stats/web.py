@@ -74,8 +74,9 @@ async def call(visit: Visit) -> http.Response:
     """One call: who, when, its path step by step, its legs, its recording."""
     record = await service.record(viewer(visit), visit.id())
     legs = await models.CallLeg.of(visit.account_id).filter(call_id=record.id).order_by("started_at", "id")
+    contacts = {c.address: u.title for u in visit.snapshot.core.users for c in u.contacts}
     names = {u.id: u.title for u in visit.snapshot.core.users}
-    return visit.render("stats/call.html", call=record, lines=timeline(visit.t, record.trace or ()), legs=legs, names=names, recordings=list(record.recordings))
+    return visit.render("stats/call.html", call=record, lines=timeline(visit.t, record.trace or (), contacts), legs=legs, names=names, recordings=list(record.recordings))
 
 
 PAGES = (

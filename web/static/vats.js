@@ -149,4 +149,14 @@ for (const form of document.querySelectorAll("form")) {
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
+// a chosen option alone does not say which action it belongs to: show its group's title beside it
+for (const place of document.querySelectorAll("[data-group-of]")) {
+  const select = document.getElementById(place.dataset.groupOf);
+  const tell = () => {
+    const group = select.selectedOptions[0]?.closest("optgroup");
+    place.textContent = group?.label ?? "";
+  };
+  select.addEventListener("change", tell);
+  tell();
+}
 document.querySelector("[aria-invalid=true]")?.focus();
