@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def check(channel: Channel) -> None:
     """After a new description from the phone: has it begun or ended a hold?"""
     holding = channel.media.holding
-    if holding == bool(channel.hold_started) or channel.is_down():
+    if channel.media.held_by_us or holding == bool(channel.hold_started) or channel.is_down():
         return
     if holding:
         mark(channel)

@@ -184,3 +184,9 @@ async def joined(esl: Esl, a: str, b: str) -> None:
     await esl.api(f"uuid_setvar {a} park_after_bridge true")
     assert (await esl.api(f"uuid_bridge {a} {b}")).startswith("+OK")
     await esl.event("CHANNEL_BRIDGE", **{"Unique-ID": a})
+
+
+async def open_trunks(house: House, esl: Esl) -> None:
+    """A trunk that may call from anywhere."""
+    house.office.lines.append(TrunkConfig(id=1, account_id=1))
+    assert await esl.api("reloadacl") == "+OK acl reloaded\n"

@@ -143,6 +143,13 @@ class Telephone(Phone):
                 self._news.clear()
                 await self._news.wait()
 
+    async def keys(self, *codes: int, within: float = 5.0) -> None:
+        """Wait until exactly these key events have been received (RFC 4733 codes)."""
+        async with asyncio.timeout(within):
+            while self.events_heard != list(codes):
+                self._news.clear()
+                await self._news.wait()
+
     async def hears_nothing(self, within: float = 5.0, seconds: float = 0.3) -> None:
         """Wait until no packet has come for `seconds`, or only silence."""
         loop = asyncio.get_running_loop()
