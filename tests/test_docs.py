@@ -65,7 +65,7 @@ def test_decisions_are_numbered_and_listed() -> None:
         name = re.fullmatch(r"(\d{4})-[a-z0-9-]+\.md", path.name)
         assert name, f"{path.name} is not called NNNN-title.md"
         numbers.append(int(name[1]))
-        title = re.match(r"# (\d+)\. (.+)\n", path.read_text("utf-8"))
+        title = re.match(r"# (\d+)\.? (.+)\n", path.read_text("utf-8"))
         assert title, f"{path.name} does not begin with “# N. Title”"
         assert int(title[1]) == int(name[1])
         assert f"[{title[2]}]({path.name})" in index, f"docs/decisions/README.md does not list [{title[2]}]({path.name})"
