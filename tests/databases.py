@@ -24,6 +24,8 @@ from engine.db import Database, secrets
 from engine.settings import Core, Settings
 from engine.settings import Database as DatabaseSettings
 
+PluginModels = tuple[tuple[str, str], ...]
+
 
 @dataclass
 class Postgres:
@@ -108,11 +110,45 @@ async def database_settings(request: pytest.FixtureRequest, tmp_path: Path) -> A
     await control.close()
 
 
+_sqlite_templates: dict[PluginModels, bytes] = {}
+_postgres_templates: dict[tuple[str, PluginModels], str] = {}
+
+
+async def migrated(settings: Settings, plugin_models: PluginModels = ()) -> Database:
+    """Open the fresh database of `database_settings` with all tables; they are migrated once per run and then copied."""
+    secrets.setup(settings)
+    if settings.database.url == "sqlite://":
+        file = settings.state / "vats.sqlite3"
+        if plugin_models in _sqlite_templates:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(_sqlite_templates[plugin_models])
+            return await Database.open(settings, plugin_models)
+        await _migrate(settings, plugin_models)
+        _sqlite_templates[plugin_models] = file.read_bytes()  # closing has emptied the write-ahead log into it
+        return await Database.open(settings, plugin_models)
+    server, _, name = settings.database.url.rpartition("/")
+    control = await asyncpg.connect(f"{server}/postgres")
+    template = _postgres_templates.get((server, plugin_models))
+    if template is None:
+        await _migrate(settings, plugin_models)
+        template = _postgres_templates[server, plugin_models] = f"template_{name}"
+        await control.execute(f"CREATE DATABASE {template} TEMPLATE {name}")
+    else:
+        await control.execute(f"DROP DATABASE {name}")
+        await control.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    await control.close()
+    return await Database.open(settings, plugin_models)
+
+
+async def _migrate(settings: Settings, plugin_models: PluginModels) -> None:
+    database = await Database.open(settings, plugin_models)
+    await database.migrate()
+    await database.close()
+
+
 @pytest.fixture
 async def database(database_settings: Settings) -> AsyncIterator[Database]:
     """A migrated database with the core's tables."""
-    secrets.setup(database_settings)
-    opened = await Database.open(database_settings)
-    await opened.migrate()
+    opened = await migrated(database_settings)
     yield opened
     await opened.close()

@@ -114,6 +114,22 @@ async def test_cancelled_transactions_leave_the_database_usable(database: Databa
     assert await models.Account.exists(number="1000")
 
 
+async def test_two_connections_that_read_and_then_write_do_not_lock_each_other_out(database: Database, database_settings: Settings) -> None:
+    owner = await account()
+    second = await Database.open(database_settings)
+
+    async def count_up(db: Database) -> None:
+        with db.active():
+            for _ in range(40):
+                async with db.transaction() as tx:
+                    row = await models.Account.filter(id=owner.id).using_db(tx).select_for_update().get()
+                    await models.Account.filter(id=owner.id).using_db(tx).update(revision=row.revision + 1)
+
+    await asyncio.wait_for(asyncio.gather(count_up(database), count_up(second)), 60)
+    await second.close()
+    assert (await models.Account.get(id=owner.id)).revision == 80
+
+
 async def test_a_task_that_outlives_its_transaction_works_on(database: Database) -> None:
     go = asyncio.Event()
 

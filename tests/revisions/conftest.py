@@ -12,11 +12,12 @@ from engine.db import Database, models, secrets
 from engine.revisions import Actor, Edit, Revisions
 from engine.settings import Settings
 from engine.snapshot.rows import ElementStore
+from tests.databases import migrated
 from tests.revisions.sample import SamplePart, check
 from tests.revisions.sample.models import BoxRow
 
 ANNA = Actor(7, "Anna", "web")
-PLUGIN = [("sample", "tests.revisions.sample.models")]
+PLUGIN = (("sample", "tests.revisions.sample.models"),)
 
 
 def sample_store() -> ElementStore[SamplePart]:
@@ -43,9 +44,8 @@ async def house(settings: Settings) -> House:
 
 @pytest.fixture
 async def home(database_settings: Settings) -> AsyncIterator[House]:
-    secrets.setup(database_settings)
+    await (await migrated(database_settings, PLUGIN)).close()
     made = await house(database_settings)
-    await made.db.migrate()
     yield made
     await made.db.close()
 
