@@ -124,9 +124,11 @@ def test_every_source_says_its_licence_and_purpose() -> None:
     wrong = []
     for path in sources(*OURS, "tests", "benchmarks"):
         text = path.read_text("utf-8")
+        if path.name == "__init__.py" and not text:
+            continue
         if not text.startswith("# SPDX-License-Identifier: Apache-2.0\n"):
             wrong.append(f"{path.relative_to(ROOT)}: no licence line")
-        elif (path.name != "__init__.py" or len(text.splitlines()) > 1) and not ast.get_docstring(ast.parse(text)):
+        elif not ast.get_docstring(ast.parse(text)) and (path.name != "__init__.py" or len(text.splitlines()) > 1):
             wrong.append(f"{path.relative_to(ROOT)}: no docstring")
     for suffix in (".js", ".css", ".html"):
         for path in files(*OURS, suffix=suffix):
