@@ -30,6 +30,7 @@ from engine.revisions import Actor, Revisions
 from engine.runtime.context import RuntimeContext
 from engine.sdk import CallEnded, Ref
 from engine.settings import Bot, Core, Mail, Settings
+from engine.settings import Database as DatabaseSettings
 from plugins.groups.part import Group
 from plugins.groups.service import create_group, save_group, store
 from tests.fakes.botapi import FakeBotApi
@@ -98,7 +99,7 @@ class Office:
         self, fact: CallEnded, *, user: int | None = None, rang: int | None = None, recording: str | None = None
     ) -> models.CallRecord:
         """Let the call end as the engine does: CDR, fact and what follows from it come out of the spool in one transaction."""
-        times = {"started_at": fact.started_at, "answered_at": fact.answered_at, "ended_at": fact.ended_at}
+        times: dict[str, Any] = {"started_at": fact.started_at, "answered_at": fact.answered_at, "ended_at": fact.ended_at}
         legs = [LegData(uuid=f"{fact.call}-leg", user=rang, reason="member", **times)] if rang else []
         talk = round((fact.ended_at - fact.answered_at).total_seconds()) if fact.answered_at else 0
         record = CallRecordData(
@@ -122,10 +123,13 @@ class Office:
 
 
 @asynccontextmanager
-async def open_office(state: Path, mail: Mail | None = None) -> AsyncIterator[Office]:
+async def open_office(state: Path, mail: Mail | None = None, database: DatabaseSettings | None = None) -> AsyncIterator[Office]:
     """Everything but the running bot; see `bot_running`."""
     async with FakeBotApi() as api:
-        full = Settings(core=Core(state=str(state)), bot=Bot(token=api.token, api_url=api.url), mail=mail or Mail())
+        full = Settings(
+            core=Core(state=str(state)), bot=Bot(token=api.token, api_url=api.url), mail=mail or Mail(),
+            database=database or DatabaseSettings(),
+        )  # fmt: skip
         secrets.setup(full)
         registry = Registry(find())
         db = await Database.open(full, registry.models())

@@ -19,9 +19,9 @@ from bot.commands import HostCommands
 from bot.dispatch import dispatcher
 from bot.polling import Poller
 from bot.sdk import Asked, Button, keyboard
-from engine.sdk import BotCommand, Invalid, PluginError, Problem, Refused
+from engine.sdk import BotCommand, Invalid, PluginError, Problem, Refused, Role
 from tests.bot.office import Office, bot_running, open_office, settings_of
-from tests.fakes.botapi_chats import Failure
+from tests.fakes.botapi_chats import Failure, Person
 
 pytestmark = pytest.mark.kind("bot")
 
@@ -71,7 +71,8 @@ async def test_without_a_token_it_says_how_to_switch_it_on(quiet: Office, caplog
 
 
 async def test_it_waits_for_a_telegram_that_is_away(quiet: Office) -> None:
-    api, pauses = quiet.api, []
+    api = quiet.api
+    pauses: list[float] = []
     api.fail_next(Failure(500, times=3), Failure(429, retry_after=9), Failure(401), Failure(502, html=True), method="getMe")
     api.fail_next(Failure(409), Failure(500), method="getUpdates")
     async with serving(quiet, pauses=pauses):
@@ -82,7 +83,8 @@ async def test_it_waits_for_a_telegram_that_is_away(quiet: Office) -> None:
 
 
 async def test_a_second_program_with_the_same_token_does_not_end_it(quiet: Office) -> None:
-    anna, pauses = quiet.api.user("Anna", "en"), []
+    anna = quiet.api.user("Anna", "en")
+    pauses: list[float] = []
     async with serving(quiet, pauses=pauses):
         await quiet.api.wait(lambda: quiet.api.polling)
         other = client(quiet.ctx.settings)
@@ -185,13 +187,13 @@ async def test_rights_come_before_every_handler(quiet: Office) -> None:
     async def offer(asked: Asked) -> None:
         await asked.reply("menu", [[Button(role, f"{role}:{asked.argument}")] for role in ("user", "manager", "admin")])
 
-    roles = ("user", "manager", "admin")
+    roles: tuple[Role, ...] = ("user", "manager", "admin")
     commands = [BotCommand(f"for_{role}", role, secret, role, callbacks=(f"{role}:",)) for role in roles]
-    people = {role: await quiet.linked(role) for role in roles}
+    people: dict[str, Person] = {role: await quiet.linked(role) for role in roles}
     people["stranger"] = quiet.api.user("Stranger", "en")
     async with serving(quiet, [*commands, BotCommand("offer", "", offer, "anyone")]):
         for who, person in people.items():
-            may = roles.index(who) if who in roles else -1
+            may = [*roles].index(who) if who in roles else -1
             await person.send("/help")
             listed = (await person.read()).text
             await person.send("/offer x")

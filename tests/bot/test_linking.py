@@ -60,7 +60,7 @@ async def test_a_new_link_replaces_the_old_one_and_unlink_ends_it(office: Office
     anna = await office.linked("admin")
     await anna.send(f"/link {await office.code('user', office.theirs)}")
     assert "Василёк" in (await anna.read()).text
-    assert await models.TelegramLink.filter(chat_id=anna.id).values_list("account_id", flat=True) == [office.theirs.id]
+    assert [link.account_id for link in await models.TelegramLink.filter(chat_id=anna.id)] == [office.theirs.id]
     await anna.send("/unlink")
     assert (await anna.read()).text == "This chat is unlinked."
     assert not await models.TelegramLink.filter(chat_id=anna.id).exists()

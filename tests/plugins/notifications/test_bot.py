@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine import clock
 from engine.db import models
-from engine.sdk import CallEnded
+from engine.sdk import CallEnded, Settings
+from plugins.notifications import service
 from plugins.notifications.models import Attempt, Claim
+from plugins.notifications.service import Presser
 from tests.bot.office import SYSTEM, Office, bot_running, open_office
 from tests.fakes.botapi_chats import Chat, Failure, Person, StoredMessage
 
@@ -20,12 +23,13 @@ pytestmark = [pytest.mark.kind("bot"), pytest.mark.feature("BOT-2")]
 
 
 @pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    async with open_office(tmp_path / "state") as made, bot_running(made):
+async def office(database_settings: Settings) -> AsyncIterator[Office]:
+    """On both databases: claims and orders lean on their transactions."""
+    async with open_office(database_settings.state, database=database_settings.database) as made, bot_running(made):
         yield made
 
 
-async def card_in(office: Office, *chats: Chat, **fields: object) -> CallEnded:
+async def card_in(office: Office, *chats: Chat, **fields: Any) -> CallEnded:
     """A call that the sales group missed, with its cards in these chats."""
     await office.alert("Продажи", chats=[c.id for c in chats])
     fact = office.call(**{"failed_groups": (office.ours.groups["Продажи"],), **fields})
@@ -55,6 +59,17 @@ async def test_taken_by_the_first_one_in_every_chat(office: Office) -> None:
     assert "First link your own Telegram account" in await guest.answered()
     assert await Claim.all().count() == 1
     assert await office.deliver() == 0
+
+
+async def test_two_press_in_the_same_moment(office: Office) -> None:
+    fact = await card_in(office, office.api.group("Team"))
+    pressers = [Presser(office.ours.id, office.ours.users[role], role, 0, True) for role in ("admin", "manager", "user", "other")]
+    done = await asyncio.gather(*(service.take(office.ctx, p, fact.call) for p in pressers), return_exceptions=True)
+    winner = (await Claim.get()).user_title
+    refusals = [str(r) for r in done if r is not None]
+    assert refusals == [f"{winner} has already taken this call."] * 3
+    await asyncio.gather(*(service.call_back(office.ctx, pressers[0], fact.call) for _ in range(4)))
+    assert await models.CallOrder.all().count() == 1
 
 
 async def test_a_card_that_waits_in_the_outbox_shows_who_took_the_call(office: Office) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.fakes.botapi_chats import Failure
 pytestmark = [pytest.mark.kind("bot"), pytest.mark.feature("BOT-2", "R1", "GRP-7")]
 
 
-async def missed(office: Office, **fields: object) -> str:
+async def missed(office: Office, **fields: Any) -> str:
     fact = office.call(**{"failed_groups": (office.ours.groups["Продажи"],), **fields})
     await office.end(fact)
     return fact.call
@@ -103,7 +104,7 @@ async def test_a_group_with_a_new_number_gets_its_card(quiet_office: Office) -> 
     await missed(office)
     await office.deliver()
     assert len(new.messages) == 1
-    assert await models.TelegramLink.all().values_list("chat_id", flat=True) == [new.id]
+    assert [link.chat_id for link in await models.TelegramLink.all()] == [new.id]
 
 
 @pytest.mark.feature("ACC-1")
