@@ -60,6 +60,8 @@ class Switch:
         self.stopping = False
         self.stopped = asyncio.Event()
         self.stop_asked = asyncio.Event()
+        self.configured = asyncio.Event()
+        """Trunks and access lists have been read."""
         self.sessions = 0
         self.peak = 0
         self.ports: dict[str, int] = {}
@@ -161,6 +163,7 @@ class Switch:
         waits = iter(_RETRY_SECONDS)
         while True:
             if await self.gateways.rescan("trunk") and await self.reload_acl():
+                self.configured.set()
                 return
             await asyncio.sleep(next(waits, 5.0))
 

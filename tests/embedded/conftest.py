@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import os
@@ -144,6 +145,8 @@ async def house(
     address = own_address()
     switch = Switch(configure(configuration(tmp_path, address, directory.url)))
     await switch.start()
+    async with asyncio.timeout(10):
+        await switch.configured.wait()
     found = House(switch, office, directory, address, tmp_path)
     yield found
     for phone in found.phones:
