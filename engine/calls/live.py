@@ -112,6 +112,7 @@ class LiveCall:
         self._waiter: asyncio.Future[None] | None = None
         self._playbacks: dict[str, Playback] = {}
         self._background = ""
+        self._looping: set[str] = set()
         self._ringback: Sound | None = None
         self._rings = False
         self._joined: set[tuple[str, str]] = set()
@@ -134,6 +135,17 @@ class LiveCall:
 
     def open_legs(self) -> list[LegState]:
         return [s for s in self.legs.values() if s.alive]
+
+    def restore_talk(self) -> None:
+        """After a restart: who talked with whom, and since when, from the steps and legs."""
+        self._answered = any(s.answered_at is not None for s in self.legs.values() if s.leg == self.party)
+        for at, step in self.steps:
+            if step.what == "talk":
+                self.talk_started_at = self.talk_started_at or at
+                who = step.facts.get("who")
+                self.talked_with = next((s for s in self.legs.values() if s.leg.label == who and s.answered_at), self.talked_with)
+            elif step.what == "record" and isinstance(path := step.facts.get("path"), str):
+                self.recordings.append(Recording(path, path))
 
     def serve(self, leg: Leg) -> None:
         """An ordered call has reached its first party: the scenario serves it from now on."""
@@ -220,6 +232,8 @@ class LiveCall:
                 self.leg_over(state, event.hangup_cause)
 
     def _application_over(self, event: SwitchEvent) -> None:
+        if event.execution in self._looping:
+            return  # one round of an endless sound; it is over when it is stopped
         if event.execution == self._background:
             self._background = ""
         playback = self._playbacks.pop(event.execution, None)
@@ -355,6 +369,8 @@ class LiveCall:
                 self.answer()
         sound = RINGBACK_TONE if music is None else self._node.path_on_switch(music.path)
         self._background = self._node.switch.playback(self.party.id, sound, loop=music is not None)
+        if music is not None:
+            self._looping.add(self._background)
 
     def _stop_background(self) -> None:
         self._rings = False
@@ -367,6 +383,8 @@ class LiveCall:
         paths = [self._node.path_on_switch(s.path) for s in sounds]
         playback = Playback(self._node.switch.playback(self.party.id, *paths, loop=loop), sounds)
         self._playbacks[playback.id] = playback
+        if loop:
+            self._looping.add(playback.id)
         self.note(Step("play", {"sound": " + ".join(s.path for s in sounds)}))
         return playback
 

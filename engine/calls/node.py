@@ -212,6 +212,12 @@ class Node:
             self._late[call.id] = loop.call_later(self._unanswered_limit, call.answer_late)
         return call
 
+    def adopt_call(self, call: LiveCall) -> None:
+        """A call that an earlier engine began."""
+        self.calls[call.id] = call
+        for state in call.open_legs():
+            self.enrol(call, state)
+
     def run(self, call: LiveCall, serve: Callable[[LiveCall], Awaitable[Verdict]]) -> None:
         """Run a scenario as a task of its own."""
         self.guard(call, armed=True)
@@ -402,8 +408,7 @@ class Node:
     def _arm(self, call: LiveCall) -> None:
         # sched_transfer adds a task and never replaces one, so the old one goes first
         self.switch.claim(call.party.id, lambda deleted: None)
-        context = "from-trunk" if call.caller.external else "from-phone"
-        self.switch.sched_transfer(call.party.id, GUARD_SECONDS, "unavail", context)
+        self.switch.sched_transfer(call.party.id, GUARD_SECONDS, "unavail", "vats")
 
     async def keep_guarding(self) -> None:
         """Re-arm the dead-man timers for as long as this engine lives; run as a task."""

@@ -16,6 +16,7 @@ from engine.snapshot import Finding, Part, Snapshot, UserRole
 
 if TYPE_CHECKING:
     from engine.plugin.context import Context
+    from engine.revisions import Edit
 
 P = TypeVar("P", bound=Part)
 F = TypeVar("F", bound=Fact)
@@ -116,7 +117,7 @@ class Delivery:
     """A channel of the outbox ("email", "telegram", …): sends one row's payload or raises to be retried."""
 
     channel: str
-    send: Callable[[msgspec.Raw | dict[str, Any]], Awaitable[None]]
+    send: Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Plugin:
@@ -165,8 +166,11 @@ class Plugin:
     async def stop(self) -> None:
         """Called in reverse order."""
 
-    async def demo(self, account_id: int, tx: Any) -> None:
-        """Fill the demo account."""
+    async def new_account(self, edit: Edit) -> None:
+        """Rows that every new account starts with; inside the edit that creates it."""
+
+    async def demo(self, edit: Edit) -> None:
+        """Fill the demo account; users exist already, plugins required come first (`await edit.preview()` shows what they made)."""
 
     async def erase(self, account_id: int, number: str, tx: Any) -> None:
         """Forget everything about an outside number (personal data law)."""

@@ -17,6 +17,7 @@ from engine.errors import VatsError
 from engine.esl.event import Event
 from engine.numbering import caller_e164, to_e164
 from engine.routing.action import Done, Entry, GoTo, Hangup, Missed, RoutingAction
+from engine.routing.conversation import stay
 from engine.routing.outbound import dial_number
 from engine.routing.router import Router
 from engine.snapshot import Did, Ref, Snapshot, Trunk
@@ -122,6 +123,21 @@ class FrontDesk:
     async def serve_entry(self, call: LiveCall, entry: Entry) -> Verdict:
         router = Router(self.actions(), dial_number)
         return verdict(await router.route(call, entry), call.answered)
+
+    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None) -> Verdict:
+        """Go on with a call that an earlier engine began: its talk, or the element it was in (without greeting)."""
+        router = Router(self.actions(), dial_number)
+        if talking_with is not None:
+            if call.recordings:
+                router.recording = call.recordings[0]
+            outcome = await stay(call, talking_with, call.snapshot.users.get(talking_with.user or 0), joined=True)
+            return verdict(await router.follow(call, outcome), call.answered)
+        if at is not None:
+            return await self.serve_entry(call, Entry(at, "repeat"))
+        if call.direction == "in":
+            did = call.snapshot.did(call.caller.dialled)
+            return await self.serve_incoming(call, did.ref) if did else Verdict(causes.NORMAL_TEMPORARY_FAILURE)
+        return await self.serve_dialled(call, call.caller.dialled, call.caller.user or 0)
 
     # -- from a phone ------------------------------------------------------------------------------------------------------------
 

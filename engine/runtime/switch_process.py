@@ -26,6 +26,17 @@ READY_WITHIN_SECONDS = 20.0
 RESTART_DELAYS_SECONDS = (0.2, 1.0, 3.0, 10.0)
 
 
+LEG_TEMPLATE = ",".join(
+    f'"${{{name}}}"'
+    for name in (
+        "uuid", "vats_call", "vats_account", "vats_role", "direction", "start_uepoch", "progress_uepoch", "progress_media_uepoch",
+        "answer_uepoch", "bridge_uepoch", "end_uepoch", "hangup_cause", "proto_specific_hangup_cause", "sip_hangup_disposition",
+        "billmsec", "last_bridge_to",
+    )
+)  # fmt: skip
+"""The columns of the leg file, the same as in deploy/freeswitch (read by engine.calls.leg_file)."""
+
+
 class Ready(msgspec.Struct, frozen=True):
     """What a running switch has said of itself."""
 
@@ -114,6 +125,7 @@ class SwitchProcess:
                 switch.sip_host, before.trunk_port if before else switch.trunk_port, advertised=switch.advertised_host
             ),
             directory=embedded.Directory(self._directory_url, f"{USERNAME}:{settings.directory.secret}"),
+            cdr=embedded.Cdr(f"{sounds}/cdr-csv", LEG_TEMPLATE),
             dialplan=embedded.Dialplan(unavailable=f"{sounds}/prompts/unavailable.wav"),
             sounds_dir=sounds,
             state_dir=str(self._folder),

@@ -51,6 +51,10 @@ class Snapshot:
         element = self._elements.get(ref) if ref else None
         return element if isinstance(element, kind) else None
 
+    def named(self, kind: str, title: str) -> Ref | None:
+        """The first element of this kind and title."""
+        return next((e.ref for e in self._elements.values() if e.kind == kind and e.title == title), None)
+
     def part(self, plugin: str, kind: type[P]) -> P | None:
         part = self.parts.get(plugin)
         return part if isinstance(part, kind) else None

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.sdk import N_, PartStore, Plugin, PluginMeta, RoutingAction
+from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta, RoutingAction
 from plugins.groups.actions import ToGroup, ToUser
+from plugins.groups.demo import fill
 from plugins.groups.part import GroupsPart
-from plugins.groups.service import store
+from plugins.groups.service import add_root, store
+from plugins.groups.web import PAGES
 
 
 class Groups(Plugin):
-    meta = PluginMeta("groups", N_("Groups"))
+    meta = PluginMeta("groups", N_("Groups"), after=("schedules", "voicefiles"))
 
     def routing_actions(self) -> Sequence[RoutingAction]:
         return (ToGroup(), ToUser())
@@ -22,3 +24,12 @@ class Groups(Plugin):
 
     def models(self) -> str:
         return "plugins.groups.models"
+
+    async def new_account(self, edit: Edit) -> None:
+        await add_root(edit)
+
+    async def demo(self, edit: Edit) -> None:
+        await fill(edit)
+
+    def pages(self) -> Sequence[Page]:
+        return PAGES

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from engine.sdk import N_, Branch, Edit, ElementStore, Finding, InUse, Invalid, NotFound, Problem, Ref, Snapshot
+from engine.sdk import HANGUP, N_, Branch, Edit, ElementStore, Finding, InUse, Invalid, NotFound, Problem, Ref, Snapshot
 from plugins.groups.models import GroupRow
 from plugins.groups.part import Group, GroupsPart, Membership
 
@@ -43,6 +43,11 @@ def problems(group: Group) -> list[Problem]:
         for a in group.missed_emails if not _EMAIL.fullmatch(a)
     )  # fmt: skip
     return found
+
+
+async def add_root(edit: Edit) -> Group:
+    """The PBX itself, in the edit that creates the account (PBX-1: hang up when nobody answers)."""
+    return await store.insert(edit.account_id, Group(id=0, title="PBX", recording=False, no_answer=HANGUP), edit.tx)
 
 
 async def create_group(edit: Edit, group: Group) -> Group:

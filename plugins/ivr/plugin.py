@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.sdk import N_, PartStore, Plugin, PluginMeta, RoutingAction
+from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta, RoutingAction
 from plugins.ivr.actions import ToMenu
+from plugins.ivr.demo import fill
 from plugins.ivr.part import IvrPart
 from plugins.ivr.service import store
+from plugins.ivr.web import PAGES
 
 
 class Ivr(Plugin):
@@ -22,3 +24,9 @@ class Ivr(Plugin):
 
     def models(self) -> str:
         return "plugins.ivr.models"
+
+    async def demo(self, edit: Edit) -> None:
+        await fill(edit)
+
+    def pages(self) -> Sequence[Page]:
+        return PAGES

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.sdk import N_, PartStore, Plugin, PluginMeta, RoutingAction
+from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta, RoutingAction
 from plugins.numbers.actions import ByRules
+from plugins.numbers.demo import fill
 from plugins.numbers.part import NumbersPart
 from plugins.numbers.service import store
+from plugins.numbers.web import PAGES
 
 
 class Numbers(Plugin):
@@ -22,3 +24,9 @@ class Numbers(Plugin):
 
     def models(self) -> str:
         return "plugins.numbers.models"
+
+    async def demo(self, edit: Edit) -> None:
+        await fill(edit)
+
+    def pages(self) -> Sequence[Page]:
+        return PAGES

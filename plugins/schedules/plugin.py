@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from engine.sdk import N_, PartStore, Plugin, PluginMeta
+from engine.sdk import Edit, N_, PartStore, Plugin, PluginMeta
+from plugins.schedules.demo import fill
 from plugins.schedules.part import SchedulesPart
 from plugins.schedules.service import store
 
@@ -16,3 +17,6 @@ class Schedules(Plugin):
 
     def models(self) -> str:
         return "plugins.schedules.models"
+
+    async def demo(self, edit: Edit) -> None:
+        await fill(edit)

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
-from engine.sdk import N_, PartStore, Plugin, PluginMeta
+from collections.abc import Sequence
+
+from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta
+from plugins.voicefiles.demo import fill
 from plugins.voicefiles.part import VoicefilesPart
 from plugins.voicefiles.service import store
+from plugins.voicefiles.web import PAGES
 
 
 class VoiceFiles(Plugin):
@@ -16,3 +20,9 @@ class VoiceFiles(Plugin):
 
     def models(self) -> str:
         return "plugins.voicefiles.models"
+
+    async def demo(self, edit: Edit) -> None:
+        await fill(edit)
+
+    def pages(self) -> Sequence[Page]:
+        return PAGES

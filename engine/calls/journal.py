@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls as plain data for the journal and back: what a restarted engine must know of a call that is still going on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from engine.calls.call import Caller, Step
+from engine.calls.leg import LegState
+from engine.calls.live import LiveCall
+from engine.facts import Fact
+from engine.facts.ended import Direction
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line of a call."""
+
+    account: int
+    revision: int
+    direction: Direction
+    party: str
+    started_at: datetime
+    caller: Caller
+
+
+@dataclass(slots=True)
+class OpenCall:
+    """A call whose end has not been written down."""
+
+    id: str
+    opening: Opening
+    legs: dict[str, LegState] = field(default_factory=dict)
+    steps: list[tuple[datetime, Step]] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+
+
+def opening(call: LiveCall) -> Opening:
+    return Opening(
+        account=call.snapshot.account.id,
+        revision=call.snapshot.revision,
+        direction=call.direction,
+        party=call.party.id,
+        started_at=call.started_at,
+        caller=call.caller,
+    )

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The switch's own file of ended legs (mod_cdr_csv): how a leg ended that nobody listened to."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from engine.esl.event import moment
+
+COLUMNS = 16
+TAIL_BYTES = 8 * 1024 * 1024
+"""How far back a restart looks; an engine that was away for longer closes its legs with ENGINE_LOST."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedLeg:
+    uuid: str
+    cause: str
+    ended_at: datetime | None
+    answered_at: datetime | None
+    talk_ms: int
+
+
+def read(path: Path, wanted: Collection[str]) -> dict[str, EndedLeg]:
+    """The legs among `wanted` that the file knows; nothing when it does not exist. Broken lines are passed over."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - TAIL_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return {}
+    found = {}
+    for row in csv.reader(text.splitlines()):
+        if len(row) == COLUMNS and row[0] in wanted:
+            found[row[0]] = EndedLeg(row[0], row[11], _time(row[10]), _time(row[8]), int(row[14]) if row[14].isdigit() else 0)
+    return found
+
+
+def _time(text: str) -> datetime | None:
+    return moment(int(text)) if text.isdigit() else None

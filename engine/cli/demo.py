@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vats demo`: a working virtual PBX for one try-out, with customer «Ромашка»; `vats demo-call`: a built-in phone calls its number."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine import log, settings
+from engine.cli.accounts import ACTOR, open_account
+from engine.people import ContactWish, UserWish, add_contact, create_user
+from engine.runtime import Runtime
+from engine.settings import ALL_ROLES, Settings
+
+ACCOUNT, TITLE, DOMAIN = "1000", "Ромашка", "romashka.demo"
+NUMBER = "84951234567"
+PEOPLE = (("Анна Иванова", "201"), ("Борис Петров", "202"), ("Вера Сидорова", "203"))
+CARD = "demo.json"
+
+
+def add_commands(commands: Any) -> None:
+    demo = commands.add_parser("demo", help="run a demonstration PBX on the built-in switch")
+    demo.add_argument("--state", default="var/demo", help="folder of the demonstration")
+    demo.add_argument("--keep-switch", action="store_true", help="let the switch and its calls live when the demonstration ends")
+    demo.set_defaults(run=_demo)
+
+
+class Card(msgspec.Struct):
+    """What a visitor needs to know; kept in the state folder for `vats demo-call`."""
+
+    cabinet: str
+    login: str
+    password: str
+    server: str
+    sip_port: int
+    domain: str
+    phones: list[tuple[str, str, str]]
+    number: str
+    trunk_port: int
+
+
+def demo_settings(options: argparse.Namespace) -> Settings:
+    """The settings of the demonstration: everything in one folder, free ports where the usual ones are taken."""
+    found = settings.load(Path(options.config) if options.config else None)
+    core = msgspec.structs.replace(found.core, state=options.state, default_account=ACCOUNT)
+    web = msgspec.structs.replace(found.web, port=_free(found.web.host, found.web.port, socket.SOCK_STREAM))
+    switch = msgspec.structs.replace(
+        found.switch,
+        kind="embedded",
+        esl_port=0,
+        sip_port=_free(found.switch.sip_host, found.switch.sip_port, socket.SOCK_DGRAM),
+        trunk_port=_free(found.switch.sip_host, found.switch.trunk_port, socket.SOCK_DGRAM),
+    )
+    directory = msgspec.structs.replace(found.directory, port=0)
+    return msgspec.structs.replace(found, core=core, web=web, switch=switch, directory=directory)
+
+
+def _free(host: str, wanted: int, kind: socket.SocketKind) -> int:
+    """`wanted` when nobody has it, else 0 (any)."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, wanted))
+        except OSError:
+            return 0
+    return wanted
+
+
+async def make_account(runtime: Runtime) -> Card:
+    """The customer with three employees, groups, menu, number; passwords are random and told once."""
+    ctx = runtime.ctx
+    account, _, password = await open_account(runtime, ACCOUNT, TITLE, DOMAIN, "romashka", area_code="495")
+    phones = []
+    async with ctx.edit(account, ACTOR) as edit:
+        for title, extension in PEOPLE:
+            user = await create_user(edit, UserWish(title=title, extension=extension))
+            _, secret = await add_contact(edit, user, ContactWish(kind="sip", address=extension))
+            phones.append((extension, secret or "", title))
+    async with ctx.edit(account, ACTOR) as edit:
+        for state in ctx.registry.states:
+            if not state.error:
+                await state.plugin.demo(edit)
+    return Card("", "romashka", password, "", 0, DOMAIN, phones, NUMBER, 0)
+
+
+async def prepared(runtime: Runtime) -> Card:
+    """The demo account, made on the first start; its card is kept for later ones."""
+    path = runtime.settings.state / CARD
+    if runtime.ctx.revisions.account_for_number(ACCOUNT) is not None and path.exists():
+        return msgspec.json.decode(path.read_bytes(), type=Card)
+    return await make_account(runtime)
+
+
+def _keep(card: Card, path: Path) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(json.dumps(msgspec.to_builtins(card), ensure_ascii=False, indent=1).encode())
+
+
+def own_address() -> str:
+    """The address other machines of the local network see; loopback when there is no network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # nothing is sent: it only asks the kernel for a route
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def box(card: Card) -> str:
+    """The short box at the end of the start."""
+    lines = [
+        f"Кабинет:    {card.cabinet}   логин {card.login}   пароль {card.password}",
+        f"SIP-сервер: {card.server}:{card.sip_port} (UDP, TCP)",
+        *(f"   {title:<16} логин {login}   пароль {password}" for login, password, title in card.phones),
+        f"Наберите {card.number} (номер компании) или внутренний номер: 201, 202, 203, отделы 301, 302",
+        "Звонок без телефона: .venv/bin/vats demo-call     Остановить: Ctrl+C",
+    ]
+    width = max(len(line) for line in lines)
+    edge = "─" * (width + 2)
+    return "\n".join([f"┌{edge}┐", *(f"│ {line:<{width}} │" for line in lines), f"└{edge}┘"])
+
+
+def _demo(options: argparse.Namespace) -> int:
+    found = demo_settings(options)
+    log.setup("WARNING" if found.core.log_level == "INFO" else found.core.log_level, found.core.log_format)
+
+    async def work() -> None:
+        first = Runtime(found, ())
+        try:
+            await first.open()
+            card = await prepared(first)
+        finally:
+            await first.close()
+        runtime = Runtime(found, ALL_ROLES)
+
+        def started(running: Runtime) -> None:
+            ready = running.switch.ready if running.switch else None
+            card.cabinet = f"http://{found.web.host}:{running.web_port}/"
+            card.server = own_address() if found.switch.sip_host == "0.0.0.0" else found.switch.sip_host
+            card.sip_port = ready.internal_port if ready else 0
+            card.trunk_port = ready.trunk_port if ready else 0
+            _keep(card, running.settings.state / CARD)
+            print(box(card), flush=True)
+
+        await runtime.run_until_stopped(stop_switch=not options.keep_switch, started=started)
+
+    asyncio.run(work())
+    return 0

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vats run` and `vats migrate`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from engine import log, settings
+from engine.errors import SettingsError
+from engine.runtime import Runtime
+from engine.settings import ALL_ROLES, Role, Settings
+
+
+def add_commands(commands: Any) -> None:
+    run = commands.add_parser("run", help="run the PBX until it is told to stop")
+    run.add_argument("--roles", default=",".join(ALL_ROLES), help=f"comma-separated, of {', '.join(ALL_ROLES)}")
+    run.add_argument("--stop-switch", action="store_true", help="end the embedded switch and its calls when this process ends")
+    run.set_defaults(run=_run)
+    migrate = commands.add_parser("migrate", help="bring the database to this version")
+    migrate.set_defaults(run=_migrate)
+
+
+def loaded(options: argparse.Namespace) -> Settings:
+    """The settings the command line names; logging is set up by them."""
+    found = settings.load(Path(options.config) if options.config else None)
+    log.setup(found.core.log_level, found.core.log_format)
+    return found
+
+
+def roles_of(text: str) -> tuple[Role, ...]:
+    """Raises SettingsError for a word that is no role."""
+    wanted = [word.strip() for word in text.split(",") if word.strip()]
+    unknown = [word for word in wanted if word not in ALL_ROLES]
+    if unknown or not wanted:
+        raise SettingsError(f"--roles takes words of {', '.join(ALL_ROLES)}, not {', '.join(unknown) or 'nothing'}.")
+    return tuple(role for role in ALL_ROLES if role in wanted)
+
+
+def _run(options: argparse.Namespace) -> int:
+    runtime = Runtime(loaded(options), roles_of(options.roles))
+    asyncio.run(runtime.run_until_stopped(stop_switch=options.stop_switch))
+    return 0
+
+
+def _migrate(options: argparse.Namespace) -> int:
+    found = loaded(options)
+
+    async def work() -> list[str]:
+        runtime = Runtime(found, ())
+        try:
+            await runtime.open()
+            return runtime.migrated
+        finally:
+            await runtime.close()
+
+    for name in asyncio.run(work()):
+        print(f"applied {name}")
+    return 0

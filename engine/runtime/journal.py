@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls into the spool while they happen, and out of it after a restart; from there the writer takes them to the database."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from engine.calls.call import Leg, Recording, Step
+from engine.calls.cdr import ended_fact, summarise
+from engine.calls.journal import OpenCall, Opening, opening
+from engine.calls.leg import LegState
+from engine.calls.live import LiveCall
+from engine.db import Database
+from engine.facts import Fact
+from engine.facts.record import CallRecordData, LegData, RecordingData, TraceStep
+from engine.facts.spool import OpenCall as SpooledCall
+from engine.facts.spool import Spool
+from engine.facts.writer import FactWriter, Subscriber
+from engine.settings import Settings
+from engine.snapshot import Element, Ref
+
+
+class SpoolJournal:
+    """Implements engine.calls.node.Journal and engine.calls.resync.OpenCalls. `open` before the first call."""
+
+    def __init__(
+        self, db: Database, settings: Settings, subscribers: Sequence[Subscriber], ring: Callable[[str, int], object]
+    ) -> None:
+        self._folder = settings.state / "spool"
+        self._media_root = settings.media_root
+        self._writer = FactWriter(db, subscribers, ring)
+        self._spool: Spool | None = None
+
+    @property
+    def spool(self) -> Spool:
+        if self._spool is None:
+            raise RuntimeError("the journal is not open")
+        return self._spool
+
+    def open(self) -> None:
+        """Raises SettingsError when another engine has it."""
+        self._spool = Spool.open(self._folder)
+
+    def close(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+
+    async def run(self) -> None:
+        """Write behind for ever; as a task."""
+        await self._writer.run(self.spool)
+
+    async def drained(self) -> None:
+        """Wait until everything is in the database."""
+        await self._writer.drain(self.spool)
+
+    # -- while a call lives ---------------------------------------------------------------------------------------------------
+
+    def opened(self, call: LiveCall) -> None:
+        self.spool.opened(call.id, call.snapshot.account.id, call.started_at, msgspec.to_builtins(opening(call)))
+
+    def step(self, call: LiveCall, at: datetime, step: Step) -> None:
+        self.spool.step(call.id, trace_step(call.started_at, at, step))
+
+    def leg(self, call: LiveCall, state: LegState) -> None:
+        if state.ringing_at is None and state.answered_at is None and state.ended_at is None:  # its first line
+            self.spool.noted(call.id, {f"leg:{state.uuid}": {"external": state.leg.external, "number": state.number}})
+        if state.leg == call.party:
+            self.spool.noted(call.id, {"party": state.uuid})
+        self.spool.leg(call.id, leg_data(state))
+
+    def fact(self, call: LiveCall, fact: Fact) -> None:
+        self.spool.fact(fact)
+
+    def ended(self, call: LiveCall, ended_at: datetime) -> None:
+        summary = summarise(call, ended_at)
+        snapshot = call.snapshot
+        user = snapshot.users.get(summary.user or 0)
+        group: Element | None = snapshot.element(summary.group) if summary.group else None
+        record = CallRecordData(
+            account=snapshot.account.id,
+            call_id=call.id,
+            started_at=call.started_at,
+            answered_at=summary.answered_at,
+            ended_at=ended_at,
+            direction=call.direction,
+            caller_number=call.caller.number,
+            caller_name=call.caller.name,
+            dialled=call.caller.dialled,
+            did=call.caller.dialled if call.caller.trunk is not None else None,
+            user=summary.user,
+            user_title=user.title if user else "",
+            group=summary.group,
+            group_title=group.title if group else None,
+            cause=summary.cause,
+            talk_seconds=summary.talk_seconds,
+            wait_seconds=summary.wait_seconds,
+            missed=summary.missed,
+            missed_why=summary.missed_why,
+            talked=summary.talked,
+            trace=tuple(trace_step(call.started_at, at, step) for at, step in call.steps),
+            revision=snapshot.revision,
+            legs=tuple(leg_data(state) for state in call.legs.values()),
+            recordings=tuple(self._recording(r, summary.user, summary.group) for r in call.recordings if summary.talked),
+        )
+        self.spool.ended(record, [ended_fact(call, summary, ended_at)])
+
+    def _recording(self, recording: Recording, user: int | None, group: Ref | None) -> RecordingData:
+        return RecordingData(path=recording.path, seconds=seconds_of(self._media_root / recording.path), user=user, group=group)
+
+    # -- after a restart ------------------------------------------------------------------------------------------------------
+
+    def open_calls(self) -> Mapping[str, OpenCall]:
+        return {call_id: _revived(call) for call_id, call in self.spool.recovered.items()}
+
+    def last_alive(self) -> datetime | None:
+        return self.spool.last_alive
+
+
+def trace_step(started_at: datetime, at: datetime, step: Step) -> TraceStep:
+    milliseconds = round((at - started_at).total_seconds() * 1000)
+    return TraceStep(at=milliseconds, what=step.what, facts=dict(step.facts), target=str(step.target) if step.target else None)
+
+
+def leg_data(state: LegState) -> LegData:
+    leg = state.leg
+    return LegData(
+        uuid=leg.id, label=leg.label, user=leg.user, contact=leg.contact, trunk=state.trunk, reason=state.reason, group=state.group,
+        direction=state.direction, started_at=state.started_at, answered_at=state.answered_at, ended_at=state.ended_at, cause=state.cause,
+    )  # fmt: skip
+
+
+def seconds_of(path: Path) -> float:
+    """The length of a WAV file; 0 when it is missing or unreadable (the switch may be on another machine)."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            return round(file.getnframes() / file.getframerate(), 2)
+    except (OSError, EOFError, wave.Error, ZeroDivisionError):
+        return 0.0
+
+
+def _revived(call: SpooledCall) -> OpenCall:
+    known = msgspec.convert({k: v for k, v in call.state.items() if not k.startswith("leg:")}, Opening)
+    legs = {}
+    for uuid, data in call.legs.items():
+        more = call.state.get(f"leg:{uuid}", {})
+        legs[uuid] = LegState(
+            Leg(uuid, data.label, data.user, data.contact, bool(more.get("external"))),
+            "in" if data.direction == "in" else "out",
+            msgspec.convert(data.reason, type=str),  # type: ignore[arg-type]  # written from a LegReason
+            data.started_at, data.trunk, data.group, str(more.get("number", "")),
+            answered_at=data.answered_at, ended_at=data.ended_at, cause=data.cause, ready=data.answered_at is not None,
+        )  # fmt: skip
+    steps = [
+        (call.at + timedelta(milliseconds=s.at), Step(s.what, s.facts, Ref.parse(s.target) if s.target else None)) for s in call.steps
+    ]
+    return OpenCall(call.call_id, known, legs, steps, list(call.facts))

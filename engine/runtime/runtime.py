@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the parts of one process, starts them in order of dependency, stops them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web as http
+
+from engine.db import Database, secrets
+from engine.errors import SettingsError
+from engine.jobs import Doorbell, OrderBook, Ticker
+from engine.outbox import Outbox
+from engine.plugin import loader
+from engine.plugin.registry import Registry
+from engine.revisions import Revisions
+from engine.runtime.context import RuntimeContext
+from engine.runtime.engine_role import EngineRole
+from engine.runtime.secrets import completed
+from engine.runtime.switch_process import Ready, SwitchProcess
+from engine.settings import ALL_ROLES, Role, Settings
+from engine.sound import prompts
+
+log = logging.getLogger(__name__)
+
+WEB_APP = "web.app:make_app"
+BOT_RUN = "bot.app:run"
+
+
+class Runtime:
+    """One process of the PBX. `ctx` exists after `open`."""
+
+    ctx: RuntimeContext
+
+    def __init__(self, settings: Settings, roles: Sequence[Role], *, skip_plugins: Sequence[str] = ()) -> None:
+        self.settings = completed(settings)
+        self.roles = tuple(roles)
+        self.migrated: list[str] = []
+        self.web_port = 0
+        self.switch: SwitchProcess | None = None
+        self.engine: EngineRole | None = None
+        self._skip = skip_plugins
+        self._stack = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        if settings.database.url.startswith("sqlite") and self.roles and set(self.roles) != set(ALL_ROLES):
+            missing = ", ".join(r for r in ALL_ROLES if r not in self.roles)
+            raise SettingsError(f"SQLite serves one process with all roles; {missing} would be missing. Use PostgreSQL to split roles.")
+
+    # -- the parts every command needs ---------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Settings, plugins, database, configuration; no listening socket yet."""
+        settings = self.settings
+        settings.state.mkdir(parents=True, exist_ok=True)
+        secrets.setup(settings)
+        registry = Registry(loader.find(skip=self._skip))
+        db = await Database.open(settings, registry.models())
+        self._stack.push_async_callback(db.close)
+        if await db.reachable():
+            self.migrated = await db.migrate()
+        else:
+            log.error("the database is away; going on with what is known on disk")
+        doorbell = Doorbell(db)
+        revisions = Revisions(db, registry.parts(), settings.state, doorbell.ring)
+        await revisions.load_all()
+        self.ctx = RuntimeContext(settings, registry, db, revisions, OrderBook(db, doorbell.ring), Outbox(db, (), doorbell.ring), doorbell)
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    # -- the roles -------------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Everything this process is for. Raises VatsError with one sentence when it can't be."""
+        await self.open()
+        ctx = self.ctx
+        await ctx.doorbell.start()
+        self._stack.push_async_callback(ctx.doorbell.stop)
+        await ctx.registry.start(ctx, self.settings.plugins)
+        self._stack.push_async_callback(ctx.registry.stop)
+        prompts.install(self.settings.media_root)
+        self._spawn("configuration", self._follow_configuration())
+        if "engine" in self.roles:
+            self.engine = EngineRole(ctx)
+            await self.engine.open_directory()
+            self._stack.push_async_callback(self.engine.close)
+        if "switch" in self.roles and self.settings.switch.kind == "embedded" and self.engine is not None:
+            self.switch = SwitchProcess(self.settings, self.engine.directory_url, self._switch_started)
+            ready = await self.switch.start()
+            self._stack.push_async_callback(self.switch.leave)
+            self.engine.connect(port=ready.event_socket_port)
+        elif self.engine is not None:
+            self.engine.connect(port=self.settings.switch.esl_port)
+        if self.engine is not None:
+            await self.engine.start()
+        if "jobs" in self.roles:
+            await self._start_jobs()
+        if "web" in self.roles:
+            await self._start_web()
+        if "bot" in self.roles:
+            module, _, name = BOT_RUN.partition(":")
+            self._spawn("bot", getattr(importlib.import_module(module), name)(ctx))
+
+    def _switch_started(self, ready: Ready) -> None:
+        log.warning("the switch runs again; phones and trunks find it at the same ports")
+
+    async def _follow_configuration(self) -> None:
+        async with self.ctx.doorbell.listen("config") as bell:
+            await self.ctx.revisions.follow(bell)
+
+    async def _start_jobs(self) -> None:
+        ctx = self.ctx
+        for _, delivery in ctx.registry.deliveries():
+            ctx.outbox.add(delivery)
+        self._spawn("outbox", ctx.outbox.run())
+        ticker = Ticker(ctx.db, [replace(job, name=f"{plugin.meta.id}.{job.name}") for plugin, job in ctx.registry.jobs()])
+        ticker.start()
+        self._stack.push_async_callback(ticker.stop)
+
+    async def _start_web(self) -> None:
+        module, _, name = WEB_APP.partition(":")
+        make: Callable[..., Coroutine[Any, Any, http.Application]] = getattr(importlib.import_module(module), name)
+        runner = http.AppRunner(await make(self.ctx), access_log=None, shutdown_timeout=2.0)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        site = http.TCPSite(runner, self.settings.web.host, self.settings.web.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise SettingsError(f"The cabinet can't listen on {self.settings.web.host}:{self.settings.web.port}: {error.strerror}.") from error
+        self.web_port = int(runner.addresses[0][1])
+        log.info("cabinet at http://%s:%d", self.settings.web.host, self.web_port)
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_report)
+        self._tasks.append(task)
+        self._stack.push_async_callback(_cancel, task)
+
+    async def stop(self, *, stop_switch: bool = False) -> None:
+        """End this process's work; calls live on in the switch unless it is stopped too."""
+        switch = self.switch
+        await self._stack.aclose()
+        if stop_switch and switch is not None:
+            await switch.stop()
+
+    @asynccontextmanager
+    async def running(self, *, stop_switch: bool = True) -> AsyncIterator[Runtime]:
+        """Started inside the block, stopped after it."""
+        try:
+            await self.start()
+            yield self
+        finally:
+            await self.stop(stop_switch=stop_switch)
+
+    async def run_until_stopped(self, *, stop_switch: bool = False, started: Callable[[Runtime], None] = lambda runtime: None) -> None:
+        """Run until SIGTERM or SIGINT."""
+        told = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, told.set)
+        async with self.running(stop_switch=stop_switch):
+            started(self)
+            await told.wait()
+            log.info("stopping")
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the task %s has failed", task.get_name(), exc_info=error)
