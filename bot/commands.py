@@ -10,6 +10,7 @@ from bot import links
 from bot.asked import Asked
 from bot.keys import Button
 from bot.member import RANKS
+from bot.text import fit
 from engine.sdk import LANGUAGES, N_, BotCommand, Refused
 
 _NAMES = {"ru": "Русский", "en": "English"}
@@ -65,11 +66,11 @@ class HostCommands:
 
     async def help(self, asked: Asked) -> None:
         role = asked.who.role if asked.who else "anyone"
-        fit = [c for c in self.table if c.name and c.title and RANKS[c.role] <= RANKS[role]]
-        lines = [f"/{c.name} — {escape(asked.t(c.title))}" for c in fit]
+        allowed = [c for c in self.table if c.name and c.title and RANKS[c.role] <= RANKS[role]]
+        lines = [f"/{c.name} — {escape(asked.t(c.title))}" for c in allowed]
         if asked.who is None:
             lines.insert(0, escape(asked.t(N_("This chat is not linked yet."))))
-        await asked.reply("\n".join(lines))
+        await asked.reply(fit(lines))
 
     def menu(self) -> list[BotCommand]:
         """What Telegram shows in the bot's menu."""

@@ -12,5 +12,6 @@ from bot.keys import Button, keyboard
 from bot.links import Place, member_of, new_code
 from bot.member import Member
 from bot.sending import told_to_outbox
+from bot.text import fit
 
-__all__ = ["Asked", "Button", "Member", "Place", "client", "deep_link", "keyboard", "member_of", "new_code", "told_to_outbox"]
+__all__ = ["Asked", "Button", "Member", "Place", "client", "deep_link", "fit", "keyboard", "member_of", "new_code", "told_to_outbox"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from html import escape
 
-from bot.sdk import Asked, Button
+from bot.sdk import Asked, Button, fit
 from engine.sdk import N_, BotCommand, format_datetime, format_duration, format_phone
 from plugins.notifications import service, texts
 from plugins.notifications.service import Presser
@@ -31,7 +31,7 @@ async def missed(asked: Asked) -> None:
         lines.append(escape(f"{number}. {who} · {at} · {format_duration(call.wait_seconds)} · {why}" + (f" · {taken}" if taken else "")))
         if call.caller_number:
             rows.append([Button(asked.t(N_("Call back {number}"), number=f"{number}. {who}"), BACK + call.call_id)])
-    await asked.reply("\n".join(lines) if calls else escape(asked.t(N_("No missed calls."))), rows)
+    await asked.reply(fit(lines) if calls else escape(asked.t(N_("No missed calls."))), rows)
 
 
 async def back(asked: Asked) -> None:

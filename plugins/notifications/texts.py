@@ -23,6 +23,7 @@ WHY = {
     "callback": N_("The caller asked to be called back"),
 }
 TITLE_LIMIT = 80
+GROUPS_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,17 @@ def notice(ended: CallEnded, snapshot: Snapshot, language: str) -> Notice:
         caller=format_phone(ended.caller_number) or translate(language, N_("Number withheld")),
         caller_name=_line(ended.caller_name),
         dialled=format_phone(ended.dialled),
-        groups=", ".join(_line(title) for title in failed_titles(ended, snapshot)),
+        groups=_line(", ".join(failed_titles(ended, snapshot)), GROUPS_LIMIT),
         at=format_datetime(language, ended.started_at, account.timezone, "medium"),
         waited=format_duration(ended.ended_at - ended.started_at),
         why=translate(language, WHY[ended.missed_why]),
     )
 
 
-def _line(text: str) -> str:
+def _line(text: str, limit: int = TITLE_LIMIT) -> str:
     """One short line: names come from outside and could carry line breaks into a mail's head."""
     flat = re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()
-    return flat if len(flat) <= TITLE_LIMIT else flat[: TITLE_LIMIT - 1] + "…"
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
 def card(ended: CallEnded, snapshot: Snapshot, language: str, claim: Claim | None) -> str:

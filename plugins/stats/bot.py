@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bot.sdk import Asked, Button
+from bot.sdk import Asked, Button, fit
 from engine.sdk import (
     N_,
     BotCommand,
@@ -42,7 +42,7 @@ async def current(asked: Asked) -> None:
         talk = asked.t(N_("talking {time}"), time=format_duration(now - call.talk_started_at)) if call.talk_started_at else ""
         waits = asked.t(N_("waiting {time}"), time=format_duration(now - call.started_at))
         lines.append(escape(" · ".join([ends, *([call.place] if call.place else []), talk or waits])))
-    await asked.reply("\n".join(lines) if calls else escape(asked.t(N_("Nobody is calling at the moment."))))
+    await asked.reply(fit(lines) if calls else escape(asked.t(N_("Nobody is calling at the moment."))))
 
 
 async def last(asked: Asked) -> None:
@@ -55,7 +55,7 @@ async def last(asked: Asked) -> None:
         if list(call.recordings):
             listen.append(Button(f"▶ {number}", f"{RECORDING}{call.id}"))
     rows = [listen[i : i + 5] for i in range(0, len(listen), 5)]
-    await asked.reply("\n".join(lines) if calls else escape(asked.t(N_("No calls yet."))), rows)
+    await asked.reply(fit(lines) if calls else escape(asked.t(N_("No calls yet."))), rows)
 
 
 async def recording(asked: Asked) -> None:

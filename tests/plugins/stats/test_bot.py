@@ -99,6 +99,16 @@ async def test_last_calls(office: Office) -> None:
         assert len((await person.read()).text.splitlines()) == (seen + 1 if seen else 1)
 
 
+async def test_many_current_calls_fit_into_one_message(office: Office) -> None:
+    boss = await office.linked("manager")
+    for number in range(40):
+        await live(office.ours, f"call-{number}", place="<Ж>" * 60)
+    await boss.send("/calls")
+    text = (await boss.read()).text
+    assert text.startswith("Current calls: 40\n")
+    assert text.endswith("\n…")
+
+
 @pytest.mark.feature("BOT-3", "STA-1")
 async def test_a_recording_comes_as_a_voice_message(office: Office) -> None:
     anna = await office.linked("user")
