@@ -13,42 +13,51 @@ Words = Callable[..., str]
 """`Visit.t`, or anything that translates a catalogue id with parameters."""
 
 SENTENCES: Final[Mapping[str, str]] = {
-    "incoming": N_("Call from {caller} to {dialled}"),
-    "internal": N_("Internal call from {caller} to {dialled}"),
-    "outgoing": N_("Outgoing call to {dialled}"),
     "rule": N_("The routing rule applies: {title}"),
+    "rule_skipped": N_("The rule “{title}” does not fit: {why}"),
     "no_rule": N_("No routing rule fits; the call goes to the PBX itself"),
     "enters": N_("Goes to “{title}”"),
     "closed": N_("“{title}” takes no calls: {why}"),
     "answer": N_("The call is answered by the PBX"),
-    "answered": N_("{who} answered"),
-    "plays": N_("Plays {sound}"),
+    "answered_to_hold_the_line": N_("The PBX answers the call, since the operator would cut an unanswered one"),
+    "play": N_("Plays {sound}"),
+    "ringback": N_("The caller hears ringing"),
+    "ringback_music": N_("The caller hears {music}"),
+    "record": N_("The conversation is recorded"),
     "key": N_("The caller presses {digit}"),
     "key_chosen": N_("Key {key} is chosen"),
     "extension_dialled": N_("The caller dials extension {number}"),
     "menu_timeout": N_("Nothing was dialled in time"),
     "rings": N_("Rings {who}, up to {seconds} s"),
-    "ringing": N_("{who} is ringing"),
+    "phone_rings": N_("The phone rings: {who}"),
+    "answered": N_("{who} answered"),
     "skipped": N_("{who} is not rung: {why}"),
+    "gate_closed": N_("{who} is not rung: {why}"),
     "no": N_("{who} did not take the call: {cause}"),
     "cancelled": N_("Ringing of {who} is stopped"),
     "attempt": N_("Attempt {number} of {of}"),
     "talk": N_("Talks with {who}"),
     "talk_over": N_("{who} ended the talk"),
+    "hold": N_("{who} is put on hold"),
     "held": N_("{by} put the caller on hold"),
     "resumed": N_("{by} took the caller back"),
     "hold_expired": N_("The caller was on hold for too long"),
     "transfer_asked": N_("{by} transfers the call to {number}"),
+    "pick_up": N_("Picks up a call that rings at a colleague"),
+    "picked_up": N_("Picked up by {who}"),
+    "nothing_to_pick_up": N_("There was no ringing call to pick up"),
     "distribution_failed": N_("Nobody in “{title}” took the call: {why}"),
+    "forbidden_number": N_("Calls to {number} are forbidden"),
+    "wrong_number": N_("{number} is no number that can be called"),
+    "ordered": N_("Ordered call: first {who}, then {number}"),
     "hop_limit": N_("The call was sent on more than {limit} times and is ended"),
     "unavailable": N_("This place is not available: {why}"),
     "hangs_up": N_("The PBX hangs up"),
-    "recording": N_("The conversation is recorded"),
+    "caller_left": N_("The caller hung up"),
     "engine_restarted": N_("The PBX was restarted during the call"),
-    "gone": N_("The caller hung up"),
-    "hangup": N_("The call is over: {cause}"),
-    "ended": N_("The call is over: {cause}"),
+    "leg_lost": N_("{who} was lost: {cause}"),
 }
+"""Every `what` that engine and plugins note (a test looks for it)."""
 
 REASONS: Final[Mapping[str, str]] = {
     "inactive": N_("switched off"),
@@ -74,6 +83,10 @@ REASONS: Final[Mapping[str, str]] = {
     "callback": N_("a callback was ordered"),
     "transfer_failed": N_("the transfer failed"),
     "gate": N_("not allowed"),
+    "not_in_list": N_("the caller is not in its list"),
+    "list_inactive": N_("its list is switched off"),
+    "menu": N_("the caller left in the menu"),
+    "no_root": N_("the PBX has no root group"),
 }
 
 CAUSES: Final[Mapping[str, str]] = {
@@ -110,9 +123,12 @@ CAUSES: Final[Mapping[str, str]] = {
     "": N_("unknown"),
 }
 
-_GOOD = frozenset({"talk", "answered"})
-_BAD = frozenset({"no", "distribution_failed", "unavailable", "hop_limit", "hold_expired", "closed", "skipped", "menu_timeout"})
-_MAIN = frozenset({"enters", "incoming", "outgoing", "internal", "rule", "no_rule"})
+_GOOD = frozenset({"talk", "answered", "picked_up"})
+_BAD = frozenset(
+    {"no", "distribution_failed", "unavailable", "hop_limit", "hold_expired", "closed", "skipped", "gate_closed", "menu_timeout"}
+    | {"forbidden_number", "wrong_number", "leg_lost"}
+)
+_MAIN = frozenset({"enters", "rule", "no_rule", "ordered"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +160,8 @@ def reason_words(words: Words, reason: str) -> str:
 
 def sentence(words: Words, what: str, facts: Mapping[str, Any]) -> str:
     """A step in the reader's language; a step without a sentence is shown by its name and facts rather than hidden."""
+    if what == "ringback" and facts.get("music"):
+        what = "ringback_music"
     template = SENTENCES.get(what)
     if template is None:
         told = ", ".join(f"{k} = {v}" for k, v in facts.items() if v not in (None, ""))
@@ -168,7 +186,7 @@ def _names(template: str) -> list[str]:
 
 
 def timeline(words: Words, trace: Iterable[Mapping[str, Any]], names: Mapping[str, str] | None = None) -> list[Line]:
-    """The trace of a CallRecord as lines; damaged entries are left out. `names`: whose a contact is, “203” → “Anna”."""
+    """The trace of a CallRecord as lines; damaged entries are left out. `names`: contacts' people and titles of sound files."""
     lines = []
     for step in trace:
         what = str(step.get("what", ""))
@@ -180,12 +198,15 @@ def timeline(words: Words, trace: Iterable[Mapping[str, Any]], names: Mapping[st
 
 
 def _named(facts: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Contacts by their people's names, with the number or login behind."""
+    """Contacts by their people's names with the number behind, sounds by their titles."""
     told = dict(facts)
     for key in ("who", "by"):
         name = names.get(str(facts.get(key, "")))
         if name:
             told[key] = f"{name} ({pretty(str(facts[key]))})"
+    for key in ("sound", "music"):
+        if isinstance(facts.get(key), str):
+            told[key] = ", ".join(f"“{names[path]}”" if path in names else path for path in facts[key].split(" + "))
     return told
 
 

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import re
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
 
 from engine.people import passwords
-from tests.web.house import PASSWORD, House, open_house
+from tests.web.house import PASSWORD, Customer, House, furnish, opened
 from web.app import make_app
 from web.pages import login, profile
 
@@ -65,13 +68,29 @@ NewBrowser = Callable[[], Browser]
 Visitor = Callable[[str], Awaitable[Browser]]
 
 
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""The real hashes take 50 ms each, and every test logs somebody in."""
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Customer, Customer]]:
+    folder = tmp_path_factory.mktemp("furnished") / "state"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", CHEAP)
+        return folder, asyncio.run(furnish(folder))
+
+
 @pytest.fixture
-async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))  # six logins a test
-    made = await open_house(tmp_path / "state")
-    yield made
-    await made.ctx.registry.stop()
-    await made.ctx.db.close()
+async def house(
+    tmp_path: Path, furnished: tuple[Path, tuple[Customer, Customer]], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[House]:
+    monkeypatch.setattr(passwords, "_HASHER", CHEAP)
+    source, customers = furnished
+    state = tmp_path / "state"
+    shutil.copytree(source, state)
+    one, two = copy.deepcopy(customers)
+    async with opened(state) as ctx:
+        yield House(ctx, one, two)
 
 
 @pytest.fixture

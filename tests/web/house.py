@@ -12,18 +12,23 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from tortoise.context import TortoiseContext
-
 from engine import people
 from engine.db import Database, models, secrets
 from engine.plugin.loader import find
 from engine.plugin.registry import Registry
 from engine.revisions import Actor, Edit, Revisions
-from engine.sdk import Did, Ref, Snapshot, Trunk
-from engine.settings import Core, Settings, Web
+from engine.sdk import Did, Ref, Snapshot, Trunk, UserRole
+from engine.settings import Core, Settings
 
 PASSWORD = "korova-7-nebo"
 SYSTEM = Actor(None, "tests", "system")
+
+
+PEOPLE: tuple[tuple[UserRole, str, str], ...] = (
+    ("admin", "Анна Админ", "201"),
+    ("manager", "Максим Руководитель", "202"),
+    ("user", "Ульяна Петрова", "203"),
+)
 
 
 class Bells:
@@ -51,9 +56,9 @@ class Bells:
 class Waiting:
     event: asyncio.Event
 
-    async def wait(self, timeout: float) -> bool:
+    async def wait(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self.event.wait(), timeout)
+            await asyncio.wait_for(self.event.wait(), seconds)
         except TimeoutError:
             return False
         self.event.clear()
@@ -130,25 +135,29 @@ class House:
     two: Customer
 
 
-async def open_house(folder: Path, public_url: str = "") -> House:
-    settings = Settings(core=Core(state=str(folder)), web=Web(public_url=public_url))
+async def furnish(folder: Path) -> tuple[Customer, Customer]:
+    """Make the installation below `folder` with its two customers; done once, since every test takes a copy."""
+    async with opened(folder) as ctx:
+        return await fill(ctx, "1001", "Ромашка", "romashka"), await fill(ctx, "1002", "Василёк", "vasilek")
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[TestContext]:
+    """A process on the installation below `folder`."""
+    settings = Settings(core=Core(state=str(folder)))
     secrets.setup(settings)
     registry = Registry(find())
     db = await Database.open(settings, registry.models())
-    await make_tables(db)
+    await db.migrate()
     revisions = Revisions(db, registry.parts(), settings.state)
+    await revisions.load_all()
     ctx = TestContext(settings, db, registry, revisions)
     await registry.start(ctx, settings.plugins)
-    one = await fill(ctx, "1001", "Ромашка", "romashka")
-    two = await fill(ctx, "1002", "Василёк", "vasilek")
-    return House(ctx, one, two)
-
-
-async def make_tables(db: Database) -> None:
-    """The present models as tables; the migrations have their own tests."""
-    context: TortoiseContext = db._context
-    with db.active():
-        await context.generate_schemas(safe=False)
+    try:
+        yield ctx
+    finally:
+        await registry.stop()
+        await db.close()
 
 
 async def fill(ctx: TestContext, number: str, title: str, word: str) -> Customer:
@@ -157,7 +166,7 @@ async def fill(ctx: TestContext, number: str, title: str, word: str) -> Customer
     customer = Customer(edit.account_id, word)
     customer.things["root"] = groups
     async with ctx.edit(customer.id, SYSTEM) as edit:
-        for role, name, extension in (("admin", "Анна Админ", "201"), ("manager", "Максим Руководитель", "202"), ("user", "Ульяна Петрова", "203")):
+        for role, name, extension in PEOPLE:
             user = await people.create_user(edit, people.UserWish(title=name, extension=extension))
             customer.users[role] = user
             contact, _ = await people.add_contact(edit, user, people.ContactWish(address=f"{extension}", password="long-enough-1"))
@@ -220,10 +229,10 @@ def write_wav(path: Path, seconds: float) -> None:
 
 
 TRACE = [
-    {"at": 0, "what": "incoming", "facts": {"caller": "+79271234567", "dialled": "+74951234567"}},
     {"at": 12, "what": "rule", "facts": {"title": "Всем в меню"}},
     {"at": 14, "what": "enters", "facts": {"title": "Главное меню", "kind": "ivr.menu", "by": "rule"}},
     {"at": 16, "what": "answer", "facts": {}},
+    {"at": 18, "what": "play", "facts": {"sound": "voice/1/a.wav"}},
     {"at": 4200, "what": "key", "facts": {"digit": "1"}},
     {"at": 4201, "what": "enters", "facts": {"title": "Отдел продаж", "kind": "groups.group", "by": "action"}},
     {"at": 4300, "what": "rings", "facts": {"who": "201", "seconds": 20.0}},
@@ -242,17 +251,34 @@ async def fill_calls(ctx: TestContext, customer: Customer) -> None:
     now = clock.now()
     calls = []
     for n in range(60):
-        missed, out = n % 4 == 1, n % 5 == 2
+        missed, out, who = n % 4 == 1, n % 5 == 2, "user" if n % 3 else "manager"
         started = now - timedelta(minutes=7 + n * 47)
-        calls.append(models.CallRecord(
-            account_id=customer.id, call_id=f"{customer.name}-{n}", started_at=started, answered_at=None if missed else started + timedelta(seconds=4),
-            ended_at=started + timedelta(seconds=92), direction="out" if out else "in", caller_number="203" if out else f"+7927123{n:04}",
-            dialled=f"+7916555{n:04}" if out else "+74951234567", did=None if out else "+74951234567",
-            user_id=None if missed else customer.users["user" if n % 3 else "manager"], user_title="" if missed else ("Ульяна Петрова" if n % 3 else "Максим Руководитель"),
-            group_kind="groups.group", group_id=customer.things.get("group"), group_title=None if out else "Отдел продаж",
-            cause="NO_ANSWER" if missed else "NORMAL_CLEARING", talk_seconds=0 if missed else 62, wait_seconds=30, missed=missed and not out,
-            missed_why="no_answer" if missed else "", talked=not missed, trace=TRACE, revision=1,
-        ))  # fmt: skip
+        calls.append(
+            models.CallRecord(
+                account_id=customer.id,
+                call_id=f"{customer.name}-{n}",
+                started_at=started,
+                answered_at=None if missed else started + timedelta(seconds=4),
+                ended_at=started + timedelta(seconds=92),
+                direction="out" if out else "in",
+                caller_number="203" if out else f"+7927123{n:04}",
+                dialled=f"+7916555{n:04}" if out else "+74951234567",
+                did=None if out else "+74951234567",
+                user_id=None if missed else customer.users[who],
+                user_title="" if missed else ("Ульяна Петрова" if who == "user" else "Максим Руководитель"),
+                group_kind="groups.group",
+                group_id=customer.things["group"],
+                group_title=None if out else "Отдел продаж",
+                cause="NO_ANSWER" if missed else "NORMAL_CLEARING",
+                talk_seconds=0 if missed else 62,
+                wait_seconds=30,
+                missed=missed and not out,
+                missed_why="no_answer" if missed else "",
+                talked=not missed,
+                trace=TRACE,
+                revision=1,
+            )
+        )
     await models.CallRecord.bulk_create(calls)
     call = await models.CallRecord.get(call_id=f"{customer.name}-0")
     started = call.started_at
@@ -266,19 +292,19 @@ async def fill_calls(ctx: TestContext, customer: Customer) -> None:
         account_id=customer.id, call=call, uuid=f"{customer.name}-leg", label="203", user_id=customer.users["user"], reason="member",
         started_at=started, answered_at=started + timedelta(seconds=30), ended_at=started + timedelta(seconds=92), cause="NORMAL_CLEARING",
     )  # fmt: skip
-    await models.LiveCall.create(
-        account_id=customer.id, call_id=f"{customer.name}-live", updated_at=now,
-        state={"caller": "+79031112233", "dialled": "+74951234567", "direction": "in", "place": "Отдел продаж", "started_at": now.isoformat(),
-               "legs": [{"label": "+79031112233", "user": None, "state": "talking"}, {"label": "203", "user": customer.users["user"], "state": "talking"}]},
-    )  # fmt: skip
+    legs = [{"label": "+79031112233", "user": None, "state": "talking"}, {"label": "203", "user": customer.users["user"], "state": "talking"}]
+    state = {"caller": "+79031112233", "dialled": "+74951234567", "direction": "in", "place": "Отдел продаж", "started_at": now.isoformat()}
+    await models.LiveCall.create(account_id=customer.id, call_id=f"{customer.name}-live", updated_at=now, state={**state, "legs": legs})
     mail = ctx.settings.state / "mail" / str(customer.id)
     mail.mkdir(parents=True)
     letter = EmailMessage()
-    letter["From"], letter["To"], letter["Subject"] = "vats@localhost", f"boss@{customer.name}.example", "Пропущенный вызов"
+    letter["From"], letter["To"] = "vats@localhost", f"boss@{customer.name}.example"
+    letter["Subject"] = "Пропущенный вызов"
     letter.set_content("Пропущенный вызов с +7 927 123-45-67\n")
-    letter.add_alternative("<h1>Пропущенный вызов</h1><p>+7 927 123-45-67</p><script>document.title = 'script ran'</script>", subtype="html")
+    letter.add_alternative("<h1>Пропущенный вызов</h1><p>+7 927 123-45-67</p>", subtype="html")
     (mail / f"{customer.name}-1.eml").write_bytes(letter.as_bytes())
-    link = await models.TelegramLink.create(account_id=customer.id, user_id=customer.users["admin"], chat_id=7_000 + customer.id, title="Анна")
+    admin = customer.users["admin"]
+    link = await models.TelegramLink.create(account_id=customer.id, user_id=admin, chat_id=7_000 + customer.id, title="Анна")
     customer.things["link"] = link.id
 
 
