@@ -15,7 +15,8 @@ import msgspec
 
 from engine import log, settings
 from engine.cli.accounts import ACTOR, open_account
-from engine.people import ContactWish, UserWish, add_contact, create_user
+from engine.db.models import User as UserRow
+from engine.people import ContactWish, LoginWish, UserWish, add_contact, create_user, random_password, set_login, set_sip_password
 from engine.runtime import Runtime
 from engine.settings import ALL_ROLES, Settings
 
@@ -94,9 +95,25 @@ async def make_account(runtime: Runtime) -> Card:
 async def prepared(runtime: Runtime) -> Card:
     """The demo account, made on the first start; its card is kept for later ones."""
     path = runtime.settings.state / CARD
-    if runtime.ctx.revisions.account_for_number(ACCOUNT) is not None and path.exists():
+    known = runtime.ctx.revisions.account_for_number(ACCOUNT)
+    if known is not None and path.exists():
         return msgspec.json.decode(path.read_bytes(), type=Card)
-    return await make_account(runtime)
+    card = await (make_account(runtime) if known is None else _new_passwords(runtime, known))
+    _keep(card, path)
+    return card
+
+
+async def _new_passwords(runtime: Runtime, account: int) -> Card:
+    """The account is there, its card is lost: everybody gets a new password."""
+    async with runtime.ctx.edit(account, ACTOR) as edit:
+        owner = await UserRow.of(account, edit.tx).filter(is_owner=True).first()
+        password = random_password()
+        if owner is not None:
+            await set_login(edit, owner.id, LoginWish(login=owner.login, role="admin", password=password))
+        phones = []
+        for sip in edit.before.core.sip_accounts:
+            phones.append((sip.login, await set_sip_password(edit, sip.contact), edit.before.users[sip.user].title))
+    return Card("", owner.login or "" if owner else "", password, "", 0, DOMAIN, phones, NUMBER, 0)
 
 
 def _keep(card: Card, path: Path) -> None:

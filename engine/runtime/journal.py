@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.calls.call import Leg, Recording, Step
+from engine.calls.call import Leg, LegReason, Recording, Step
 from engine.calls.cdr import ended_fact, summarise
 from engine.calls.journal import OpenCall, Opening, opening
 from engine.calls.leg import LegState
@@ -152,7 +152,7 @@ def _revived(call: SpooledCall) -> OpenCall:
         legs[uuid] = LegState(
             Leg(uuid, data.label, data.user, data.contact, bool(more.get("external"))),
             "in" if data.direction == "in" else "out",
-            msgspec.convert(data.reason, type=str),  # type: ignore[arg-type]  # written from a LegReason
+            msgspec.convert(data.reason, LegReason),
             data.started_at, data.trunk, data.group, str(more.get("number", "")),
             answered_at=data.answered_at, ended_at=data.ended_at, cause=data.cause, ready=data.answered_at is not None,
         )  # fmt: skip

@@ -22,7 +22,7 @@ from engine.settings import Settings
 
 log = logging.getLogger(__name__)
 
-READY_WITHIN_SECONDS = 20.0
+READY_WITHIN_SECONDS = 60.0
 RESTART_DELAYS_SECONDS = (0.2, 1.0, 3.0, 10.0)
 
 
@@ -93,14 +93,14 @@ class SwitchProcess:
                 start_new_session=True,  # a Ctrl-C meant for the engine must not reach the calls
                 cwd=str(Path(__file__).parents[2]),
             )  # fmt: skip
-        async with contextlib.AsyncExitStack():
-            for _ in range(int(READY_WITHIN_SECONDS / 0.05)):
-                if self._process.returncode is not None:
-                    raise SwitchError(f"The embedded switch did not start: {self._last_words()}")
-                if self._ready_file.exists():
-                    with contextlib.suppress(ValueError):
-                        return _ready(self._ready_file.read_bytes())
-                await asyncio.sleep(0.05)
+        for _ in range(int(READY_WITHIN_SECONDS / 0.05)):
+            if self._process.returncode is not None:
+                raise SwitchError(f"The embedded switch did not start: {self._last_words()}")
+            if self._ready_file.exists():
+                with contextlib.suppress(ValueError):  # half written
+                    return _ready(self._ready_file.read_bytes())
+            await asyncio.sleep(0.05)
+        self._process.kill()
         raise SwitchError(f"The embedded switch is not ready after {READY_WITHIN_SECONDS:.0f} s: {self._last_words()}")
 
     def _last_words(self) -> str:
@@ -181,7 +181,8 @@ class SwitchProcess:
 def _ready(text: bytes) -> Ready:
     said = json.loads(text)
     try:
-        return Ready(int(said["pid"]), int(said["event_socket"]), int(said["internal"]), int(said["trunk"]))
+        ports = said["ready"]
+        return Ready(int(said["pid"]), int(ports["event_socket"]), int(ports["internal"]), int(ports["trunk"]))
     except (KeyError, TypeError) as error:
         raise ValueError(f"no ready line: {error}") from error
 

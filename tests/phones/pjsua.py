@@ -114,6 +114,6 @@ class PjsuaPhone:
 
     async def over(self, call: str, within: float = 10.0) -> Said:
         """The end of the call with its last status; the recording of what was heard is complete then."""
-        said = await self.wait("state", within, call=call, state="DISCONNCTD")
+        said = await self.wait("state", within, call=call, state="DISCONNECTED")
         await self.wait("over", within, call=call)
         return said
