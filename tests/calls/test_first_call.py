@@ -34,6 +34,7 @@ async def test_a_call_from_outside_through_the_menu_to_a_phone(office: Pbx) -> N
         call = await outsider.call("74951234567")
         await outsider.talking(call)
         await office.step("play")
+        await asyncio.sleep(1.0)  # the caller listens
         outsider.press(call, "1")
         ringing = await phone.incoming()
         assert "89271234567" in ringing["remote"]
