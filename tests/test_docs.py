@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine.cli import settings_doc
+from engine.facts import Fact
+from engine.plugin import loader
 from engine.settings import documented
 from tests.test_house import plugin_folders
 
@@ -55,6 +57,19 @@ def test_the_sdk_has_what_it_promises(face: str) -> None:
     module = importlib.import_module(face)
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
     assert len(module.__all__) == len(set(module.__all__))
+
+
+def test_facts_are_documented() -> None:
+    loader.find()  # facts are known once their plugins are imported
+    named = set(re.findall(r"^\| `([\w.]+)` \|", section((DOCS / "plugins.md").read_text("utf-8"), "Facts"), re.MULTILINE))
+    ours = {kind for kind in _kinds(Fact) if kind.split(".")[0] in ("core", *plugin_folders())}
+    assert named == ours
+
+
+def _kinds(base: type[Fact]) -> set[str]:
+    """Of the subclasses that our own modules define (tests define others)."""
+    found = {kind.kind for kind in base.__subclasses__() if kind.kind and kind.__module__.split(".")[0] in ("engine", "plugins")}
+    return found.union(*(_kinds(kind) for kind in base.__subclasses__()))
 
 
 def test_decisions_are_numbered_and_listed() -> None:
