@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import engine.cli.accounts as accounts
+import engine.cli.call as call
 import engine.cli.demo as demo
 import engine.cli.doctor as doctor
 import engine.cli.serve as serve
@@ -18,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="vats", description="VATS, a self-hosted virtual PBX.")
     root.add_argument("--config", help="settings file (default: $VATS_CONFIG, then ./vats.toml)")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (serve, demo, doctor, accounts):
+    for module in (serve, demo, call, doctor, accounts):
         module.add_commands(commands)
     return root
 

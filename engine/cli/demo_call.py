@@ -150,7 +150,9 @@ async def _talk(
         await call.is_ended.wait()
     finally:
         script.cancel()
-        await asyncio.gather(script, return_exceptions=True)
+        await asyncio.wait([script])
+    if not script.cancelled():
+        script.result()  # a mistake in the script must not pass for a quiet call
     await call.recorded.wait()
 
 

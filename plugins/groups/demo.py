@@ -16,7 +16,7 @@ async def fill(edit: Edit) -> None:
     root = next(g for g in part.groups if g.parent is None) if part else None
     if root is None:
         return
-    users = list(now.users.values())
+    users = [u for u in now.users.values() if u.contacts]
     music = now.named("voicefiles.file", "Музыка")
     sales = Group(
         id=0, title=SALES, parent=root.ref, extension="301", method="ALL_AT_ONCE", music=music, recording=True, priority=2,

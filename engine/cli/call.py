@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vats demo-call`: the built-in phones call the demonstration's number; the trace is printed while it happens."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.cli.demo import CARD, Card, demo_settings
+from engine.cli.demo_call import Answerer, DemoCallResult, run
+from engine.cli.phone import Line
+from engine.errors import VatsError
+
+CALLER_TONE_HZ, ANSWER_TONE_HZ = 440, 1100
+CDR_WITHIN_SECONDS = 20.0
+
+
+class DemoAway(VatsError):  # noqa: N818 — told to the person at the keyboard
+    """No demonstration is running."""
+
+
+def add_commands(commands: Any) -> None:
+    call = commands.add_parser("demo-call", help="call the demonstration's number with a built-in phone")
+    call.add_argument("--state", default="var/demo", help="folder of the demonstration")
+    call.add_argument("--keys", default="1", help="keys to press in the menu")
+    call.add_argument("--wav", default="demo-call.wav", help="where to keep what the caller heard")
+    call.set_defaults(run=_call)
+
+
+def _call(options: argparse.Namespace) -> int:
+    state = demo_settings(options).state
+    try:
+        card = msgspec.json.decode((state / CARD).read_bytes(), type=Card)
+    except (OSError, msgspec.DecodeError) as error:
+        raise DemoAway(f"No demonstration has been started in {state}: run `make demo` (vats demo) first ({error}).") from error
+    return asyncio.run(_work(card, options, state))
+
+
+async def _work(card: Card, options: argparse.Namespace, state: Path) -> int:
+    begun = time.time()
+    trace = Trace(state / "spool")
+    watching = asyncio.create_task(trace.print_live())
+    passwords = {login: password for login, password, _ in card.phones}
+    server = f"{_reachable(card)}:{card.sip_port}"
+    try:
+        result = await run(
+            server, "203", passwords["203"], card.domain, card.number, [(1.5, key) for key in options.keys], CALLER_TONE_HZ,
+            Path(options.wav), lambda event: print(event, flush=True),
+            answerer=Answerer(Line(server, "201", passwords["201"], card.domain), ANSWER_TONE_HZ),
+        )  # fmt: skip
+        record = await _record(state, begun)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    trace.print_new()
+    return _report(result, trace, record, options.wav)
+
+
+def _reachable(card: Card) -> str:
+    """The address the switch answers at from here: loopback when it listens everywhere."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(("127.0.0.1", card.sip_port))
+        except OSError:
+            return card.server
+    return "127.0.0.1"
+
+
+def _report(result: DemoCallResult, trace: Trace, record: dict[str, Any] | None, wav: str) -> int:
+    seen = {
+        "the PBX answered": result.answered,
+        "a phone was joined (bridge)": "talk" in trace.seen,
+        f"the caller heard {ANSWER_TONE_HZ} Hz for {result.caller_heard_seconds:.1f} s": result.caller_heard_seconds >= 0.5,
+        f"the callee heard {CALLER_TONE_HZ} Hz for {result.callee_heard_seconds:.1f} s": result.callee_heard_seconds >= 0.5,
+        "the call is written down (CDR)": bool(record and record["talked"]),
+    }
+    for what, fine in seen.items():
+        print(f"{'ok   ' if fine else 'WRONG'} {what}")
+    print(f"what the caller heard: {wav}")
+    return 0 if all(seen.values()) else 1
+
+
+async def _record(state: Path, since: float) -> dict[str, Any] | None:
+    """The CDR of a call that began after `since`, as soon as it is there."""
+    for _ in range(int(CDR_WITHIN_SECONDS / 0.25)):
+        found = await asyncio.to_thread(_latest, state / "vats.sqlite3", since)
+        if found is not None:
+            return found
+        await asyncio.sleep(0.25)
+    return None
+
+
+def _latest(database: Path, since: float) -> dict[str, Any] | None:
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5) as connection:
+        connection.row_factory = sqlite3.Row
+        row = connection.execute(
+            "SELECT talked, talk_seconds, cause FROM call_record WHERE ended_at >= datetime(?, 'unixepoch') ORDER BY id DESC LIMIT 1",
+            (since - 1,),
+        ).fetchone()
+    return dict(row) if row else None
+
+
+class Trace:
+    """Steps of calls as the engine's journal gets them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._offsets = {path: path.stat().st_size for path in folder.glob("*.jsonl")}
+        self.seen: set[str] = set()
+
+    async def print_live(self) -> None:
+        while True:
+            self.print_new()
+            await asyncio.sleep(0.2)
+
+    def print_new(self) -> None:
+        for step in self._new():
+            self.seen.add(step["what"])
+            facts = ", ".join(f"{k} {v}" for k, v in step.get("facts", {}).items() if v not in (None, ""))
+            print(f"{step['at'] / 1000:6.2f} s  · {step['what']} {facts}".rstrip(), flush=True)
+
+    def _new(self) -> Iterator[dict[str, Any]]:
+        for path in sorted(self._folder.glob("*.jsonl")):
+            with path.open("rb") as file:
+                file.seek(self._offsets.get(path, 0))
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    self._offsets[path] = self._offsets.get(path, 0) + len(line)
+                    if line.startswith(b'{"t":"step"'):
+                        yield json.loads(line)["step"]
