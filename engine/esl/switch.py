@@ -316,7 +316,9 @@ class Switch:
             return
         answer = text.strip()
         call = self._call_of(uuid) if uuid else ""
-        log.warning("%s of %s refused: %s", name, uuid or "the switch", answer, extra={"call": call or "-"})
+        # a leg that left at the same moment is no surprise; anything else refused is
+        level = logging.DEBUG if name == "kill" and "No such channel" in answer else logging.WARNING
+        log.log(level, "%s of %s refused: %s", name, uuid or "the switch", answer, extra={"call": call or "-"})
         self.on_refused(Refusal(name, uuid, answer, call))
 
 

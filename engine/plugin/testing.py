@@ -46,7 +46,7 @@ def office(users: Sequence[User], parts: Mapping[str, Part], **account: object) 
 
 
 def _branches(part: Part) -> list[Branch]:
-    found = []
+    found: list[Branch] = []
     for name in part.__struct_fields__:
         value = getattr(part, name)
         if isinstance(value, tuple):
@@ -58,7 +58,8 @@ def try_call(
     snapshot: Snapshot, actions: Sequence[RoutingAction], target: Ref, script: Script | None = None, *, caller: Caller = OUTSIDER, seed: int = 1
 ) -> Rehearsal:
     """Rehearse a call to `target` as a rule would send it there."""
-    known = {a.kind: a for a in (*BASIC_ACTIONS, *actions)}
+    everything: list[RoutingAction] = [*BASIC_ACTIONS, *actions]
+    known = {a.kind: a for a in everything}
     return rehearse(snapshot, known, Entry(target, "rule"), caller, script or Script(), AT, seed=seed)
 
 

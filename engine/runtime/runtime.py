@@ -135,7 +135,8 @@ class Runtime:
         try:
             await site.start()
         except OSError as error:
-            raise SettingsError(f"The cabinet can't listen on {self.settings.web.host}:{self.settings.web.port}: {error.strerror}.") from error
+            place = f"{self.settings.web.host}:{self.settings.web.port}"
+            raise SettingsError(f"The cabinet can't listen on {place}: {error.strerror}.") from error
         self.web_port = int(runner.addresses[0][1])
         log.info("cabinet at http://%s:%d", self.settings.web.host, self.web_port)
 

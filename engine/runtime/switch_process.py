@@ -84,15 +84,17 @@ class SwitchProcess:
     async def _spawn(self) -> Ready:
         self._ready_file.unlink(missing_ok=True)
         path = self._folder / "switch.json"
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(self._config())))
-        with open(self._folder / "switch.log", "ab") as output:
+        self._write_config(path)
+        output = os.open(self._folder / "switch.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "engine.embedded", "--config", str(path),
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True,  # a Ctrl-C meant for the engine must not reach the calls
                 cwd=str(Path(__file__).parents[2]),
             )  # fmt: skip
+        finally:
+            os.close(output)
         for _ in range(int(READY_WITHIN_SECONDS / 0.05)):
             if self._process.returncode is not None:
                 raise SwitchError(f"The embedded switch did not start: {self._last_words()}")
@@ -102,6 +104,10 @@ class SwitchProcess:
             await asyncio.sleep(0.05)
         self._process.kill()
         raise SwitchError(f"The embedded switch is not ready after {READY_WITHIN_SECONDS:.0f} s: {self._last_words()}")
+
+    def _write_config(self, path: Path) -> None:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(self._config())))
 
     def _last_words(self) -> str:
         try:
@@ -154,7 +160,7 @@ class SwitchProcess:
         if self._process is not None:
             await self._process.wait()
             return
-        while self.ready is not None and _alive(self.ready.pid):  # adopted: not our child, so it must be asked for
+        while self.ready is not None and _alive(self.ready.pid):  # noqa: ASYNC110 — adopted, not our child: it can only be asked for
             await asyncio.sleep(0.2)
 
     async def leave(self) -> None:
