@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.feature_report import Recorder, Result, known_ids, merge, read
+from tests.feature_report import Recorder, Result, kind_of, known_ids, merge, read
 from tests.features import count, written
 
 pytest_plugins = ["pytester"]
@@ -81,6 +81,24 @@ pytest_plugins = ["tests.feature_report"]
         "R4": ("xfailed", "call", "freeswitch"),
         "R5": ("failed", "call", "freeswitch"),
     }
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("tests/calls/test_menu.py", "call"),
+        ("tests/web/test_calls.py", "web"),
+        ("tests/plugins/stats/test_calls.py", "pure"),
+        ("tests/plugins/groups/test_service.py", "service"),
+        ("tests/plugins/notifications/test_bot.py", "bot"),
+        ("tests/cli/test_tone.py", "pure"),
+    ],
+)
+def test_the_kind_follows_the_place(request: pytest.FixtureRequest, place: str, kind: str) -> None:
+    root = Path(__file__).resolve().parents[1]
+    item = pytest.Function.from_parent(request.node.parent, name="somewhere", callobj=lambda: None)
+    item.path = root / place
+    assert kind_of(item) == kind
 
 
 def test_an_unknown_id_stops_the_run(pytester: pytest.Pytester) -> None:
