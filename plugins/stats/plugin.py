@@ -5,16 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.sdk import N_, BotCommand, Page, Plugin, PluginMeta
+from engine.sdk import N_, BotCommand, Edit, Page, Plugin, PluginMeta
 from plugins.stats.bot import COMMANDS
+from plugins.stats.demo import fill
 from plugins.stats.web import PAGES
 
 
 class Stats(Plugin):
-    meta = PluginMeta("stats", N_("Statistics"))
+    meta = PluginMeta("stats", N_("Statistics"), after=("groups",))
 
     def bot_commands(self) -> Sequence[BotCommand]:
         return COMMANDS
 
     def pages(self) -> Sequence[Page]:
         return PAGES
+
+    async def demo(self, edit: Edit) -> None:
+        await fill(edit)

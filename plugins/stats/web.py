@@ -53,7 +53,7 @@ def filtered(visit: Visit, query: QuerySet[models.CallRecord]) -> QuerySet[model
         if day is not None:
             begin = datetime.combine(day + timedelta(days=days), time(), visit.zone).astimezone(UTC)
             query = query.filter(**{f"started_at__{side}": begin})
-    number = wish.get("number", "").strip()
+    number = "".join(c for c in wish.get("number", "") if c.isprintable()).strip()
     if number:
         digits = "".join(c for c in number if c.isdigit())
         known = to_e164(number, visit.snapshot.account.area_code)
@@ -77,7 +77,14 @@ async def call(visit: Visit) -> http.Response:
     known = {c.address: u.title for u in visit.snapshot.core.users for c in u.contacts}
     known |= {e.path: e.title for e in visit.snapshot.elements() if isinstance(e, SoundElement)}
     names = {u.id: u.title for u in visit.snapshot.core.users}
-    return visit.render("stats/call.html", call=record, lines=timeline(visit.t, record.trace or (), known), legs=legs, names=names, recordings=list(record.recordings))
+    return visit.render(
+        "stats/call.html",
+        call=record,
+        lines=timeline(visit.t, record.trace or (), known),
+        legs=legs,
+        names=names,
+        recordings=list(record.recordings),
+    )
 
 
 PAGES = (
