@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -74,9 +75,9 @@ async def test_pjsua_registers_calls_and_is_called(switch: Switch, transport: st
 async def test_sipp_answers_fifty_calls(tmp_path: Path) -> None:
     agent = Agent(Core())  # with the real timers: sipp takes its time to start
     await agent.listen(Listener("trunk", "127.0.0.1", 0))
-    free = await asyncio.get_running_loop().create_datagram_endpoint(asyncio.DatagramProtocol, ("127.0.0.1", 0))
-    port = free[0].get_extra_info("sockname")[1]
-    free[0].close()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
         "sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", str(port), "-m", "50", "-nostdin", "-timeout", "30",
         cwd=tmp_path, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
