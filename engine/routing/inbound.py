@@ -30,11 +30,13 @@ DID_KIND = "core.did"
 
 @dataclass(slots=True)
 class TrunkIndex:
-    """Every customer's trunks and DIDs, for the question where a provider's call belongs."""
+    """Every customer's trunks and DIDs, for the question where a provider's call belongs. Look-ups do not grow with customers."""
 
-    by_gateway: dict[str, tuple[Snapshot, Trunk]] = field(default_factory=dict)
+    by_gateway: dict[str, Trunk] = field(default_factory=dict)
     by_did: dict[str, tuple[Snapshot, Did]] = field(default_factory=dict)
-    by_address: list[tuple[Snapshot, Trunk]] = field(default_factory=list)
+    trunks: dict[int, Trunk] = field(default_factory=dict)
+    _networks: dict[tuple[int, int], dict[int, set[int]]] = field(default_factory=dict)
+    """(IP version, host bits) → network address without those bits → ids of the non-registering trunks that call from there."""
 
     @classmethod
     def of(cls, snapshots: Iterable[Snapshot]) -> TrunkIndex:
@@ -44,20 +46,36 @@ class TrunkIndex:
                 continue
             for trunk in snapshot.core.trunks:
                 if trunk.active:
-                    index.by_gateway[gateway_name(trunk.id)] = snapshot, trunk
-                    if not trunk.registers:
-                        index.by_address.append((snapshot, trunk))
+                    index._add(trunk)
             for did in snapshot.core.dids:
                 index.by_did[did.number] = snapshot, did
         return index
 
-    def calls_from(self, address: str) -> list[tuple[Snapshot, Trunk]]:
-        """Non-registering trunks whose provider may call from this address."""
+    def _add(self, trunk: Trunk) -> None:
+        self.trunks[trunk.id] = trunk
+        self.by_gateway[gateway_name(trunk.id)] = trunk
+        for source in () if trunk.registers else trunk.sources:
+            try:
+                network = ip_network(source, strict=False)
+            except ValueError:
+                log.error("trunk %d: %r is no address or network", trunk.id, source)
+                continue
+            host_bits = network.max_prefixlen - network.prefixlen
+            known = self._networks.setdefault((network.version, host_bits), {})
+            known.setdefault(int(network.network_address) >> host_bits, set()).add(trunk.id)
+
+    def calls_from(self, address: str) -> list[set[int]]:
+        """Ids of the non-registering trunks whose provider may call from this address, by the networks it lies in."""
         try:
             source = ip_address(address)
         except ValueError:
             return []
-        return [(s, t) for s, t in self.by_address if any(source in ip_network(net, strict=False) for net in t.sources)]
+        bits = int(source)
+        return [
+            known[bits >> host_bits]
+            for (version, host_bits), known in self._networks.items()
+            if version == source.version and bits >> host_bits in known
+        ]
 
 
 @dataclass(slots=True)
@@ -89,18 +107,18 @@ class FrontDesk:
         address = event.sip_received_ip or event.sip_network_ip or event.network_addr
         if event.sip_gateway:
             known = self.index.by_gateway.get(event.sip_gateway)
-            trunks = [known] if known else []
+            callers = [{known.id}] if known else []
         else:
-            trunks = self.index.calls_from(address)
-        if not trunks:
+            callers = self.index.calls_from(address)
+        if not callers:
             return Rejection(403, f"a call from {address}, which is no trunk's address")
         number = to_e164(event.destination_number) or caller_e164(event.destination_number)
         found = self.index.by_did.get(number or "")
         if found is None:
             return Rejection(404, f"nobody has the number {event.destination_number}")
         snapshot, did = found
-        trunk = next((t for _, t in trunks if t.id == did.trunk.id), None)
-        if trunk is None:
+        trunk = self.index.trunks.get(did.trunk.id)
+        if trunk is None or not any(trunk.id in ids for ids in callers):
             return Rejection(403, f"{did.number} is not a number of the trunk it came by")
         caller = Caller(caller_e164(event.caller_number), _name(event), True, None, trunk.id, did.number)
         leg = Leg(event.uuid, caller.number or "anonymous", external=True)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from engine.sdk import N_, Call, Choice, Did, Entry, Forward, Missed, Nesting, Outcome, Place, Snapshot, Step
@@ -34,9 +34,9 @@ class ByRules:
         return Forward(root.ref) if root else Missed("no_root")
 
 
-def rules_of(part: NumbersPart, did: int) -> list[Rule]:
+def rules_of(part: NumbersPart, did: int) -> Sequence[Rule]:
     """The number's active rules in the order they are asked."""
-    return sorted((r for r in part.rules if r.did.id == did and r.active), key=lambda r: (r.priority, r.id))
+    return part.rules_by_did.get(did, ())
 
 
 def _why_not(call: Call, rule: Rule) -> str | None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from typing import ClassVar
 
 from engine.sdk import Condition, Element, Part, Ref, Verdict
@@ -20,7 +22,7 @@ class Rule(Element, frozen=True, kw_only=True):
     active: bool = True
 
 
-class NumberList(Condition, frozen=True, kw_only=True):
+class NumberList(Condition, frozen=True, kw_only=True, dict=True):
     """A list of callers (DIR-1); a rule with an inactive list is ignored as a whole."""
 
     kind: ClassVar[str] = "numbers.list"
@@ -28,10 +30,23 @@ class NumberList(Condition, frozen=True, kw_only=True):
     entries: tuple[tuple[str, str], ...] = ()
     """(number in E.164, name)."""
 
+    @cached_property
+    def _numbers(self) -> frozenset[str]:
+        return frozenset(number for number, _ in self.entries)
+
     def verdict(self, moment: object, caller: str | None) -> Verdict:
-        return Verdict(self.active and caller is not None and any(number == caller for number, _ in self.entries))
+        return Verdict(self.active and caller in self._numbers)
 
 
-class NumbersPart(Part, frozen=True, kw_only=True):
+class NumbersPart(Part, frozen=True, kw_only=True, dict=True):
     rules: tuple[Rule, ...] = ()
     lists: tuple[NumberList, ...] = ()
+
+    @cached_property
+    def rules_by_did(self) -> Mapping[int, tuple[Rule, ...]]:
+        """Each number's active rules in the order they are asked; made once per snapshot."""
+        found: dict[int, list[Rule]] = {}
+        for rule in sorted(self.rules, key=lambda r: (r.priority, r.id)):
+            if rule.active:
+                found.setdefault(rule.did.id, []).append(rule)
+        return {did: tuple(rules) for did, rules in found.items()}
