@@ -14,7 +14,7 @@ import jinja2
 from aiohttp import web as http
 
 from engine.sdk import Context, Plugin
-from web import words
+from web import health, words
 from web.errors import error_pages
 from web.headers import security_headers
 from web.host import STATIC, Host
@@ -35,6 +35,7 @@ async def make_app(ctx: Context) -> http.Application:
     host.mount(app, PAGES, "the cabinet itself")
     for plugin, page in ctx.registry.pages():
         host.mount(app, [page], plugin.meta.id)
+    health.add_routes(app, ctx)
     app.router.add_get("/static/{version}/{name}", _static)
     app.on_shutdown.append(_stop)
     log.info("cabinet ready: %d pages", len(host.table))

@@ -55,3 +55,7 @@ class Context(Protocol):
         """A subscription; its `wait(timeout)` returns at a ring or when the time is up."""
     def presence(self, account_id: int) -> Mapping[Ref, bool]:
         """Which SIP contacts are registered, as last heard from the switch."""
+    async def health(self) -> Mapping[str, bool]:
+        """What calls need, and whether it is there: "database", "switch"."""
+    def metrics(self) -> Mapping[str, float]:
+        """Figures of this process by name, for Prometheus."""

@@ -61,3 +61,21 @@ class RuntimeContext:
 
     def presence(self, account_id: int) -> Mapping[Ref, bool]:
         return self.phones.of(self.revisions.snapshot(account_id))
+
+    async def health(self) -> Mapping[str, bool]:
+        node = self.phones.node
+        states = {"database": await self.db.reachable()}
+        if node is not None:
+            states["switch"] = node.switch.connected
+        return states
+
+    def metrics(self) -> Mapping[str, float]:
+        node = self.phones.node
+        accounts = self.revisions.accounts()
+        figures = {"accounts": float(len(accounts)), "plugins_running": float(sum(1 for _ in self.registry.running()))}
+        if node is not None:
+            figures["calls"] = float(len(node.calls))
+            figures["legs"] = float(sum(len(c.open_legs()) for c in node.calls.values()))
+            figures["phones_registered"] = float(sum(len(node.registrations.logins(a)) for a in accounts))
+            figures["switch_connected"] = float(node.switch.connected)
+        return figures
