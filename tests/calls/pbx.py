@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole PBX for call tests: the real runtime in this process, the switch beside it, one account on addresses of its own."""
+"""One account on a running installation, as call tests use it: its configuration, its phones, its provider, what was recorded."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +18,6 @@ from engine.db import models
 from engine.people import ContactWish, UserWish, add_contact, create_user
 from engine.revisions import Edit
 from engine.runtime import Runtime
-from engine.settings import ALL_ROLES, Core, Directory, Mail, Settings, Switch, Web
 from engine.snapshot import Contact, Element, Ref, Snapshot
 from plugins.groups.part import Group, GroupsPart, Membership
 from plugins.groups.service import store as groups
@@ -30,45 +27,30 @@ from plugins.numbers.part import Rule
 from plugins.numbers.service import store as rules
 from plugins.voicefiles.part import VoiceFile
 from plugins.voicefiles.service import store as files
+from tests.calls.installation import Installation, installation, own_address
+from tests.calls.telephone import Line, Provider
 from tests.phones.pjsua import PjsuaPhone
 
 DOMAIN = "office.test"
 DID = "+74951234567"
 OUTSIDER = "+79271234567"
-_hosts = itertools.count(random.randrange(1, 200))
-
-
-def own_address() -> str:
-    """A loopback address that no other test of this run uses."""
-    worker = int("".join(c for c in os.environ.get("PYTEST_XDIST_WORKER", "0") if c.isdigit()) or 0)
-    return f"127.{10 + worker}.{random.randrange(1, 250)}.{next(_hosts) % 250 + 1}"
-
-
-def test_settings(state: Path, address: str) -> Settings:
-    """Everything on `address` and free ports."""
-    return Settings(
-        core=Core(state=str(state), default_account="100"),
-        switch=Switch(
-            sip_host=address, sip_port=0, trunk_port=0, esl_host=address, esl_port=0, rtp_first_port=0, rtp_last_port=0,
-            unanswered_limit_seconds=50.0,
-        ),
-        directory=Directory(host=address, port=0),
-        web=Web(host=address, port=0),
-        mail=Mail(),
-    )  # fmt: skip
-
-
-test_settings.__test__ = False  # type: ignore[attr-defined]
+_accounts = itertools.count(1)
 
 
 class Pbx:
-    """One account «Office» with the DID +7 495 123-45-67 by an IP trunk that any 127.x address may use."""
+    """One account with one DID by an IP trunk; its phones and its provider have an address of their own, `phones_at`."""
 
-    def __init__(self, runtime: Runtime, account: int, folder: Path, address: str) -> None:
-        self.runtime, self.account, self.folder, self.address = runtime, account, folder, address
+    def __init__(self, house: Installation, account: int, folder: Path, *, domain: str = DOMAIN, did: str = DID, phones_at: str = "") -> None:
+        self.house, self.account, self.folder, self.address = house, account, folder, house.address
+        self.domain, self.did = domain, did
+        self.phones_at = phones_at or house.address
         self.passwords: dict[str, str] = {}
 
     # -- what it is ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def runtime(self) -> Runtime:
+        return self.house.runtime
 
     @property
     def snapshot(self) -> Snapshot:
@@ -76,20 +58,16 @@ class Pbx:
 
     @property
     def internal(self) -> tuple[str, int]:
-        assert self.runtime.switch is not None
-        assert self.runtime.switch.ready is not None
-        return self.address, self.runtime.switch.ready.internal_port
+        return self.house.internal
 
     @property
     def trunk(self) -> tuple[str, int]:
-        assert self.runtime.switch is not None
-        assert self.runtime.switch.ready is not None
-        return self.address, self.runtime.switch.ready.trunk_port
+        return self.house.trunk
 
     @property
     def calls(self) -> list[LiveCall]:
         assert self.runtime.engine is not None
-        return list(self.runtime.engine.node.calls.values())
+        return [c for c in self.runtime.engine.node.calls.values() if c.snapshot.account.id == self.account]
 
     @property
     def media(self) -> Path:
@@ -150,7 +128,7 @@ class Pbx:
         return made.ref
 
     async def rule(self, target: Ref, **fields: Any) -> Ref:
-        did = self.snapshot.did(DID)
+        did = self.snapshot.did(fields.pop("number", self.did))
         assert did is not None
         async with self.edit() as edit:
             made = await rules.insert(self.account, Rule(id=0, title=f"to {target}", did=did.ref, target=target, **fields), edit.tx)
@@ -159,18 +137,66 @@ class Pbx:
     def contact(self, login: str) -> Contact:
         return self.snapshot.contacts[self.snapshot.sip_accounts[login].contact][1]
 
+    async def line(self, **fields: Any) -> models.Trunk:
+        """Another trunk; the switch knows it when this returns."""
+        async with self.edit() as edit:
+            made = await models.Trunk.create(account_id=self.account, using_db=edit.tx, **{"title": "Line", "sources": [self.phones_at], **fields})
+        await self.ready()
+        return made
+
+    async def number(self, number: str, trunk: models.Trunk) -> None:
+        """Another number by that trunk."""
+        async with self.edit() as edit:
+            await models.Did.create(account_id=self.account, number=number, title=number, trunk_id=trunk.id, connected=2, using_db=edit.tx)
+
+    async def ready(self, within: float = 20.0) -> None:
+        """Wait until the switch has taken up this account's trunks."""
+        async with asyncio.timeout(within):
+            for trunk in self.snapshot.core.trunks:
+                if trunk.server:
+                    while "Invalid Gateway" in await self.house.ask(f"sofia status gateway trunk-{trunk.id}"):
+                        await asyncio.sleep(0.05)
+                for source in trunk.sources:
+                    while "true" not in await self.house.ask(f"acl {source.partition('/')[0]} trunks"):
+                        await asyncio.sleep(0.05)
+
     # -- phones --------------------------------------------------------------------------------------------------------------------
 
     def phone(self, login: str, **options: Any) -> PjsuaPhone:
-        """A phone of this account; hears into <login>.wav when `speak` or `hear` is asked for."""
-        return PjsuaPhone(login, DOMAIN, self.internal, password=self.passwords[login], address=self.address, **options)
+        """A softphone of this account; `speak` and `hear` name WAV files."""
+        return PjsuaPhone(
+            login, self.domain, self.internal, **{"password": self.passwords[login], "address": self.phones_at, **options}
+        )
 
     def outsider(self, number: str = OUTSIDER, **options: Any) -> PjsuaPhone:
-        """A caller behind the provider: calls come in at the trunk side."""
+        """A softphone behind the provider: its calls come in at the trunk side."""
         host, port = self.trunk
         return PjsuaPhone(
-            number.lstrip("+"), f"{host}:{port}", self.trunk, register=False, password="", address=self.address, **options
+            number.lstrip("+"), f"{host}:{port}", self.trunk, register=False, password="", **{"address": self.phones_at, **options}
         )
+
+    @asynccontextmanager
+    async def telephone(self, login: str, *, register: bool = True) -> AsyncIterator[Line]:
+        """A telephone in this process, registered and known to the engine."""
+        line = Line(self.internal, login, self.domain, self.passwords[login])
+        await line.open(self.phones_at)
+        try:
+            if register:
+                assert (await line.register()).code == 200
+                await self.registered(login)
+            yield line
+        finally:
+            line.close()
+
+    @asynccontextmanager
+    async def provider(self, number: str = OUTSIDER, *, address: str = "") -> AsyncIterator[Provider]:
+        """The provider's side in this process: makes calls from `number`, takes calls and registrations."""
+        provider = Provider(self.trunk, number.lstrip("+"), f"{self.trunk[0]}:{self.trunk[1]}")
+        await provider.open(address or self.phones_at)
+        try:
+            yield provider
+        finally:
+            provider.close()
 
     # -- what happened -------------------------------------------------------------------------------------------------------------
 
@@ -199,25 +225,35 @@ class Pbx:
                 await bell.wait(0.5)
 
 
+    async def quiet(self, within: float = 15.0) -> None:
+        """Wait until nothing of this account is left: no call in the engine, no channel in the switch."""
+        async with asyncio.timeout(within):
+            while self.calls or [c for c in await self.house.channels() if self.is_ours(c)]:
+                await asyncio.sleep(0.1)
+
+    def is_ours(self, channel: dict[str, str]) -> bool:
+        """Whether a row of `show channels` belongs to this account's phones or provider."""
+        return self.domain in channel.get("presence_id", "") + channel.get("name", "") or self.phones_at in (
+            channel.get("ip_addr", ""), channel.get("name", "").rpartition("@")[2].partition(":")[0],
+        )  # fmt: skip
+
+
+async def company(house: Installation, folder: Path, number: str = "", *, domain: str = "", did: str = "", phones_at: str = "") -> Pbx:
+    """A new account on a running installation; what is not given is made so that it meets nobody else."""
+    count = next(_accounts)
+    phones_at = phones_at or own_address()
+    domain, did = domain or f"company{count}.test", did or f"+7495{2000000 + count}"
+    account, _, _ = await open_account(house.runtime, number or str(1000 + count), "Office", domain, f"owner{count}", area_code="495")
+    async with house.runtime.ctx.edit(account, ACTOR) as edit:
+        trunk = await models.Trunk.create(account_id=account, title="Provider", registers=False, sources=[phones_at], using_db=edit.tx)
+        await models.Did.create(account_id=account, number=did, title="Main", trunk_id=trunk.id, connected=1, using_db=edit.tx)
+    office = Pbx(house, account, folder, domain=domain, did=did, phones_at=phones_at)
+    await office.ready()
+    return office
+
+
 @asynccontextmanager
-async def pbx(folder: Path, **settings: Any) -> AsyncIterator[Pbx]:
-    """A running PBX with an empty account; the switch ends with it."""
-    address = own_address()
-    chosen = msgspec.structs.replace(test_settings(folder / "state", address), **settings)
-    first = Runtime(chosen, ())
-    try:
-        await first.open()
-        account, _, _ = await open_account(first, "100", "Office", DOMAIN, "owner", area_code="495")
-        async with first.ctx.edit(account, ACTOR) as edit:
-            trunk = await models.Trunk.create(
-                account_id=account, title="Provider", registers=False, sources=["127.0.0.0/8"], using_db=edit.tx
-            )
-            await models.Did.create(account_id=account, number=DID, title="Main", trunk_id=trunk.id, connected=1, using_db=edit.tx)
-    finally:
-        await first.close()
-    runtime = Runtime(chosen, ALL_ROLES)
-    async with runtime.running():
-        assert runtime.engine is not None
-        async with asyncio.timeout(20):
-            await runtime.engine.connected.wait()
-        yield Pbx(runtime, account, folder, address)
+async def pbx(folder: Path, address: str = "", **settings: Any) -> AsyncIterator[Pbx]:
+    """An installation of its own with one account «Office», its DID +7 495 123-45-67, everything at one address."""
+    async with installation(folder, address, **settings) as house:
+        yield await company(house, folder, "100", domain=DOMAIN, did=DID, phones_at=house.address)

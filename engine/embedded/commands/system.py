@@ -95,6 +95,15 @@ def reloadacl(switch: Switch, arguments: str) -> Answer:
     return _reload_acl(switch)
 
 
+def acl(switch: Switch, arguments: str) -> str:
+    """`acl ADDRESS LIST`: would the access list let this address in?"""
+    address, _, name = arguments.partition(" ")
+    if not name:
+        return "-USAGE: <ip> <list_name>\n"
+    known = switch.acls.get(name.strip())
+    return "true" if known is not None and known.admits(address) else "false"
+
+
 def xml_flush_cache(switch: Switch, arguments: str) -> str:
     """All cached accounts, or `id USER DOMAIN`."""
     words = arguments.split()
@@ -168,6 +177,7 @@ COMMANDS: dict[str, Callable[[Switch, str], Answer]] = {
     "global_setvar": global_setvar,
     "reloadxml": reloadxml,
     "reloadacl": reloadacl,
+    "acl": acl,
     "xml_flush_cache": xml_flush_cache,
     "cdr_csv": cdr_csv,
     "hupall": hupall,

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scripted telephone (tests.embedded.telephone) as call tests use it: patient on a busy machine, deaf to repeated requests; and a provider."""
+
+from __future__ import annotations
+
+from tests.embedded.sip.phone import Msg, parse
+from tests.embedded.telephone import Answering, Talk, Telephone
+
+PATIENCE = 20.0
+
+
+class Line(Telephone):
+    """Waits long; an INVITE that is repeated because the machine is busy is one call."""
+
+    def __init__(self, server: tuple[str, int], user: str, domain: str, password: str = "") -> None:
+        super().__init__(server, user, domain, password)
+        self._requests: set[bytes] = set()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if not data.startswith(b"SIP/2.0"):
+            if data in self._requests:
+                return
+            self._requests.add(data)
+        if data.startswith((b"OPTIONS", b"NOTIFY")):
+            self.send(self.reply(parse(data, addr), 200, tag="o"), addr)
+            return
+        super().datagram_received(data, addr)
+
+    async def get(self, what: int | str, within: float = PATIENCE, *, method: str = "") -> Msg:
+        return await super().get(what, max(within, PATIENCE), method=method)
+
+    async def final(self, method: str, within: float = PATIENCE) -> Msg:
+        return await super().final(method, max(within, PATIENCE))
+
+    async def hears(self, hertz: float, within: float = PATIENCE, seconds: float = 0.3) -> None:
+        await super().hears(hertz, max(within, PATIENCE), seconds)
+
+    async def takes(self) -> Answering:
+        """The next call, ringing."""
+        call = await self.incoming()
+        call.ring()
+        return call
+
+    async def answers(self) -> Answering:
+        """The next call, answered."""
+        call = await self.takes()
+        await call.answer()
+        return call
+
+    async def refuses(self, code: int) -> Msg:
+        """The next call, refused; its INVITE."""
+        call = await self.incoming()
+        await call.refuse(code)
+        return call.invite
+
+
+class Provider(Line):
+    """Calls in without credentials; takes REGISTERs of `login` with `secret` and remembers where they came from."""
+
+    login, secret = "74956000000", "trunk-pw"
+
+    def __init__(self, server: tuple[str, int], user: str, domain: str) -> None:
+        super().__init__(server, user, domain)
+        self.registered_from = ""
+        """The Contact that the switch has registered."""
+        self.registrations = 0
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if not data.startswith(b"REGISTER"):
+            super().datagram_received(data, addr)
+            return
+        request = parse(data, addr)
+        signed = request.get("Authorization")
+        if not signed:
+            challenge = 'Digest realm="provider.test", nonce="n1", qop="auth", algorithm=MD5'
+            self.send(self.reply(request, 401, tag="p", extra=[("WWW-Authenticate", challenge)]), addr)
+        elif f'username="{self.login}"' in signed:
+            self.send(self.reply(request, 200, tag="p", extra=[("Contact", f"<{request.contact}>;expires=600")]), addr)
+            self.registered_from = request.contact
+            self.registrations += 1
+
+    async def calls(self, number: str, *, by: str = "") -> Talk:
+        """Call `number`; `by` is a registered Contact to which the request is addressed (the number stands in To)."""
+        if not by:
+            return await self.call(number, sign=False)
+        me = f"<sip:{self.user}@{self.domain}>;tag=p{len(self.seen)}"
+        raw = self.request("INVITE", by, to=f"<sip:{number}@{self.domain}>", from_=me, body=self.sdp())
+        self.send(raw)
+        return Talk(self, raw)

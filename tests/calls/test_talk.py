@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conversations of real phones: who hears whom, who hangs up, how long it was, what is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.calls.pbx import Pbx
+from tests.phones import sound
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.mark.feature("R13", "STA-1", "STA-4", "GRP-3")
+@pytest.mark.parametrize("leaver", ["caller", "callee"])
+async def test_a_talk_and_its_recording(shared: Pbx, leaver: str) -> None:
+    user = await shared.user("201")
+    await shared.rule(await shared.group("Sales", user, recording=True))
+    async with shared.telephone("201") as phone, shared.provider() as caller:
+        talk = await caller.calls(shared.did[1:])
+        ringing = await phone.takes()
+        await asyncio.sleep(0.5)  # it rings for a while: none of this is recorded
+        await ringing.answer()
+        answered = asyncio.get_running_loop().time()
+        phone.say(1300)
+        await talk.answered()
+        caller.say(500)
+        await phone.hears(500)
+        await caller.hears(1300)
+        await asyncio.sleep(2.0 - (asyncio.get_running_loop().time() - answered))  # the talk
+        await (talk.hang_up() if leaver == "caller" else ringing.hang_up())
+        lasted = asyncio.get_running_loop().time() - answered
+        await (ringing.ended() if leaver == "caller" else talk.ended())
+        (record,) = await shared.records(1)
+    assert record.talked
+    assert not record.missed
+    assert abs(record.talk_seconds - lasted) <= 1
+    assert abs((record.ended_at - record.answered_at).total_seconds() - lasted) <= 1
+    (recording,) = record.recordings
+    left, right = sound.read(shared.media / recording.path)
+    # the callee speaks from the moment he answers: where his tone begins is where the recording began, but for the start of his speech
+    begins = sound.starts_at(right, 1300)
+    assert begins is not None
+    assert begins <= 0.3
+    assert abs(len(left) / sound.RATE - lasted) <= 0.6
+    middle = slice(sound.RATE, int(1.6 * sound.RATE))
+    assert sound.strength(left[middle], 500) > 0.9
+    assert sound.strength(right[middle], 1300) > 0.9
+    assert sound.strength(left[middle], 1300) < 0.01
+    assert sound.strength(right[middle], 500) < 0.01
