@@ -62,7 +62,18 @@ def bars(columns: Sequence[tuple[str, int, int]], label_every: int = 1) -> Chart
         x = _LEFT + slot * index + (slot - width) / 2
         talked_y = HEIGHT - _BOTTOM - units(talked)
         made.append(
-            Bar(label, talked, missed, round(x, 2), round(width, 2), talked_y, units(talked), talked_y - units(missed), units(missed), index % label_every == 0)
+            Bar(
+                label,
+                talked,
+                missed,
+                round(x, 2),
+                round(width, 2),
+                talked_y,
+                units(talked),
+                talked_y - units(missed),
+                units(missed),
+                index % label_every == 0,
+            )
         )
     values = range(0, top + 1, step)
     return Chart(made, [(HEIGHT - _BOTTOM - units(value), value) for value in values])

@@ -30,6 +30,16 @@ _TITLES: dict[int, str] = {
 }
 
 
+OF_THE_ENGINE = (
+    N_("Not found."),
+    N_("You have no right to do this."),
+    N_("Somebody else has changed this meanwhile. Reload the page and try again."),
+    N_("“{title}” is used by: {places}."),
+    N_("Please correct the marked fields."),
+)
+"""Sentences that engine.errors, which knows no catalogues, gives by itself; named here to be translated."""
+
+
 def status_of(refused: Refused) -> int:
     match refused:
         case NotFound():
@@ -54,14 +64,22 @@ def error_pages(host: Host) -> Middleware:
             if error.status < 400:
                 raise
             visit = await _visit(host, request)
-            return _page(visit, error.status, visit.t("There is no such page.") if error.status == 404 else visit.t("The server can’t answer this request."))
+            return _page(
+                visit,
+                error.status,
+                visit.t("There is no such page.") if error.status == 404 else visit.t("The server can’t answer this request."),
+            )
         except ConnectionResetError:
             raise  # the browser has left; there is nobody to answer
         except Exception:  # the one guard of the HTTP edge: the visitor gets a page with a number to name
             number = secrets.token_hex(4)
             log.exception("request %s %s failed (%s)", request.method, request.path, number)
             visit = await _visit(host, request)
-            return _page(visit, 500, visit.t("The failure is logged under the number {number}. Try again; if it stays, tell the operator.", number=number))
+            return _page(
+                visit,
+                500,
+                visit.t("The failure is logged under the number {number}. Try again; if it stays, tell the operator.", number=number),
+            )
 
     return middleware
 

@@ -11,7 +11,14 @@ from aiohttp import web as http
 from engine.sdk import NotFound
 from web.visit import Visit
 
-_TYPES = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".opus": "audio/ogg", ".pdf": "application/pdf", ".tiff": "image/tiff"}
+_TYPES = {
+    ".wav": "audio/wav",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".pdf": "application/pdf",
+    ".tiff": "image/tiff",
+}
 
 
 def media_file(visit: Visit, path: str, *, download_as: str = "") -> http.FileResponse:

@@ -86,7 +86,7 @@ class Form(Generic[S]):
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Around reading and saving: what is refused is shown in the form; the block then ends quietly, so test `form.ok` or return inside."""
+        """Around reading and saving: what is refused is shown in the form and the block ends quietly; so return inside it."""
         try:
             yield
         except Invalid as invalid:
@@ -97,7 +97,11 @@ class Form(Generic[S]):
                     self.problems.setdefault(field, self.visit.tell(problem))
                 else:
                     self.general.append(self.visit.tell(problem))
-        except (Conflict, InUse, Problem) as refused:
+        except Conflict:
+            self.general.append(
+                self.visit.t("Somebody else has changed the settings meanwhile. Compare, then save again, or open the page anew.")
+            )
+        except (InUse, Problem) as refused:
             if isinstance(refused, Problem) and refused.field in self.kind.__struct_fields__:
                 self.general.append(self.visit.t("Please correct the marked fields."))
                 self.problems[refused.field] = self.visit.tell(refused)

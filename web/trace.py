@@ -193,7 +193,14 @@ def timeline(words: Words, trace: Iterable[Mapping[str, Any]], names: Mapping[st
         if not what:
             continue
         tone = "good" if what in _GOOD else "bad" if what in _BAD else "accent" if what in _MAIN else ""
-        lines.append(Line(int(step.get("at") or 0), sentence(words, what, _named(step.get("facts") or {}, names or {})), tone, _target(step.get("target"))))
+        lines.append(
+            Line(
+                int(step.get("at") or 0),
+                sentence(words, what, _named(step.get("facts") or {}, names or {})),
+                tone,
+                _target(step.get("target")),
+            )
+        )
     return lines
 
 

@@ -22,9 +22,17 @@ SECTIONS: Final[dict[str, str]] = {
     "service": N_("System"),
 }
 _ICONS: Final[dict[str, str]] = {
-    "live": "live", "stats.calls": "calls", "stats.missed": "missed", "recording.list": "record", "voicefiles.list": "sound", "numbers.list": "number",
-    "numbers.trunks": "trunk", "system.plugins": "plugin", "system.mail": "mail", "schedules.list": "clock",
-}  # fmt: skip
+    "live": "live",
+    "stats.calls": "calls",
+    "stats.missed": "missed",
+    "recording.list": "record",
+    "voicefiles.list": "sound",
+    "numbers.list": "number",
+    "numbers.trunks": "trunk",
+    "system.plugins": "plugin",
+    "system.mail": "mail",
+    "schedules.list": "clock",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ async def add_contact(edit: Edit, user_id: int, wish: ContactWish) -> tuple[int,
     """Returns the contact's id and, for a SIP contact, the password of its account (which works for registration at once)."""
     user = await User.of(edit.account_id, edit.tx).fetch(user_id)
     address = await _address(edit, wish)
-    row = await Contact.create(account_id=edit.account_id, user_id=user_id, kind=wish.kind, address=address, using_db=edit.tx, **_columns(wish))
+    row = await Contact.create(
+        account_id=edit.account_id, user_id=user_id, kind=wish.kind, address=address, using_db=edit.tx, **_columns(wish)
+    )
     password: str | None = None
     if wish.kind == "sip":
         password = await _set_secret(edit, row, wish.password)

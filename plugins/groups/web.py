@@ -57,10 +57,18 @@ async def group(visit: Visit) -> http.Response:
                 await service.save_group(edit, changed)
             return visit.go(visit.url(Group.kind, id=element.id), message=visit.t("Saved."))
     return visit.render(
-        "groups/group.html", status=form.status, element=element, form=form, parents=places, answers=answers, children=visit.snapshot.branches(element.ref),
-        chats=await _chats(visit, element), ancestors=list(reversed(list(visit.snapshot.ancestors(element))))[:-1], **member_values(visit, element),
+        "groups/group.html",
+        status=form.status,
+        element=element,
+        form=form,
+        parents=places,
+        answers=answers,
+        children=visit.snapshot.branches(element.ref),
+        chats=await _chats(visit, element),
+        ancestors=list(reversed(list(visit.snapshot.ancestors(element))))[:-1],
+        **member_values(visit, element),
         **_choices(visit),
-    )  # fmt: skip
+    )
 
 
 def _changed(element: Group, wish: GroupForm) -> Group:
@@ -119,11 +127,18 @@ async def delete_group(visit: Visit) -> http.Response:
         with form.saving():
             async with visit.edit() as edit:
                 await people.delete_branch(edit, element.ref)
-            return visit.go(visit.url_of(element.parent) or visit.url("home"), message=visit.t("“{title}” is deleted.", title=element.title))
+            return visit.go(
+                visit.url_of(element.parent) or visit.url("home"), message=visit.t("“{title}” is deleted.", title=element.title)
+            )
     doomed = people.doomed_with(visit.snapshot, element)
     return confirm(
-        visit, visit.t("Delete the group “{title}”?", title=element.title), back=back, form=form, of=element.ref, goes=going(visit, element, doomed),
-    )  # fmt: skip
+        visit,
+        visit.t("Delete the group “{title}”?", title=element.title),
+        back=back,
+        form=form,
+        of=element.ref,
+        goes=going(visit, element, doomed),
+    )
 
 
 def going(visit: Visit, element: Branch, doomed: people.Doomed) -> list[str]:

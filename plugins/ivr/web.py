@@ -97,7 +97,9 @@ async def delete_menu(visit: Visit) -> http.Response:
         with form.saving():
             async with visit.edit() as edit:
                 await people.delete_branch(edit, element.ref)
-            return visit.go(visit.url_of(element.parent) or visit.url("home"), message=visit.t("“{title}” is deleted.", title=element.title))
+            return visit.go(
+                visit.url_of(element.parent) or visit.url("home"), message=visit.t("“{title}” is deleted.", title=element.title)
+            )
     doomed = people.doomed_with(visit.snapshot, element)
     goes = [visit.t("Nested: “{title}”", title=b.title) for b in doomed.branches if b.ref != element.ref]
     goes += [visit.t("User “{title}”, who is in no other group", title=u.title) for u in doomed.users]

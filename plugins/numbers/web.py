@@ -81,7 +81,9 @@ async def number(visit: Visit) -> http.Response:
             async with visit.edit() as edit:
                 await service.save_did(edit, msgspec.structs.replace(did, number=wish.number, title=wish.title, trunk=wish.trunk))
             return visit.go(visit.url(Did.kind, id=did.id), message=visit.t("Saved."))
-    rules = [(rule, _title(visit, rule.numbers), _title(visit, rule.schedule), _title(visit, rule.target)) for rule in _rules(visit, did.id)]
+    rules = [
+        (rule, _title(visit, rule.numbers), _title(visit, rule.schedule), _title(visit, rule.target)) for rule in _rules(visit, did.id)
+    ]
     return visit.render("numbers/number.html", status=form.status, form=form, did=did, rules=rules, trunks=elements(visit, Trunk))
 
 
@@ -106,7 +108,9 @@ async def delete_number(visit: Visit) -> http.Response:
                 await service.delete_did(edit, did.id)
             return visit.go(visit.url("numbers.list"), message=visit.t("“{title}” is deleted.", title=did.title))
     goes = [visit.t("Rule “{title}”", title=r.title) for r in _rules(visit, did.id)]
-    return confirm(visit, visit.t("Delete the number {number}?", number=did.number), back=visit.url(Did.kind, id=did.id), form=form, goes=goes)
+    return confirm(
+        visit, visit.t("Delete the number {number}?", number=did.number), back=visit.url(Did.kind, id=did.id), form=form, goes=goes
+    )
 
 
 # rules ----------------------------------------------------------------------------------------------------------------
@@ -167,7 +171,9 @@ async def trunks(visit: Visit) -> http.Response:
     numbers_of: dict[int, list[str]] = {}
     for did in visit.snapshot.core.dids:
         numbers_of.setdefault(did.trunk.id, []).append(did.number)
-    return visit.render("numbers/trunks.html", trunks=visit.snapshot.core.trunks, numbers_of=numbers_of, present=visit.ctx.presence(visit.account_id))
+    return visit.render(
+        "numbers/trunks.html", trunks=visit.snapshot.core.trunks, numbers_of=numbers_of, present=visit.ctx.presence(visit.account_id)
+    )
 
 
 async def new_trunk(visit: Visit) -> http.Response:

@@ -292,9 +292,14 @@ async def fill_calls(ctx: TestContext, customer: Customer) -> None:
         account_id=customer.id, call=call, uuid=f"{customer.name}-leg", label="203", user_id=customer.users["user"], reason="member",
         started_at=started, answered_at=started + timedelta(seconds=30), ended_at=started + timedelta(seconds=92), cause="NORMAL_CLEARING",
     )  # fmt: skip
-    legs = [{"label": "+79031112233", "user": None, "state": "talking"}, {"label": "203", "user": customer.users["user"], "state": "talking"}]
-    state = {"caller": "+79031112233", "dialled": "+74951234567", "direction": "in", "place": "Отдел продаж", "started_at": now.isoformat()}
-    await models.LiveCall.create(account_id=customer.id, call_id=f"{customer.name}-live", updated_at=now, state={**state, "legs": legs})
+    state: dict[str, Any]
+    legs = [
+        {"label": "+79031112233", "user": None, "state": "talking"},
+        {"label": "203", "user": customer.users["user"], "state": "talking"},
+    ]
+    state = {"caller": "+79031112233", "dialled": "+74951234567", "direction": "in", "place": "Отдел продаж", "legs": legs}
+    state["started_at"] = now.isoformat()
+    await models.LiveCall.create(account_id=customer.id, call_id=f"{customer.name}-live", updated_at=now, state=state)
     mail = ctx.settings.state / "mail" / str(customer.id)
     mail.mkdir(parents=True)
     letter = EmailMessage()
@@ -306,5 +311,3 @@ async def fill_calls(ctx: TestContext, customer: Customer) -> None:
     admin = customer.users["admin"]
     link = await models.TelegramLink.create(account_id=customer.id, user_id=admin, chat_id=7_000 + customer.id, title="Анна")
     customer.things["link"] = link.id
-
-

@@ -28,9 +28,14 @@ async def pbx(visit: Visit) -> http.Response:
                 await people.edit_pbx(edit, wish)
             return visit.go(visit.url("pbx"), message=visit.t("Saved."))
     return visit.render(
-        "shell/pbx.html", status=form.status, form=form, account=account, sounds=elements(visit, SoundElement), zones=_zones(account.timezone),
+        "shell/pbx.html",
+        status=form.status,
+        form=form,
+        account=account,
+        sounds=elements(visit, SoundElement),
+        zones=_zones(account.timezone),
         root_url=visit.url_of(visit.snapshot.root.ref) if visit.snapshot.root else "",
-    )  # fmt: skip
+    )
 
 
 def _zones(present: str) -> list[OptionGroup]:

@@ -50,9 +50,13 @@ async def profile(visit: Visit) -> http.Response:
                 response.del_cookie("vats_language", path="/")  # the wish just saved must win over this browser's older one
             return response
     return visit.render(
-        "shell/profile.html", status=next((f.status for f in forms.values() if not f.ok), 200), element=element, forms=forms, schedules=schedules,
+        "shell/profile.html",
+        status=next((f.status for f in forms.values() if not f.ok), 200),
+        element=element,
+        forms=forms,
+        schedules=schedules,
         present=visit.ctx.presence(visit.account_id),
-    )  # fmt: skip
+    )
 
 
 async def _save(visit: Visit, element: User, wish: msgspec.Struct, schedules: Any) -> None:

@@ -68,11 +68,18 @@ async def letter(visit: Visit) -> http.Response:
     path = _named(visit)
     message = _read(path)
     plain = message.get_body(("plain",))
-    attachments = [(part.get_filename() or part.get_content_type(), len(part.get_payload(decode=True) or b"")) for part in message.iter_attachments()]
+    attachments = [
+        (part.get_filename() or part.get_content_type(), len(part.get_payload(decode=True) or b"")) for part in message.iter_attachments()
+    ]
     return visit.render(
-        "shell/letter.html", name=path.name, message=message, text=plain.get_content() if plain else "", has_html=message.get_body(("html",)) is not None,
-        attachments=attachments, at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
-    )  # fmt: skip
+        "shell/letter.html",
+        name=path.name,
+        message=message,
+        text=plain.get_content() if plain else "",
+        has_html=message.get_body(("html",)) is not None,
+        attachments=attachments,
+        at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+    )
 
 
 async def letter_html(visit: Visit) -> http.Response:
@@ -81,9 +88,13 @@ async def letter_html(visit: Visit) -> http.Response:
     if body is None:
         raise NotFound()
     return http.Response(
-        text=body.get_content(), content_type="text/html",
-        headers={"Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'", "X-Frame-Options": "SAMEORIGIN"},
-    )  # fmt: skip
+        text=body.get_content(),
+        content_type="text/html",
+        headers={
+            "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
+            "X-Frame-Options": "SAMEORIGIN",
+        },
+    )
 
 
 async def letter_file(visit: Visit) -> http.StreamResponse:

@@ -19,9 +19,12 @@ async def users(visit: Visit) -> http.Response:
     wanted = visit.query.get("q", "").strip().casefold()
     found = [u for u in visit.snapshot.core.users if wanted in _words(u)]
     return visit.render(
-        "shell/users.html", users=sorted(found, key=lambda u: u.title.casefold()), q=visit.query.get("q", ""), groups=groups_of(visit.snapshot),
+        "shell/users.html",
+        users=sorted(found, key=lambda u: u.title.casefold()),
+        q=visit.query.get("q", ""),
+        groups=groups_of(visit.snapshot),
         present=visit.ctx.presence(visit.account_id),
-    )  # fmt: skip
+    )
 
 
 def _words(user: User) -> str:
@@ -55,7 +58,9 @@ async def new_user(visit: Visit) -> http.Response:
             message = visit.t(warning) if warning else visit.t("The user is created. Now add a phone.")
             return visit.go(visit.url(User.kind, id=user_id), message=message, tone="warn" if warning else "good")
     back = (visit.url_of(branch.ref) if branch else "") or visit.url("users")
-    return visit.render("shell/user_new.html", status=form.status, form=form, back=back, into=branch.title if branch else "", **_choices(visit))
+    return visit.render(
+        "shell/user_new.html", status=form.status, form=form, back=back, into=branch.title if branch else "", **_choices(visit)
+    )
 
 
 def _choices(visit: Visit) -> dict[str, Any]:
@@ -69,7 +74,9 @@ async def user(visit: Visit) -> http.Response:
     forms: dict[str, Form[Any]] = {
         "main": Form(visit, people.UserWish, element, "main"),
         "login": Form(visit, people.LoginWish, {"login": row.login, "role": row.role}, "login"),
-        "contact": Form(visit, people.ContactWish, {"priority": len(element.contacts) + 1, "address": _free_login(visit, element)}, "contact"),
+        "contact": Form(
+            visit, people.ContactWish, {"priority": len(element.contacts) + 1, "address": _free_login(visit, element)}, "contact"
+        ),
     }
     if visit.is_post and visit.text("form") in forms:
         answer = await _save(visit, element, forms)
@@ -133,7 +140,9 @@ async def contact(visit: Visit) -> http.Response:
             async with visit.edit() as edit:
                 await people.edit_contact(edit, element.id, wish)
             return visit.go(visit.url(User.kind, id=owner.id), message=visit.t("Saved."))
-    return visit.render("shell/contact.html", status=form.status, form=form, contact=element, owner=owner, schedules=elements(visit, Condition))
+    return visit.render(
+        "shell/contact.html", status=form.status, form=form, contact=element, owner=owner, schedules=elements(visit, Condition)
+    )
 
 
 async def delete_contact(visit: Visit) -> http.Response:
@@ -145,8 +154,18 @@ async def delete_contact(visit: Visit) -> http.Response:
             async with visit.edit() as edit:
                 await people.delete_contact(edit, element.id)
             return visit.go(back, message=visit.t("The contact is deleted."))
-    goes = [visit.t("SIP account {login}: the phone that uses it will no longer register", login=element.address)] if element.kind == "sip" else []
-    return confirm(visit, visit.t("Delete the contact {address} of “{title}”?", address=element.address, title=owner.title), back=back, form=form, goes=goes)
+    goes = (
+        [visit.t("SIP account {login}: the phone that uses it will no longer register", login=element.address)]
+        if element.kind == "sip"
+        else []
+    )
+    return confirm(
+        visit,
+        visit.t("Delete the contact {address} of “{title}”?", address=element.address, title=owner.title),
+        back=back,
+        form=form,
+        goes=goes,
+    )
 
 
 async def new_secret(visit: Visit) -> http.Response:
@@ -174,9 +193,14 @@ async def delete_user(visit: Visit) -> http.Response:
     goes = [visit.t("Contact {address}", address=c.address) for c in element.contacts]
     goes += [visit.t("Membership in “{title}”", title=g.title) for g in people.branches_of(visit.snapshot, element.id)]
     return confirm(
-        visit, visit.t("Delete the user “{title}”?", title=element.title), back=visit.url(User.kind, id=element.id), form=form, goes=goes, of=element.ref,
+        visit,
+        visit.t("Delete the user “{title}”?", title=element.title),
+        back=visit.url(User.kind, id=element.id),
+        form=form,
+        goes=goes,
+        of=element.ref,
         text=visit.t("His past calls and recordings stay in the statistics."),
-    )  # fmt: skip
+    )
 
 
 PAGES = (
