@@ -46,7 +46,7 @@ from engine.embedded.sip.server import ServerState, ServerTransaction
 from engine.embedded.sip.stack import ALLOW, SUPPORTED, Stack
 from engine.embedded.sip.states import CallDirection, CallState
 from engine.embedded.sip.syntax import MalformedMessage, parse_uri
-from engine.embedded.sip.transfer import Refer, Replaces, parse_replaces
+from engine.embedded.sip.transfer import Refer, Replaces, find_replaced
 from engine.embedded.sip.transport import Transports
 
 __all__ = [
@@ -309,8 +309,11 @@ class Agent:
         if who is not None:
             call.account = who.known.account
             call.username = f"{who.username}@{who.realm.lower()}"
-        if not self._find_replaced(call, request):
+        replaced = find_replaced(self.stack.dialogs, call, request)
+        if isinstance(replaced, int):
+            call.reject(replaced)
             return
+        call.replaces = replaced
         decision: CallEvents | Refuse = Refuse(500)
         try:
             decision = self._handler.incoming(call)
@@ -319,32 +322,6 @@ class Agent:
                 call.reject(decision.code, decision.reason, decision.headers)
         if not isinstance(decision, Refuse):
             call.attach(decision)
-
-    def _find_replaced(self, call: InboundCall, request: Request) -> bool:
-        """Resolve Replaces (RFC 3891 §3); False when the INVITE was refused for it."""
-        values = request.headers.get("replaces")
-        if not values:
-            return True
-        try:
-            replaces = parse_replaces(values[0])
-        except MalformedMessage:
-            replaces = None
-        if replaces is None or len(values) > 1:
-            call.reject(400, "Bad Replaces")
-            return False
-        found = self.stack.dialogs.get((replaces.call_id, replaces.to_tag, replaces.from_tag))
-        early_inbound = found is not None and not found.is_confirmed and found.direction is CallDirection.INBOUND
-        if found is None or found is call or (early_inbound and found.state is not CallState.ENDED):
-            call.reject(481)  # an early dialog may be replaced only at the side that began it
-            return False
-        if found.state is CallState.ENDED:
-            call.reject(603)
-            return False
-        if replaces.early_only and found.is_confirmed:
-            call.reject(486)
-            return False
-        call.replaces = found
-        return True
 
     # -- registrations coming in
 

@@ -43,7 +43,6 @@ class SipCall:
         self.account: object = None
         self.username = ""  # of the digest, with the realm
         self.replaces: SipCall | None = None
-        self.replaces_early_only = False
         self.ended_as: Ended | None = None
         self.data: object = None  # the core's own
         self._events: CallEvents | None = None

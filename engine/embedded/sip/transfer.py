@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from engine.embedded.sip.message import REASONS, Request
 from engine.embedded.sip.server import ServerTransaction
+from engine.embedded.sip.states import CallDirection, CallState
 from engine.embedded.sip.syntax import MalformedMessage, parse_name_addr, parse_params, parse_uri
 
 if TYPE_CHECKING:
@@ -32,6 +34,28 @@ def parse_replaces(value: str) -> Replaces:
     if not call_id.strip() or "to-tag" not in params or "from-tag" not in params:
         raise MalformedMessage("Bad Replaces")
     return Replaces(call_id.strip(), params["to-tag"], params["from-tag"], "early-only" in params)
+
+
+def find_replaced(dialogs: Mapping[tuple[str, str, str], SipCall], call: SipCall, request: Request) -> SipCall | int | None:
+    """The call an INVITE wants to take over (RFC 3891 §3): None when it names none, or the refusal's status."""
+    values = request.headers.get("replaces")
+    if not values:
+        return None
+    try:
+        replaces = parse_replaces(values[0])
+    except MalformedMessage:
+        return 400
+    if len(values) > 1:
+        return 400
+    found = dialogs.get((replaces.call_id, replaces.to_tag, replaces.from_tag))
+    if found is None or found is call:
+        return 481
+    if found.state is CallState.ENDED:
+        return 603
+    if found.is_confirmed:
+        return 486 if replaces.early_only else found
+    # an early dialog may be replaced only at the side that began it
+    return found if found.direction is CallDirection.OUTBOUND else 481
 
 
 class Refer:
