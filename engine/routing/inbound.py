@@ -15,6 +15,7 @@ from engine.calls.node import Admission, Rejection, Verdict
 from engine.calls.trunks import gateway_name
 from engine.errors import VatsError
 from engine.esl.event import Event
+from engine.facts.ended import Direction
 from engine.numbering import caller_e164, to_e164
 from engine.routing.action import Done, Entry, GoTo, Hangup, Missed, RoutingAction
 from engine.routing.conversation import stay
@@ -153,7 +154,7 @@ class FrontDesk:
         if at is not None:
             return await self.serve_entry(call, Entry(at, "repeat"))
         if call.direction == "in":
-            did = call.snapshot.did(call.caller.dialled)
+            did = _own_number(call.snapshot, call.caller.dialled)
             return await self.serve_incoming(call, did.ref) if did else Verdict(causes.NORMAL_TEMPORARY_FAILURE)
         return await self.serve_dialled(call, call.caller.dialled, call.caller.user or 0)
 
@@ -176,9 +177,12 @@ class FrontDesk:
         dialled = event.destination_number
         caller = Caller(user.extension or account.login, user.title, False, user.id, None, dialled)
         leg = Leg(event.uuid, account.login, user.id, contact.id)
-        inside = snapshot.extension(dialled) is not None
+        direction: Direction = "internal"
+        if snapshot.extension(dialled) is None:
+            # our own number needs no provider; such a call is served and missed like one from outside
+            direction = "in" if _own_number(snapshot, dialled) is not None else "out"
         return Admission(
-            snapshot, caller, leg, "internal" if inside else "out", "internal" if inside else "outgoing",
+            snapshot, caller, leg, direction, "outgoing" if direction == "out" else "internal",
             lambda call: self.serve_dialled(call, dialled, user.id), None, dialled,
         )  # fmt: skip
 
@@ -188,9 +192,9 @@ class FrontDesk:
         router = Router(self.actions(), dial_number)
         if target is not None:
             return verdict(await router.route(call, Entry(target, "extension")), call.answered)
-        own = call.snapshot.did(to_e164(dialled, call.snapshot.account.area_code) or "")
-        if own is not None and DID_KIND in self.actions():  # our own number needs no provider
-            return verdict(await router.route(call, Entry(own.ref, "rule")), call.answered)
+        own = _own_number(call.snapshot, dialled)
+        if own is not None:
+            return await self.serve_incoming(call, own.ref)
         return verdict(await router.follow(call, GoTo(dialled, user)), call.answered)
 
 
@@ -204,6 +208,10 @@ def verdict(outcome: Done | Hangup | Missed, answered: bool) -> Verdict:
             return Verdict(causes.CALL_REJECTED if refused else cause)
         case Missed(_, cause):
             return Verdict(causes.NORMAL_CLEARING if answered else cause)
+
+
+def _own_number(snapshot: Snapshot, dialled: str) -> Did | None:
+    return snapshot.did(to_e164(dialled, snapshot.account.area_code) or "")
 
 
 def _name(event: Event) -> str:

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.calls.trunks import gateway_name
 from engine.db import Database
 from engine.errors import NotFound
 from engine.jobs import Doorbell, OrderBook
@@ -61,6 +62,11 @@ class RuntimeContext:
 
     def presence(self, account_id: int) -> Mapping[Ref, bool]:
         return self.phones.of(self.revisions.snapshot(account_id))
+
+    def trunk_states(self, account_id: int) -> Mapping[int, str]:
+        known = self.phones.node.gateways if self.phones.node else {}
+        trunks = self.revisions.snapshot(account_id).core.trunks
+        return {t.id: known[gateway_name(t.id)] for t in trunks if t.registers and gateway_name(t.id) in known}
 
     async def health(self) -> Mapping[str, bool]:
         node = self.phones.node

@@ -59,6 +59,10 @@ class SpoolJournal:
         """Wait until everything is in the database."""
         await self._writer.drain(self.spool)
 
+    async def retry_failed(self) -> None:
+        """Give facts whose plugins could not write them another chance; a job."""
+        await self._writer.retry_failed()
+
     # -- while a call lives ---------------------------------------------------------------------------------------------------
 
     def opened(self, call: LiveCall) -> None:

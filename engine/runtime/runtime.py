@@ -11,6 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web as http
@@ -20,6 +21,7 @@ from engine.errors import SettingsError
 from engine.jobs import Doorbell, OrderBook, Ticker
 from engine.outbox import Outbox
 from engine.plugin import loader
+from engine.plugin.contract import Job
 from engine.plugin.registry import Registry
 from engine.revisions import Revisions
 from engine.runtime.context import RuntimeContext
@@ -121,9 +123,16 @@ class Runtime:
         for _, delivery in ctx.registry.deliveries():
             ctx.outbox.add(delivery)
         self._spawn("outbox", ctx.outbox.run())
-        ticker = Ticker(ctx.db, [replace(job, name=f"{plugin.meta.id}.{job.name}") for plugin, job in ctx.registry.jobs()])
+        core = [Job("core.forget_deliveries", timedelta(days=1), self._forget_deliveries)]
+        if self.engine is not None:
+            core.append(Job("core.retry_facts", timedelta(hours=1), self.engine.journal.retry_failed))
+        plugins = [replace(job, name=f"{plugin.meta.id}.{job.name}") for plugin, job in ctx.registry.jobs()]
+        ticker = Ticker(ctx.db, [*core, *plugins])
         ticker.start()
         self._stack.push_async_callback(ticker.stop)
+
+    async def _forget_deliveries(self) -> None:
+        await self.ctx.outbox.forget()
 
     async def _start_web(self) -> None:
         module, _, name = WEB_APP.partition(":")
