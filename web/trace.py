@@ -123,6 +123,7 @@ CAUSES: Final[Mapping[str, str]] = {
     "": N_("unknown"),
 }
 
+QUOTED: Final = N_("“{title}”")
 _GOOD = frozenset({"talk", "answered", "picked_up"})
 _BAD = frozenset(
     {"no", "distribution_failed", "unavailable", "hop_limit", "hold_expired", "closed", "skipped", "gate_closed", "menu_timeout"}
@@ -196,7 +197,7 @@ def timeline(words: Words, trace: Iterable[Mapping[str, Any]], names: Mapping[st
         lines.append(
             Line(
                 int(step.get("at") or 0),
-                sentence(words, what, _named(step.get("facts") or {}, names or {})),
+                sentence(words, what, _named(words, step.get("facts") or {}, names or {})),
                 tone,
                 _target(step.get("target")),
             )
@@ -204,7 +205,7 @@ def timeline(words: Words, trace: Iterable[Mapping[str, Any]], names: Mapping[st
     return lines
 
 
-def _named(facts: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def _named(words: Words, facts: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Contacts by their people's names with the number behind, sounds by their titles."""
     told = dict(facts)
     for key in ("who", "by"):
@@ -213,7 +214,7 @@ def _named(facts: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]
             told[key] = f"{name} ({pretty(str(facts[key]))})"
     for key in ("sound", "music"):
         if isinstance(facts.get(key), str):
-            told[key] = ", ".join(f"“{names[path]}”" if path in names else path for path in facts[key].split(" + "))
+            told[key] = ", ".join(words(QUOTED, title=names[path]) if path in names else path for path in facts[key].split(" + "))
     return told
 
 
