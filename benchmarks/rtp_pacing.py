@@ -78,7 +78,7 @@ def measure(
     }
 
 
-def _pin(core: int) -> None:
+def pin(core: int) -> None:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[core % len(cores)]})
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -105,7 +105,7 @@ class _Signalling(asyncio.DatagramProtocol):
 
 
 def _media(pipe: Connection, streams: int, mode: str) -> None:
-    _pin(0)
+    pin(0)
     gc.freeze()
     asyncio.run(_media_main(pipe, streams, mode))
 
@@ -128,7 +128,7 @@ async def _media_main(pipe: Connection, streams: int, mode: str) -> None:
         await asyncio.sleep(1.5)  # the first second encodes the prompt
         before = _totals(opened)
         signalling.count, skipped = 0, engine.skipped_ms
-        cpu, wall, waited = time.process_time(), time.monotonic(), _waited()
+        cpu, wall, ready = time.process_time(), time.monotonic(), waited()
         pipe.send(([stream.local_port for stream in opened], transport.get_extra_info("sockname")))
         stop = asyncio.Event()
         loop.add_reader(pipe.fileno(), stop.set)
@@ -137,7 +137,7 @@ async def _media_main(pipe: Connection, streams: int, mode: str) -> None:
         pipe.send({
             "cpu": time.process_time() - cpu,
             "wall": time.monotonic() - wall,
-            "waited": _waited() - waited,
+            "waited": waited() - ready,
             "sent": sent,
             "received": received,
             "messages": signalling.count,
@@ -148,7 +148,7 @@ async def _media_main(pipe: Connection, streams: int, mode: str) -> None:
         await engine.close()
 
 
-def _waited() -> float:
+def waited() -> float:
     """Seconds this process was ready to run while the core did something else (Linux)."""
     try:
         return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
@@ -183,7 +183,7 @@ def _play_again(stream: Stream, path: str) -> None:
 # ---- the receiver ----------------------------------------------------------------------------------------------------
 
 
-def _socket() -> socket.socket:
+def rtp_socket() -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     sock.bind(("127.0.0.1", 0))
@@ -193,17 +193,17 @@ def _socket() -> socket.socket:
 
 def _receiver(pipe: Connection, streams: int, seconds: float, mode: str, messages: int, samples: int) -> None:
     """Every k-th stream has its own socket with kernel time stamps; the rest ends in a few sockets that are drained."""
-    _pin(1)
+    pin(1)
     gc.disable()
     talking = mode != "play"
     sampled = {round(index * streams / samples) for index in range(min(samples, streams))}
-    sinks = [_socket() for _ in range(8)]
+    sinks = [rtp_socket() for _ in range(8)]
     measured: list[socket.socket] = []
     targets: list[tuple[str, int]] = []
     senders: list[socket.socket] = []
     for index in range(streams):
         if index in sampled:
-            sock = _socket()
+            sock = rtp_socket()
             sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             measured.append(sock)
         else:
@@ -217,10 +217,10 @@ def _receiver(pipe: Connection, streams: int, seconds: float, mode: str, message
     poll = select.epoll()
     for descriptor in by_fd:
         poll.register(descriptor, select.EPOLLIN)
-    caller = _socket()
+    caller = rtp_socket()
     buffer = bytearray(2048)
     for sock in by_fd.values():
-        _drain(sock, None, buffer)  # what came while the streams were set up
+        drain(sock, None, buffer)  # what came while the streams were set up
     start = time.monotonic()
     tick = 0
     asked = 0
@@ -242,11 +242,11 @@ def _receiver(pipe: Connection, streams: int, seconds: float, mode: str, message
         # waiting in epoll would make the media process pay for a wake-up per packet; the stamps are the kernel's anyway
         time.sleep(max(0.0, start + tick * 0.001 - time.monotonic()) if talking or messages else 0.005)
         for descriptor, _ in poll.poll(0):
-            _drain(by_fd[descriptor], arrivals.get(descriptor), buffer)
-    pipe.send(_summary(list(arrivals.values()), seconds, relayed=mode == "bridged"))
+            drain(by_fd[descriptor], arrivals.get(descriptor), buffer)
+    pipe.send(summary(list(arrivals.values()), seconds, relayed=mode == "bridged"))
 
 
-def _drain(sock: socket.socket, arrivals: list[tuple[int, int, int]] | None, buffer: bytearray) -> None:
+def drain(sock: socket.socket, arrivals: list[tuple[int, int, int]] | None, buffer: bytearray) -> None:
     with contextlib.suppress(BlockingIOError):
         while True:
             if arrivals is None:
@@ -258,7 +258,7 @@ def _drain(sock: socket.socket, arrivals: list[tuple[int, int, int]] | None, buf
             arrivals.append((stamp_s * 1_000_000_000 + stamp_ns, timestamp, sent))
 
 
-def _summary(series: list[list[tuple[int, int, int]]], seconds: float, *, relayed: bool) -> dict[str, Any]:
+def summary(series: list[list[tuple[int, int, int]]], seconds: float, *, relayed: bool) -> dict[str, Any]:
     """Lateness = arrival minus the line through the most punctual packet of the stream with the slope of its timestamps;
     of relayed packets the time from their sending to their arrival, as the sender's own unpunctuality is not ours."""
     late: list[float] = []
