@@ -186,7 +186,7 @@ class Pbx:
                 await self.registered(login)
             yield line
         finally:
-            line.close()
+            await line.leave()
 
     @asynccontextmanager
     async def provider(self, number: str = OUTSIDER, *, address: str = "") -> AsyncIterator[Provider]:
@@ -196,7 +196,7 @@ class Pbx:
         try:
             yield provider
         finally:
-            provider.close()
+            await provider.leave()
 
     # -- what happened -------------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tests.embedded.sip.phone import Msg, parse
 from tests.embedded.telephone import Answering, Talk, Telephone
 
@@ -15,6 +17,10 @@ class Line(Telephone):
     def __init__(self, server: tuple[str, int], user: str, domain: str, password: str = "") -> None:
         super().__init__(server, user, domain, password)
         self._requests: set[bytes] = set()
+        self.unattended = False
+        """Nobody is there: every call rings here until the caller gives up."""
+        self.rung: list[float] = []
+        """When calls came (loop time)."""
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if not data.startswith(b"SIP/2.0"):
@@ -24,6 +30,15 @@ class Line(Telephone):
         if data.startswith((b"OPTIONS", b"NOTIFY")):
             self.send(self.reply(parse(data, addr), 200, tag="o"), addr)
             return
+        message = parse(data, addr)
+        if message.method == "INVITE" and not message.tag("To"):
+            self.rung.append(asyncio.get_running_loop().time())
+            if self.unattended:
+                self.send(self.reply(message, 180, tag=f"u{message.cseq[0]}"), addr)
+        elif message.method == "CANCEL" and self.unattended:
+            invite = next(m for m in self.seen if m.method == "INVITE" and m.get("Call-ID") == message.get("Call-ID"))
+            self.send(self.reply(message, 200, tag=f"u{invite.cseq[0]}"), addr)
+            self.send(self.reply(invite, 487, tag=f"u{invite.cseq[0]}"), addr)
         super().datagram_received(data, addr)
 
     async def get(self, what: int | str, within: float = PATIENCE, *, method: str = "") -> Msg:
@@ -34,6 +49,14 @@ class Line(Telephone):
 
     async def hears(self, hertz: float, within: float = PATIENCE, seconds: float = 0.3) -> None:
         await super().hears(hertz, max(within, PATIENCE), seconds)
+
+    async def leave(self) -> None:
+        """Close, but the sockets only when nothing reads from them any more."""
+        tasks = [task for task in (self._talk, self._listen) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.close()
 
     async def takes(self) -> Answering:
         """The next call, ringing."""
@@ -64,6 +87,7 @@ class Provider(Line):
         self.registered_from = ""
         """The Contact that the switch has registered."""
         self.registrations = 0
+        self._registered = asyncio.Event()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if not data.startswith(b"REGISTER"):
@@ -78,6 +102,12 @@ class Provider(Line):
             self.send(self.reply(request, 200, tag="p", extra=[("Contact", f"<{request.contact}>;expires=600")]), addr)
             self.registered_from = request.contact
             self.registrations += 1
+            self._registered.set()
+
+    async def is_registered(self) -> None:
+        """Wait until the switch has registered here."""
+        async with asyncio.timeout(PATIENCE):
+            await self._registered.wait()
 
     async def calls(self, number: str, *, by: str = "") -> Talk:
         """Call `number`; `by` is a registered Contact to which the request is addressed (the number stands in To)."""

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls through providers: by an IP trunk, by a registering one, in both directions; and who is turned away at the trunk side."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from engine.db.secrets import encrypt
+from tests.calls.installation import Installation, own_address
+from tests.calls.pbx import OUTSIDER, Pbx, company
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.mark.feature("OUT-2", "R16", "R19", "NUM-2")
+async def test_an_employee_calls_out_by_an_ip_trunk(shared: Pbx) -> None:
+    await shared.user("201")
+    async with shared.provider() as provider, shared.telephone("201") as phone:
+        trunk = await shared.line(server=provider.host, port=provider.port)
+        await shared.number("+74956660001", trunk)
+        talk = await phone.call("89031234567")
+        call = await provider.takes()
+        assert call.invite.uri.startswith("sip:79031234567@")
+        assert "sip:74956660001@" in call.invite.get("From")
+        await call.answer()
+        await talk.answered()
+        phone.say(500)
+        provider.say(1300)
+        await provider.hears(500)
+        await phone.hears(1300)
+        await call.hang_up()
+        await talk.ended()
+        (record,) = await shared.records(1)
+    assert record.direction == "out"
+    assert record.talked
+    assert [(leg.reason, leg.trunk_id) for leg in sorted(record.legs, key=lambda x: x.started_at)] == [
+        ("outgoing", None), ("outgoing", trunk.id),
+    ]  # fmt: skip
+
+
+@pytest.mark.feature("OUT-2")
+@pytest.mark.parametrize(("code", "told"), [(486, (486,)), (404, (404,)), (503, (503, 480))])
+async def test_the_caller_hears_why_a_provider_refuses(shared: Pbx, code: int, told: tuple[int, ...]) -> None:
+    await shared.user("201")
+    async with shared.provider() as provider, shared.telephone("201") as phone:
+        trunk = await shared.line(server=provider.host, port=provider.port)
+        await shared.number(f"+74956661{code}", trunk)
+        talk = await phone.call("89031234567")
+        await provider.refuses(code)
+        assert await talk.refused() in told
+
+
+@pytest.mark.feature("NUM-2", "OUT-2", "R16")
+async def test_a_registering_trunk(shared: Pbx) -> None:
+    await shared.rule(await shared.group("Sales", await shared.user("201")))
+    async with shared.provider() as provider, shared.telephone("201") as phone:
+        trunk = await shared.line(
+            registers=True, server=provider.host, port=provider.port, login=provider.login, secret=encrypt(provider.secret)
+        )
+        await shared.number("+74956660002", trunk)
+        await provider.is_registered()
+        # out
+        talk = await phone.call("89031234567")
+        call = await provider.answers()
+        assert "sip:74956660002@" in call.invite.get("From")
+        await talk.answered()
+        await talk.hang_up()
+        await call.ended()
+        # in: the provider calls the Contact he was given, the number stands in To
+        incoming = await provider.calls("74956660002", by=provider.registered_from)
+        ringing = await phone.answers()
+        assert OUTSIDER[2:] in ringing.invite.get("From")
+        await incoming.answered()
+        await incoming.hang_up()
+        await ringing.ended()
+        _, record = await shared.records(2)
+    assert record.did == "+74956660002"
+    assert record.caller_number == OUTSIDER
+
+
+@pytest.mark.feature("R5", "NUM-2", "ACC-1")
+async def test_who_is_turned_away(shared: Pbx, house: Installation, tmp_path: Path) -> None:
+    neighbour = await company(house, tmp_path)
+    await shared.rule(await shared.group("Sales", await shared.user("201")))
+    await neighbour.rule(await neighbour.group("Sales", await neighbour.user("201")))
+    async with shared.telephone("201") as phone, neighbour.telephone("201") as other:
+        async with shared.provider(address=own_address()) as stranger:
+            assert await (await stranger.calls(shared.did[1:])).refused() == 403
+            assert await (await stranger.calls("79031234567")).refused() == 403
+        async with shared.provider() as provider:
+            assert await (await provider.calls("74959999999")).refused() == 404  # nobody's
+            assert await (await provider.calls("79031234567")).refused() == 404  # a trunk leads in, never out
+            assert await (await provider.calls("201")).refused() == 404
+            assert await (await provider.calls(neighbour.did[1:])).refused() == 403  # comes by another customer's line
+        assert not phone.rung
+        assert not other.rung
+        await asyncio.sleep(0)
+    await neighbour.quiet()
+
+
+@pytest.mark.feature("R19")
+async def test_a_phone_contact_is_reached_through_the_trunk(shared: Pbx) -> None:
+    from engine.people import ContactWish
+
+    user = await shared.user("201", ContactWish(kind="phone", address="+79051112233", timeout_seconds=5))
+    async with shared.provider() as provider, shared.provider() as caller:
+        trunk = await shared.line(server=provider.host, port=provider.port)
+        await shared.number("+74956660003", trunk)
+        await shared.rule(await shared.group("Sales", user))
+        talk = await caller.calls(shared.did[1:])
+        call = await provider.answers()
+        assert call.invite.uri.startswith("sip:79051112233@")
+        assert "sip:74956660003@" in call.invite.get("From")  # the operator would reject a foreign number
+        await talk.answered()
+        await talk.hang_up()
+        await call.ended()
+        (record,) = await shared.records(1)
+    assert {leg.reason for leg in record.legs} == {"incoming", "forward"}
