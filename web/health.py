@@ -27,7 +27,7 @@ def add_routes(app: http.Application, ctx: Context) -> None:
         return http.json_response(dict(states), status=200 if all(states.values()) else 503)
 
     async def metrics(request: http.Request) -> http.Response:
-        if not _is_local(request.remote):
+        if not _is_local(request.remote) or "X-Forwarded-For" in request.headers:  # behind a proxy everybody seems local
             raise http.HTTPNotFound
         lines = [f"# TYPE vats_{name} gauge\nvats_{name} {value:g}" for name, value in ctx.metrics().items()]
         return http.Response(text="\n".join(lines) + "\n", content_type="text/plain")

@@ -128,8 +128,8 @@ class Host:
 
     async def _read_post(self, request: http.Request, visit: Visit) -> Post:
         large = request.content_type == "multipart/form-data" and visit.who is not None
-        if (request.content_length or 0) > (LARGE_BODY if large else SMALL_BODY):
-            raise Refused("The file is too large.")
+        if request.content_length is None or request.content_length > (LARGE_BODY if large else SMALL_BODY):
+            raise Refused("The file is too large.")  # a form without a length is no browser's
         if request.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
             return MultiDictProxy(MultiDict())
         try:

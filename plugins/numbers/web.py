@@ -172,7 +172,7 @@ async def trunks(visit: Visit) -> http.Response:
     for did in visit.snapshot.core.dids:
         numbers_of.setdefault(did.trunk.id, []).append(did.number)
     return visit.render(
-        "numbers/trunks.html", trunks=visit.snapshot.core.trunks, numbers_of=numbers_of, present=visit.ctx.presence(visit.account_id)
+        "numbers/trunks.html", trunks=visit.snapshot.core.trunks, numbers_of=numbers_of, states=visit.ctx.trunk_states(visit.account_id)
     )
 
 

@@ -87,6 +87,7 @@ class TestContext:
         self.bells = Bells()
         self.orders = PlacedOrders()
         self.registered: set[int] = set()
+        self.trunks: dict[int, str] = {}
 
     def plugin_settings(self, plugin: str) -> Any:
         state = self.registry.state(plugin)
@@ -112,6 +113,15 @@ class TestContext:
 
     def wait_ring(self, topic: str, account_id: int | None = None) -> AbstractAsyncContextManager[Any]:
         return self.bells.listen(topic, account_id)
+
+    def trunk_states(self, account_id: int) -> Mapping[int, str]:
+        return self.trunks
+
+    async def health(self) -> Mapping[str, bool]:
+        return {"database": True, "switch": False}
+
+    def metrics(self) -> Mapping[str, float]:
+        return {}
 
     def presence(self, account_id: int) -> Mapping[Ref, bool]:
         return {Ref("core.contact", contact): contact in self.registered for contact in self.snapshot(account_id).contacts}

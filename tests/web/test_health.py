@@ -22,11 +22,11 @@ class Watched:
         return {"calls": 3.0}
 
 
-async def asked(ctx: Watched, path: str) -> tuple[int, str]:
+async def asked(ctx: Watched, path: str, **headers: str) -> tuple[int, str]:
     app = http.Application()
     add_routes(app, ctx)  # type: ignore[arg-type]
     async with TestClient(TestServer(app)) as client:
-        answer = await client.get(path)
+        answer = await client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
         return answer.status, await answer.text()
 
 
@@ -43,3 +43,7 @@ async def test_it_is_ready_only_with_everything_calls_need() -> None:
 
 async def test_figures_are_told_to_this_machine() -> None:
     assert await asked(Watched(), "/metrics") == (200, "# TYPE vats_calls gauge\nvats_calls 3\n")
+
+
+async def test_figures_are_not_told_through_a_proxy() -> None:
+    assert (await asked(Watched(), "/metrics", X_Forwarded_For="203.0.113.9"))[0] == 404

@@ -68,10 +68,11 @@ def test_every_route_is_in_the_table(server: TestServer) -> None:
     assert server.app is not None
     known = {(p.method, p.path) for p in table(server)}
     static = {("GET", "/static/{version}/{name}"), ("HEAD", "/static/{version}/{name}")}
+    machines = {(method, path) for method in ("GET", "HEAD") for path in ("/healthz", "/readyz", "/metrics")}
     for route in server.app.router.routes():
         assert isinstance(route, http.ResourceRoute)
         assert route.resource is not None
-        assert (route.method, route.resource.canonical) in known | static
+        assert (route.method, route.resource.canonical) in known | static | machines
     open_to_all = {(p.method, p.path) for p in table(server) if p.role == "anyone"}
     assert open_to_all == {("GET", "/login"), ("POST", "/login"), ("POST", "/preferences")}
 
