@@ -241,7 +241,7 @@ class Node:
         """Leave nothing ringing, wait for the true end of every leg, write the call down."""
         self.guard(call, armed=False)
         for state in call.open_legs():
-            if state.leg != call.party and not state.peer:
+            if state.leg != call.party:  # also one that was to be joined: its caller may have left before the switch did it
                 self.switch.kill(state.uuid, causes.ORIGINATOR_CANCEL if state.answered_at is None else causes.NORMAL_CLEARING)
         if not call.gone and call.party.id:
             self.switch.kill(call.party.id, verdict.cause or causes.NORMAL_CLEARING)
