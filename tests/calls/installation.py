@@ -61,6 +61,8 @@ def _certificates() -> tempfile.TemporaryDirectory[str]:
 
 def beside_freeswitch(settings: Settings, folder: Path) -> tuple[Settings, FreeSwitch]:
     """The same settings for a FreeSWITCH that runs beside, and that FreeSWITCH, not started yet."""
+    if not BINARY.is_file():
+        raise RuntimeError("SWITCH=freeswitch needs FREESWITCH=/path/to/bin/freeswitch")
     address = settings.switch.esl_host
     port, secret = free_ports(address, 1)[0], secrets.token_urlsafe(12)
     prompts.install(settings.media_root)  # it looks for its music when it starts

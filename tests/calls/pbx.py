@@ -144,6 +144,13 @@ class Pbx:
         await self.ready()
         return made
 
+    async def line_is_up(self, trunk: models.Trunk, within: float = 20.0) -> None:
+        """Wait until the engine has heard that the trunk is registered."""
+        assert self.runtime.engine is not None
+        async with asyncio.timeout(within):
+            while self.runtime.engine.node.gateways.get(f"trunk-{trunk.id}") != "REGED":
+                await asyncio.sleep(0.05)
+
     async def number(self, number: str, trunk: models.Trunk) -> None:
         """Another number by that trunk."""
         async with self.edit() as edit:

@@ -31,7 +31,7 @@ async def unattended(office: Pbx, *logins: str) -> AsyncIterator[list[Line]]:
 
 
 def sip(address: str, **wish: int) -> ContactWish:
-    return ContactWish(kind="sip", address=address, **{"timeout_seconds": 1, **wish})  # type: ignore[arg-type]
+    return ContactWish(kind="sip", address=address, **{"timeout_seconds": 2, **wish})  # type: ignore[arg-type]
 
 
 async def refused(office: Pbx) -> int:

@@ -62,6 +62,7 @@ async def test_a_registering_trunk(shared: Pbx) -> None:
         )
         await shared.number("+74956660002", trunk)
         await provider.is_registered()
+        await shared.line_is_up(trunk)
         # out
         talk = await phone.call("89031234567")
         call = await provider.answers()

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hold and transfers, asked by real softphones: blind by REFER, attended by REFER with Replaces; one talk, one CDR."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.calls.pbx import Pbx
+from tests.calls.telephone import Line, Provider
+from tests.embedded.telephone import Talk
+from tests.phones import sound
+from tests.phones.pjsua import PjsuaPhone
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+class Scene:
+    """A caller talks with the softphone 201; 202 is a telephone in this process."""
+
+    def __init__(self, caller: Provider, talk: Talk, phone: PjsuaPhone, call: str, other: Line) -> None:
+        self.caller, self.talk, self.phone, self.call, self.other = caller, talk, phone, call, other
+
+
+async def talking(office: Pbx, stack: AsyncExitStack, *, recording: bool = False) -> Scene:
+    await office.rule(await office.group("Sales", await office.user("201"), recording=recording))
+    await office.user("202")
+    says = sound.tone(office.folder / "201-says.wav", 1300)
+    phone = await stack.enter_async_context(office.phone("201", speak=str(says), hear=str(office.folder / "201-hears.wav")))
+    other = await stack.enter_async_context(office.telephone("202"))
+    caller = await stack.enter_async_context(office.provider())
+    await phone.registered()
+    await office.registered("201")
+    talk = await caller.calls(office.did[1:])
+    call = str((await phone.incoming(20))["call"])
+    phone.answer(call)
+    await phone.talking(call, 20)
+    await talk.answered()
+    caller.say(500)
+    await caller.hears(1300)
+    return Scene(caller, talk, phone, call, other)
+
+
+@pytest.mark.feature("R20", "OUT-1")
+async def test_a_blind_transfer_by_the_callee(shared: Pbx) -> None:
+    async with AsyncExitStack() as stack:
+        scene = await talking(shared, stack)
+        scene.phone.do("transfer", call=scene.call, uri=f"sip:202@{shared.domain}")
+        ringing = await scene.other.takes()
+        assert "9271234567" in ringing.invite.get("From")  # R19: the target sees the caller
+        await scene.phone.over(scene.call, 20)
+        await ringing.answer()
+        scene.other.say(900)
+        await scene.caller.hears(900)
+        await scene.other.hears(500)
+        await scene.talk.hang_up()
+        await ringing.ended()
+        (record,) = await shared.records(1)
+    assert record.talked
+    assert [leg.label for leg in sorted(record.legs, key=lambda x: x.started_at)][1:] == ["201", "202"]
+
+
+@pytest.mark.feature("R20", "R13", "R19")
+async def test_an_attended_transfer_keeps_the_talk_and_one_record(shared: Pbx) -> None:
+    async with AsyncExitStack() as stack:
+        scene = await talking(shared, stack, recording=True)
+        scene.phone.do("hold", call=scene.call)
+        await shared.step("held")
+        second = await scene.phone.call("202")
+        ringing = await scene.other.answers()
+        assert "sip:201@" in ringing.invite.get("From")
+        await scene.phone.talking(second, 20)
+        scene.other.say(900)
+        await scene.other.hears(1300)  # the consultation
+        scene.phone.do("transfer_replaces", call=scene.call, other=second)
+        await scene.caller.hears(900)
+        await scene.other.hears(500)
+        await scene.phone.over(scene.call, 20)
+        assert len(shared.calls) == 1
+        await scene.talk.hang_up()
+        await ringing.ended()
+        await shared.quiet()
+        records = await shared.records(2)
+    outside = [r for r in records if r.direction == "in"]
+    assert len(outside) == 1  # the talk itself; the consultation was a call of its own
+    assert len(records) == 2
+    (record,) = outside
+    assert record.talked
+    assert {leg.label for leg in record.legs} >= {"201", "202"}
+    assert len(record.recordings) == 1
+    left, right = sound.read(shared.media / record.recordings[0].path)
+    assert sound.strength(right[-8000:-2000], 900) > 0.8  # R13: the recording goes on through the transfer
+    assert sound.strength(left[-8000:-2000], 500) > 0.8
+
+
+@pytest.mark.feature("PBX-3", "R14")
+async def test_hold_and_resume(shared: Pbx, tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        scene = await talking(shared, stack)
+        scene.phone.do("hold", call=scene.call)
+        await shared.step("held")
+        await scene.caller.listen(0.5)
+        assert scene.caller.strength(1300) < 0.1
+        assert scene.caller.loudness() > 100  # music
+        scene.phone.do("unhold", call=scene.call)
+        await shared.step("resumed")
+        await scene.caller.hears(1300)
+        scene.phone.hangup(scene.call)
+        await scene.phone.over(scene.call, 20)
+        await scene.talk.ended()
+        (record,) = await shared.records(1)
+    assert record.talked
+    assert sound.hears(shared.folder / "201-hears.wav", 500) > 0.3
+
+
+@pytest.mark.feature("R20", "R8")
+async def test_a_blind_transfer_by_an_employee_who_called(shared: Pbx) -> None:
+    """The caller sends his callee on to a colleague and leaves."""
+    async with AsyncExitStack() as stack:
+        for login in ("201", "202", "203"):
+            await shared.user(login)
+        one, two, three = [await stack.enter_async_context(shared.telephone(login)) for login in ("201", "202", "203")]
+        talk = await one.call("202")
+        ringing = await two.answers()
+        await talk.answered()
+        two.say(900)
+        await one.hears(900)
+        assert await talk.refer(f"sip:203@{shared.domain}") == 202
+        third = await three.answers()
+        three.say(1300)
+        await two.hears(1300)
+        await three.hears(900)
+        await ringing.hang_up()
+        await third.ended()
+        (record,) = await shared.records(1)
+    assert record.talked
