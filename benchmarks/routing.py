@@ -27,7 +27,7 @@ from plugins.groups.part import Group, GroupsPart
 from plugins.ivr.actions import ToMenu
 from plugins.ivr.part import IvrPart, Menu, MenuKey
 from plugins.numbers.actions import ByRules
-from plugins.numbers.part import NumberList, NumbersPart, Rule
+from plugins.numbers.part import ListEntry, NumberList, NumbersPart, Rule
 from plugins.voicefiles.part import VoiceFile, VoicefilesPart
 
 GOAL = 2.0
@@ -49,7 +49,7 @@ def customer(account: int, dids: int, rules_each: int) -> Snapshot:
     first = (account - 1) * dids
     trunk = Trunk(id=account, title="Provider", registers=False, sources=(f"10.{account // 250}.{account % 250}.1",))
     numbers = tuple(Did(id=first + n + 1, title="", number=number(first + n), trunk=trunk.ref) for n in range(dids))
-    blocked = NumberList(id=account, title="Blocked", entries=tuple((f"+7900{n:07}", "") for n in range(50)))
+    blocked = NumberList(id=account, title="Blocked", entries=tuple(ListEntry(f"+7900{n:07}") for n in range(50)))
     rules = tuple(
         Rule(
             id=did.id * rules_each + n, title=f"Rule {n}", did=did.ref, priority=n + 1, target=HANGUP,

@@ -45,7 +45,7 @@ def _why_not(call: Call, rule: Rule) -> str | None:
         numbers = snapshot.get(rule.numbers, NumberList)
         if numbers is None or not numbers.active:
             return "list_inactive"
-        if not numbers.verdict(call.now, caller).holds:
+        if not numbers.holds(caller):
             return "not_in_list"
     if not snapshot.verdict(rule.schedule, call.now, caller).holds:
         return "outside_hours"

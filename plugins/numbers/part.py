@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar
 
-from engine.sdk import Condition, Element, Part, Ref, Verdict
+import msgspec
+
+from engine.sdk import Element, Part, Ref
 
 
 class Rule(Element, frozen=True, kw_only=True):
@@ -22,20 +24,28 @@ class Rule(Element, frozen=True, kw_only=True):
     active: bool = True
 
 
-class NumberList(Condition, frozen=True, kw_only=True, dict=True):
+class ListEntry(msgspec.Struct, frozen=True, array_like=True):
+    """One caller of a list; `number` in E.164. Kept as an array, since a list may have thousands."""
+
+    number: str
+    name: str = ""
+    active: bool = True
+
+
+class NumberList(Element, frozen=True, kw_only=True, dict=True):
     """A list of callers (DIR-1); a rule with an inactive list is ignored as a whole."""
 
     kind: ClassVar[str] = "numbers.list"
     active: bool = True
-    entries: tuple[tuple[str, str], ...] = ()
-    """(number in E.164, name)."""
+    entries: tuple[ListEntry, ...] = ()
 
     @cached_property
     def _numbers(self) -> frozenset[str]:
-        return frozenset(number for number, _ in self.entries)
+        return frozenset(entry.number for entry in self.entries if entry.active)
 
-    def verdict(self, moment: object, caller: str | None) -> Verdict:
-        return Verdict(self.active and caller in self._numbers)
+    def holds(self, caller: str | None) -> bool:
+        """Whether the caller, in E.164, stands in the list; one who withholds his number stands in none."""
+        return caller in self._numbers
 
 
 class NumbersPart(Part, frozen=True, kw_only=True, dict=True):

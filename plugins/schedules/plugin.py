@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from engine.sdk import Edit, N_, PartStore, Plugin, PluginMeta
+from collections.abc import Sequence
+
+from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta
 from plugins.schedules.demo import fill
 from plugins.schedules.part import SchedulesPart
 from plugins.schedules.service import store
+from plugins.schedules.web import PAGES
 
 
 class Schedules(Plugin):
@@ -20,3 +23,6 @@ class Schedules(Plugin):
 
     async def demo(self, edit: Edit) -> None:
         await fill(edit)
+
+    def pages(self) -> Sequence[Page]:
+        return PAGES

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
+
 from engine.sdk import N_, Edit, ElementStore, Finding, InUse, Invalid, NotFound, Problem, Ref, Snapshot
 from plugins.schedules.models import ScheduleRow
 from plugins.schedules.part import MINUTES_A_DAY, Schedule, SchedulesPart
@@ -27,13 +29,15 @@ def problems(schedule: Schedule) -> list[Problem]:
         ZoneInfo(schedule.timezone)
     except (ZoneInfoNotFoundError, ValueError):
         found.append(Problem("timezone", N_("Unknown time zone “{zone}”."), zone=schedule.timezone))
-    seen: set[int] = set()
-    for day in schedule.days:
-        if seen & set(day.weekdays) or len(set(day.weekdays)) < len(day.weekdays):
-            found.append(Problem("days", N_("A weekday may be in one day group only.")))
-        seen |= set(day.weekdays)
-        if any(not 0 <= d <= 6 for d in day.weekdays):
+    for number, day in enumerate(schedule.days):
+        if not day.title.strip():
+            found.append(Problem("days", N_("Give every day group a name.")))
+        if any(not 0 <= d <= 6 for d in day.weekdays) or len(set(day.weekdays)) < len(day.weekdays):
             found.append(Problem("days", N_("A week has seven days.")))
+        for other in schedule.days[:number]:
+            if set(day.weekdays) & set(other.weekdays):
+                text = N_("A weekday may be in one day group only: “{first}” and “{second}” share one.")
+                found.append(Problem("days", text, first=other.title, second=day.title))
         for hours in day.ranges:
             if not (0 <= hours.start < MINUTES_A_DAY and 0 <= hours.end <= MINUTES_A_DAY):
                 found.append(Problem("days", N_("Times run from 00:00 to 24:00.")))
@@ -47,6 +51,8 @@ async def save_schedule(edit: Edit, schedule: Schedule) -> Schedule:
     found = problems(schedule)
     if found:
         raise Invalid(found)
+    days = tuple(msgspec.structs.replace(d, title=d.title.strip(), weekdays=tuple(sorted(d.weekdays))) for d in schedule.days)
+    schedule = msgspec.structs.replace(schedule, title=schedule.title.strip(), days=days)
     if schedule.id:
         await store.save(edit.account_id, schedule, edit.tx)
         return schedule
