@@ -39,6 +39,8 @@ def confirm(
     """Ask `question` (translated). `goes` = what is deleted with it; `of` = the element whose users in the configuration forbid it."""
     form = form or Form(visit, Nothing)
     places = [Place(e.title, visit.url_of(e.ref)) for e in visit.snapshot.referers(of)] if of else []
+    if of is not None and visit.snapshot.account.hold_music == of:
+        places.append(Place(visit.t("Music on hold"), visit.url("pbx")))
     return visit.render(
         "confirm.html", status=form.status, question=question, back=back, form=form, goes=goes, places=places, text=text,
         button=button or visit.t("Delete"), fields=fields or {},

@@ -69,6 +69,8 @@ async def file(visit: Visit) -> http.Response:
                 await service.rename_file(edit, element.id, wish.title)
             return visit.go(visit.url("voicefiles.list"), message=visit.t("Saved."))
     used = [(e.title, visit.url_of(e.ref)) for e in visit.snapshot.referers(element.ref)]
+    if visit.snapshot.account.hold_music == element.ref:
+        used.append((visit.t("Music on hold"), visit.url("pbx")))
     return visit.render("voicefiles/file.html", status=form.status, form=form, element=element, used=used)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web as http
 from msgspec import Meta
 
-from engine.sdk import Branch, NotFound, Page, Ref, Refused, User, people
+from engine.sdk import Branch, NotFound, Page, Ref, Refused, User, format_phone, people
 from web.confirm import Nothing, confirm
 from web.forms import Form
 from web.picker import elements
@@ -77,7 +77,7 @@ async def remove_member(visit: Visit) -> http.Response:
     return confirm(
         visit, visit.t("Delete the user “{title}”?", title=user.title), back=back, form=form, of=user.ref,
         text=visit.t("“{group}” is his only group, so he is deleted wholly. His past calls and recordings stay.", **names),
-        goes=[visit.t("Contact {address}", address=c.address) for c in user.contacts],
+        goes=[visit.t("Contact {address}", address=format_phone(c.address)) for c in user.contacts],
     )  # fmt: skip
 
 

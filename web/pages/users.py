@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web as http
 
-from engine.sdk import N_, Branch, Condition, Contact, Did, NotFound, Page, Refused, Snapshot, User, models, people
+from engine.sdk import N_, Branch, Condition, Contact, Did, NotFound, Page, Refused, Snapshot, User, format_phone, models, people
 from web.confirm import Nothing, confirm
 from web.forms import Form
 from web.pages.members import branch_of
@@ -161,7 +161,7 @@ async def delete_contact(visit: Visit) -> http.Response:
     )
     return confirm(
         visit,
-        visit.t("Delete the contact {address} of “{title}”?", address=element.address, title=owner.title),
+        visit.t("Delete the contact {address} of “{title}”?", address=format_phone(element.address), title=owner.title),
         back=back,
         form=form,
         goes=goes,
@@ -190,7 +190,7 @@ async def delete_user(visit: Visit) -> http.Response:
             async with visit.edit() as edit:
                 await people.delete_user(edit, element.id)
             return visit.go(visit.url("users"), message=visit.t("The user “{title}” is deleted.", title=element.title))
-    goes = [visit.t("Contact {address}", address=c.address) for c in element.contacts]
+    goes = [visit.t("Contact {address}", address=format_phone(c.address)) for c in element.contacts]
     goes += [visit.t("Membership in “{title}”", title=g.title) for g in people.branches_of(visit.snapshot, element.id)]
     return confirm(
         visit,
