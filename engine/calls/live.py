@@ -8,7 +8,7 @@ import logging
 import random
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -133,6 +133,18 @@ class LiveCall:
         served = self.legs.get(self.party.id)
         return bool(served and served.peer)
 
+    @property
+    def playing(self) -> frozenset[str]:
+        """Ids of the playbacks whose end has not been heard of."""
+        return frozenset(self._playbacks)
+
+    def played(self, playbacks: Iterable[str]) -> None:
+        """These have ended while the connection was down."""
+        for execution in playbacks:
+            playback = self._playbacks.pop(execution, None)
+            if playback is not None:
+                self._emit(Played(playback))
+
     def open_legs(self) -> list[LegState]:
         return [s for s in self.legs.values() if s.alive]
 
@@ -152,6 +164,7 @@ class LiveCall:
         self.party = leg
         self._answered = True
         self._node.claim(self, leg)
+        self._node.journal_leg(self, self.legs[leg.id])  # the journal knows whom we serve
 
     # -- the one await -------------------------------------------------------------------------------------------------
 
@@ -263,6 +276,7 @@ class LiveCall:
             old.leaving = True
             self.party = state.leg
             self._answered = True
+            self._node.journal_leg(self, state)
             asked_by = old
         for other in self.legs.values():
             self._forget_grace(other)

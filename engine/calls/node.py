@@ -149,15 +149,18 @@ class Node:
             case "CUSTOM":
                 self._on_custom(event)
 
-    def on_parked(self, event: Event) -> None:
-        """A caller waits for somebody: claim him (the first to delete the dialplan's timer wins) and serve him."""
+    def on_parked(self, event: Event, *, abandoned: bool = False) -> None:
+        """A caller waits for somebody: claim him (the first to delete the dialplan's timer wins) and serve him.
+
+        `abandoned`: nobody else can be serving him; his timer may have been deleted by an engine that died before it wrote him down.
+        """
         if not self.accepting or event.uuid in self._claiming:
             return
         self._claiming.add(event.uuid)
 
         def claimed(deleted: int) -> None:
             self._claiming.discard(event.uuid)
-            if deleted == 1:
+            if deleted == 1 or (abandoned and deleted == 0):
                 self.serve(event)
             elif deleted == 0:
                 log.info("call %s was taken by somebody else or has gone", event.uuid)
@@ -207,9 +210,6 @@ class Node:
         self.enrol(call, state)
         self._journal.opened(call)
         self._journal.leg(call, state)
-        if admitted.direction == "in" and not answered:
-            loop = asyncio.get_running_loop()
-            self._late[call.id] = loop.call_later(self._unanswered_limit, call.answer_late)
         return call
 
     def adopt_call(self, call: LiveCall) -> None:
@@ -218,9 +218,20 @@ class Node:
         for state in call.open_legs():
             self.enrol(call, state)
 
+    def disown(self, call: LiveCall) -> None:
+        """Undo `adopt_call`."""
+        self.calls.pop(call.id, None)
+        for state in call.open_legs():
+            self._by_leg.pop(state.uuid, None)
+            self.left(call, state)
+
     def run(self, call: LiveCall, serve: Callable[[LiveCall], Awaitable[Verdict]]) -> None:
         """Run a scenario as a task of its own."""
-        self.guard(call, armed=True)
+        if not call.gone and not call.bridged:
+            self.guard(call, armed=True)
+        if call.direction == "in" and not call.gone and not call.answered:
+            left = self._unanswered_limit - (clock.now() - call.started_at).total_seconds()
+            self._late[call.id] = asyncio.get_running_loop().call_later(max(0.0, left), call.answer_late)
         task = asyncio.create_task(self._serve(call, serve), name=f"call {call.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -245,25 +256,25 @@ class Node:
                 self.switch.kill(state.uuid, causes.ORIGINATOR_CANCEL if state.answered_at is None else causes.NORMAL_CLEARING)
         if not call.gone and call.party.id:
             self.switch.kill(call.party.id, verdict.cause or causes.NORMAL_CLEARING)
-        try:
-            async with asyncio.timeout(LINGER_SECONDS):
-                while call.open_legs():
-                    call.all_ended.clear()
-                    await call.all_ended.wait()
-        except TimeoutError:
-            for state in call.open_legs():
-                if await self._still_there(state.uuid):
+        while call.open_legs():
+            try:
+                async with asyncio.timeout(LINGER_SECONDS):
+                    while call.open_legs():
+                        call.all_ended.clear()
+                        await call.all_ended.wait()
+            except TimeoutError:
+                await self._end_stubborn(call)
+        self.close(call, clock.now())
+
+    async def _end_stubborn(self, call: LiveCall) -> None:
+        for state in call.open_legs():
+            try:
+                if await self.switch.exists(state.uuid):
                     log.warning("leg %s does not end; killed again", state.uuid)
                     self.switch.kill(state.uuid, causes.NORMAL_CLEARING)
                 call.leg_over(state, causes.ENGINE_LOST)
-        self.close(call, clock.now())
-
-    async def _still_there(self, leg_uuid: str) -> bool:
-        try:
-            return await self.switch.exists(leg_uuid)
-        except (SwitchError, TimeoutError) as error:  # the switch is away: the sweep after the reconnect ends its legs
-            log.info("can't ask about leg %s: %s", leg_uuid, error)
-            return False
+            except (SwitchError, TimeoutError) as error:  # the sweep after the reconnect knows how its legs ended
+                log.info("can't ask about leg %s: %s", state.uuid, error)
 
     def close(self, call: LiveCall, ended_at: datetime) -> None:
         """The call's true end."""

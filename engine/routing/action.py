@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from engine.calls.call import Call, Recording
 from engine.calls.causes import NORMAL_CLEARING, HangupCause
@@ -106,3 +106,11 @@ class RoutingAction(Protocol):
 
     async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
         """Serve the call. Raises CallGone when the caller leaves; anything else raised is a bug, handled by R26."""
+
+
+@runtime_checkable
+class Waiting(Protocol):
+    """What an action adds to RoutingAction when a caller who leaves there is missed by somebody in particular (R1)."""
+
+    def left(self, call: Call, entry: Entry, router: Nesting) -> None:
+        """The caller has left while no engine ran; `run` will not be there to notice. Facts only: the call is over."""

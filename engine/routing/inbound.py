@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_network
 
 from engine.calls import causes
 from engine.calls.call import Caller, Leg
+from engine.calls.cdr import failed_groups
 from engine.calls.live import LiveCall
 from engine.calls.node import Admission, Rejection, Verdict
 from engine.calls.trunks import gateway_name
@@ -17,7 +18,7 @@ from engine.errors import VatsError
 from engine.esl.event import Event
 from engine.facts.ended import Direction
 from engine.numbering import caller_e164, to_e164
-from engine.routing.action import Done, Entry, GoTo, Hangup, Missed, RoutingAction
+from engine.routing.action import Done, Entry, GoTo, Hangup, Missed, RoutingAction, Waiting
 from engine.routing.conversation import stay
 from engine.routing.outbound import dial_number
 from engine.routing.router import Router
@@ -145,18 +146,28 @@ class FrontDesk:
 
     async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None) -> Verdict:
         """Go on with a call that an earlier engine began: its talk, or the element it was in (without greeting)."""
-        router = Router(self.actions(), dial_number)
+        router = Router(self.actions(), dial_number, trail=trail_of(call))
         if talking_with is not None:
             if call.recordings:
                 router.recording = call.recordings[0]
             outcome = await stay(call, talking_with, call.snapshot.users.get(talking_with.user or 0), joined=True)
             return verdict(await router.follow(call, outcome), call.answered)
         if at is not None:
-            return await self.serve_entry(call, Entry(at, "repeat"))
+            return verdict(await router.route(call, Entry(at, "repeat")), call.answered)
         if call.direction == "in":
             did = _own_number(call.snapshot, call.caller.dialled)
             return await self.serve_incoming(call, did.ref) if did else Verdict(causes.NORMAL_TEMPORARY_FAILURE)
         return await self.serve_dialled(call, call.caller.dialled, call.caller.user or 0)
+
+    def left(self, call: LiveCall) -> None:
+        """The caller has left, while no engine listened, the element he was in: the last one that had not failed before."""
+        if call.direction != "in" or call.talk_started_at is not None:
+            return
+        actions, trail, failed = self.actions(), trail_of(call), failed_groups(call.facts)
+        here = next((entry for entry in reversed(trail) if entry.target not in failed), None)
+        action = actions.get(here.target.kind) if here is not None else None
+        if here is not None and isinstance(action, Waiting):
+            action.left(call, here, Router(actions, dial_number, trail=trail))
 
     # -- from a phone ------------------------------------------------------------------------------------------------------------
 
@@ -196,6 +207,11 @@ class FrontDesk:
         if own is not None:
             return await self.serve_incoming(call, own.ref)
         return verdict(await router.follow(call, GoTo(dialled, user)), call.answered)
+
+
+def trail_of(call: LiveCall) -> list[Entry]:
+    """The elements that the call has entered, from its trace."""
+    return [Entry(s.target, "repeat") for _, s in call.steps if s.what == "enters" and s.target is not None]
 
 
 def verdict(outcome: Done | Hangup | Missed, answered: bool) -> Verdict:

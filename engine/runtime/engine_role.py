@@ -16,6 +16,7 @@ from engine.calls.node import Node
 from engine.calls.resync import Resync
 from engine.db import is_away, models
 from engine.directory import DirectoryListener
+from engine.errors import SwitchError
 from engine.esl.switch import Switch
 from engine.gates import Gates
 from engine.routing.inbound import FrontDesk
@@ -29,6 +30,7 @@ from engine.snapshot import Snapshot
 log = logging.getLogger(__name__)
 
 ORDERS_POLL_SECONDS = 1.0
+SWEEP_AGAIN_SECONDS = 0.5
 
 
 class EngineRole:
@@ -71,7 +73,7 @@ class EngineRole:
         def make_switch(node: Node) -> Switch:
             return Switch(
                 settings.switch.esl_host, port, settings.switch.esl_password,
-                on_event=node.on_event, on_connected=self._on_connected, on_lost=lambda error: log.warning("the switch is away: %s", error),
+                on_event=node.on_event, on_connected=self._on_connected, on_lost=self._on_lost,
                 on_refused=node.on_refused, call_of=node.call_of,
             )  # fmt: skip
 
@@ -85,7 +87,10 @@ class EngineRole:
             on_presence=lambda account, login, registered: self.ctx.doorbell.ring(PRESENCE_TOPIC, account),
         )  # fmt: skip
         self.ctx.phones.node = self.node
-        self.resync = Resync(self.node, self.desk, self.journal, self.ctx.snapshot, settings.media_root / "cdr-csv" / "Master.csv")
+        self.resync = Resync(
+            self.node, self.desk, self.journal, self.ctx.snapshot, settings.media_root / "cdr-csv" / "Master.csv",
+            settings.state / "switch.core",
+        )
 
     async def start(self) -> None:
         self.journal.open()
@@ -102,10 +107,18 @@ class EngineRole:
         self._tasks.append(task)
 
     def _on_connected(self) -> None:
+        self.resync.connected()
         self._spawn("sweep", self._sweep())
 
+    def _on_lost(self, error: SwitchError) -> None:
+        log.warning("the switch is away: %s", error)
+        self.resync.lost()
+
     async def _sweep(self) -> None:
-        await self.resync.sweep()
+        while not await self.resync.sweep():
+            await asyncio.sleep(SWEEP_AGAIN_SECONDS)
+            if not self.node.switch.connected:
+                return  # the next connection sweeps
         self._rescan_trunks()
         self.connected.set()
 

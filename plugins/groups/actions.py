@@ -85,6 +85,11 @@ class ToGroup:
         _failed(call, group, why)
         return _no_answer(group, result)
 
+    def left(self, call: Call, entry: Entry, router: Nesting) -> None:
+        group = call.snapshot.get(entry.target, Group)
+        if group is not None:
+            _failed(call, group, "left")
+
     async def _attempt(self, call: Call, group: Group, router: Nesting) -> Outcome:
         """One pass: nested groups and menus by priority, then the users (R3)."""
         for child in call.snapshot.branches(group.ref):
@@ -131,6 +136,12 @@ class ToUser:
             return result  # R8: an employee hears busy or no answer
         _failed(call, group, "busy" if result.cause == USER_BUSY else "no_answer")
         return _no_answer(group, result)
+
+    def left(self, call: Call, entry: Entry, router: Nesting) -> None:
+        user = call.snapshot.get(entry.target, User)
+        group = _group_of(call.snapshot, user, router) if user is not None else None
+        if group is not None:
+            _failed(call, group, "left")
 
 
 def _group_of(snapshot: Snapshot, user: User, router: Nesting) -> Group | None:
