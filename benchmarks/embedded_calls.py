@@ -193,11 +193,14 @@ def one_rate(pbx: PbxProcess, folder: Path, rate: int, seconds: float) -> dict[s
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:  # bound, so that no ICMP comes back; never read
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.bind(("127.0.0.1", 0))
+        time.sleep(0.2)
+        pbx.ask("lag")
         load = Load(pbx)
         sipp = Sipp(folder, pbx.ready["trunk_port"], [deaf.getsockname()[1]], count=int(rate * seconds), rate=rate, seconds=1.0)
         found = sipp.finish(seconds + 60) | load.percent()
+    lag = pbx.ask("lag")["lag_ms"]
     pbx.ask("drain")
-    return {"rate": rate, "seconds": seconds, **found}
+    return {"rate": rate, "seconds": seconds, **found, "engine_lag_ms": lag}
 
 
 def setups(quick: bool) -> dict[str, Any]:

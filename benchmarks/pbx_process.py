@@ -2,7 +2,7 @@
 """The real engine as a process of its own with one menu behind one number: `python -m benchmarks.pbx_process FOLDER [PORT]`.
 
 With PORT it drives the event socket there, else its own embedded switch. It prints its ports as JSON, then answers each line
-on its standard input with a line of JSON: `stat`, `trace` (count memory by tracemalloc from here on), `drain`, `quit`.
+on its standard input with a line of JSON: `stat`, `lag`, `trace` (count memory by tracemalloc from here on), `drain`, `quit`.
 `PbxProcess` is the side of the benchmarks.
 """
 
@@ -11,6 +11,7 @@ import ctypes
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -91,43 +92,76 @@ def resident_kib() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
-async def answer(runtime: Runtime, line: str) -> dict[str, Any]:
+class Lag:
+    """How late the event loop wakes a task that sleeps 5 ms: what a call may have to wait."""
+
+    def __init__(self) -> None:
+        self.late_ms: list[float] = []
+
+    async def watch(self) -> None:
+        while True:
+            asked = time.perf_counter()
+            await asyncio.sleep(0.005)
+            self.late_ms.append((time.perf_counter() - asked - 0.005) * 1000)
+
+    def report(self) -> dict[str, float]:
+        """Since the last report."""
+        late, self.late_ms = sorted(self.late_ms), []
+        if not late:
+            return {}
+        return {"p50": round(late[len(late) // 2], 1), "p99": round(late[int(len(late) * 0.99)], 1), "max": round(late[-1], 1)}
+
+
+async def answer(runtime: Runtime, line: str, lag: Lag) -> dict[str, Any]:
     engine = runtime.engine
     assert engine is not None
+    lag_ms = lag.report()
     if line == "trace":
         tracemalloc.start()
     elif line == "drain":
         async with asyncio.timeout(120), runtime.ctx.doorbell.listen("calls") as written:
             while engine.journal.spool.behind:
                 await written.wait(0.2)
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # what is free but not given back would hide behind the calls
+    if line != "lag":
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)  # what is free but not given back would hide behind the calls
     return {
         "cpu": time.process_time(),
         "rss_kib": resident_kib(),
         "traced_kib": tracemalloc.get_traced_memory()[0] / 1024 if tracemalloc.is_tracing() else None,
         "calls": len(engine.node.calls),
         "records": await models.CallRecord.all().count() if line == "drain" else None,
-        "tasks": len(asyncio.all_tasks()),
+        "lag_ms": lag_ms,
     }
+
+
+async def serve(runtime: Runtime) -> None:
+    """Answer the benchmark's questions until it says `quit` or closes the pipe."""
+    assert runtime.engine is not None
+    async with asyncio.timeout(30):
+        await runtime.engine.connected.wait()
+    ready = runtime.switch.ready if runtime.switch else None
+    said = {"pid": os.getpid(), "trunk_port": ready.trunk_port if ready else 0, "switch_pid": ready.pid if ready else 0}
+    print(json.dumps(said), flush=True)
+    lag = Lag()
+    watching = asyncio.create_task(lag.watch())
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    try:
+        while (line := (await reader.readline()).decode().strip()) not in ("", "quit"):
+            print(json.dumps(await answer(runtime, line, lag)), flush=True)
+    finally:
+        watching.cancel()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def main(folder: Path, port: int) -> None:
     settings = settings_of(folder, port)
     await furnish(settings)
+    tasks: list[asyncio.Task[None]] = []
     runtime = Runtime(settings, ALL_ROLES)
-    async with runtime.running():
-        assert runtime.engine is not None
-        async with asyncio.timeout(30):
-            await runtime.engine.connected.wait()
-        ready = runtime.switch.ready if runtime.switch else None
-        said = {"pid": os.getpid(), "trunk_port": ready.trunk_port if ready else 0, "switch_pid": ready.pid if ready else 0}
-        print(json.dumps(said), flush=True)
-        reader = asyncio.StreamReader()
-        loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while (line := (await reader.readline()).decode().strip()) not in ("", "quit"):
-            print(json.dumps(await answer(runtime, line)), flush=True)
+    await runtime.run_until_stopped(stop_switch=True, started=lambda running: tasks.append(asyncio.create_task(serve(running))))
 
 
 class PbxProcess:

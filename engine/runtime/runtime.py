@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import logging
 import signal
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 WEB_APP = "web.app:make_app"
 BOT_RUN = "bot.app:run"
+COLLECT_EVERY = 5_000
+"""New objects between two looks of the garbage collector: a burst of calls is not one of looks."""
 
 
 class Runtime:
@@ -179,8 +182,19 @@ class Runtime:
             loop.add_signal_handler(number, told.set)
         async with self.running(stop_switch=stop_switch):
             started(self)
+            settle()
             await told.wait()
             log.info("stopping")
+
+
+def settle() -> None:
+    """Before the first call: what exists now lives as long as the process, so the collector need not look at it again.
+
+    Looking at it takes 200 ms, in which every call would wait; what calls leave behind is looked at in batches.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY, 10, 10)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
