@@ -110,6 +110,7 @@ from engine.snapshot import (
 )
 from engine.snapshot.rows import ElementRow, ElementStore, assign_extension
 from engine.sound.conversion import to_mp3, to_telephone, to_voice_message
+from engine.sound.prompts import seconds_of as prompt_seconds
 from engine.sound.synthesis import speak
 
 __all__ = [
@@ -248,6 +249,7 @@ __all__ = [
     "people",
     "plan",
     "pretty",
+    "prompt_seconds",
     "rehearse",
     "ring",
     "said",

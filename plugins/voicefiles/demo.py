@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo account's voice files: built-in prompts under names of their own."""
 
-from engine.sdk import Edit
+from engine.sdk import Edit, prompt_seconds
 from plugins.voicefiles.part import VoiceFile
 from plugins.voicefiles.service import store
 
@@ -16,4 +16,4 @@ FILES = {
 
 async def fill(edit: Edit) -> None:
     for title, path in FILES.items():
-        await store.insert(edit.account_id, VoiceFile(id=0, title=title, path=path), edit.tx)
+        await store.insert(edit.account_id, VoiceFile(id=0, title=title, path=path, seconds=prompt_seconds(path)), edit.tx)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import wave
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
@@ -19,3 +20,9 @@ def install(media_root: Path) -> None:
             partial = copy.with_suffix(".part")
             shutil.copyfile(source, partial)
             partial.replace(copy)
+
+
+def seconds_of(path: str) -> float:
+    """The length of a built-in sound by its path below the media root ("prompts/….wav", "moh/….wav"). OSError when there is none."""
+    with wave.open(str(FOLDER / path.removeprefix("prompts/")), "rb") as file:
+        return round(file.getnframes() / file.getframerate(), 1)
