@@ -11,7 +11,9 @@ NUMBER = "+74951234567"
 async def fill(edit: Edit) -> None:
     trunk = Trunk(id=0, title="Оператор связи", registers=False, sources=("127.0.0.0/8",))
     line = await save_trunk(edit, trunk)
-    row = await DidRow.create(account_id=edit.account_id, number=NUMBER, title="Главный номер", trunk_id=line.id, connected=1, using_db=edit.tx)
+    row = await DidRow.create(
+        account_id=edit.account_id, number=NUMBER, title="Главный номер", trunk_id=line.id, connected=1, using_db=edit.tx
+    )
     did = Ref(Did.kind, row.id)
     after = await edit.preview()
     menu = next((e.ref for e in after.elements() if e.kind == "ivr.menu"), None)

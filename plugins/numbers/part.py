@@ -35,7 +35,7 @@ class ListEntry(msgspec.Struct, frozen=True, array_like=True):
 class NumberList(Element, frozen=True, kw_only=True, dict=True):
     """A list of callers (DIR-1); a rule with an inactive list is ignored as a whole."""
 
-    kind: ClassVar[str] = "numbers.list"
+    kind: ClassVar[str] = "numbers.number_list"
     active: bool = True
     entries: tuple[ListEntry, ...] = ()
 

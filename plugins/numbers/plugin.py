@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta, RoutingAction
+from plugins.numbers import lists_web
 from plugins.numbers.actions import ByRules
 from plugins.numbers.demo import fill
 from plugins.numbers.part import NumbersPart
@@ -29,4 +30,4 @@ class Numbers(Plugin):
         await fill(edit)
 
     def pages(self) -> Sequence[Page]:
-        return PAGES
+        return (*PAGES, *lists_web.PAGES)

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
+from typing import Final
+
+import msgspec
 
 from engine.sdk import (
     N_,
@@ -25,7 +29,11 @@ from engine.sdk import (
     to_e164,
 )
 from plugins.numbers.models import NumberListRow, RuleRow
-from plugins.numbers.part import NumbersPart, Rule
+from plugins.numbers.part import ListEntry, NumberList, NumbersPart, Rule
+
+MOST_ENTRIES: Final = 10_000
+"""Of one list; every process keeps it in memory."""
+_NUMBER_THEN_NAME: Final = re.compile(r"([+\d\s().\-]+)(.*)")
 
 
 def check(part: NumbersPart, whole: Snapshot) -> Iterable[Finding]:
@@ -152,3 +160,60 @@ async def delete_rule(edit: Edit, rule_id: int) -> None:
     if rule is None:
         raise NotFound
     await store.remove(edit.account_id, rule, edit.tx)
+
+
+def read_lines(text: str) -> list[ListEntry]:
+    """What people paste: a caller per line, the number first, then maybe “;”, “,” or a tab, and the name. Numbers as they were typed."""
+    entries = []
+    for line in text.splitlines():
+        number, separator, name = re.sub(r"[;,\t]", ";", line.strip(), count=1).partition(";")
+        if not separator:
+            found = _NUMBER_THEN_NAME.fullmatch(line.strip())
+            number, name = (found[1], found[2]) if found else (line, "")
+        if number.strip() or name.strip():
+            entries.append(ListEntry(number.strip(), name.strip()))
+    return entries
+
+
+def normal(entries: Sequence[ListEntry], area_code: str) -> tuple[ListEntry, ...]:
+    """Numbers in E.164, names trimmed. Raises Invalid with “entries.3” for what is no number or stands there twice."""
+    found: list[ListEntry] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for at, entry in enumerate(entries):
+        number = to_e164(entry.number, area_code)
+        if number is None:
+            problems.append(Problem(f"entries.{at}", N_("“{number}” is not a phone number."), number=entry.number))
+        elif number in seen:
+            problems.append(Problem(f"entries.{at}", N_("The number {number} is in the list already."), number=entry.number))
+        else:
+            seen.add(number)
+            found.append(ListEntry(number, entry.name.strip()[:200], entry.active))
+    if len(found) > MOST_ENTRIES:
+        problems.append(Problem("entries", N_("A list takes {count} numbers at most."), count=MOST_ENTRIES))
+    if problems:
+        raise Invalid(problems)
+    return tuple(found)
+
+
+async def save_list(edit: Edit, numbers: NumberList) -> NumberList:
+    """Create (id 0) or change a list of callers (DIR-1). Raises Invalid, NotFound."""
+    if not numbers.title.strip():
+        raise Invalid([Problem("title", N_("Enter a name."))])
+    entries = normal(numbers.entries, edit.before.account.area_code)
+    numbers = msgspec.structs.replace(numbers, title=numbers.title.strip(), entries=entries)
+    if numbers.id:
+        await store.save(edit.account_id, numbers, edit.tx)
+        return numbers
+    return await store.insert(edit.account_id, numbers, edit.tx)
+
+
+async def delete_list(edit: Edit, list_id: int) -> None:
+    """Raises NotFound, InUse while a rule asks it."""
+    numbers = edit.before.get(Ref(NumberList.kind, list_id), NumberList)
+    if numbers is None:
+        raise NotFound
+    places = [e.title for e in edit.before.referers(numbers.ref)]
+    if places:
+        raise InUse(numbers.title, places)
+    await store.remove(edit.account_id, numbers, edit.tx)

@@ -200,8 +200,10 @@ async def fill_plugins(ctx: TestContext, customer: Customer, word: str) -> None:
     from plugins.groups.service import create_group
     from plugins.ivr.part import Menu, MenuKey
     from plugins.ivr.service import create_menu
-    from plugins.numbers.part import Rule
-    from plugins.numbers.service import save_did, save_rule, save_trunk
+    from plugins.numbers.part import ListEntry, NumberList, Rule
+    from plugins.numbers.service import save_did, save_list, save_rule, save_trunk
+    from plugins.schedules.part import DayGroup, HourRange, Schedule
+    from plugins.schedules.service import save_schedule
     from plugins.voicefiles.part import VoiceFile
     from plugins.voicefiles.service import add_file
 
@@ -211,7 +213,11 @@ async def fill_plugins(ctx: TestContext, customer: Customer, word: str) -> None:
         group = await create_group(edit, Group(id=0, title="Отдел продаж", parent=root, extension="300", members=users))
         file = await add_file(edit, VoiceFile(id=0, title="", path=f"voice/{customer.id}/a.wav", seconds=1.0, bytes=16044), "Приветствие")
         trunk = await save_trunk(edit, Trunk(id=0, title="Оператор", registers=False, server="198.51.100.1", sources=("198.51.100.1",)))
-        customer.things |= {"group": group.id, "file": file.id, "trunk": trunk.id}
+        days = (DayGroup("Будни", (0, 1, 2, 3, 4), (HourRange(9 * 60, 18 * 60),)), DayGroup("Ночь", (5,), (HourRange(20 * 60, 2 * 60),)))
+        hours = await save_schedule(edit, Schedule(id=0, title="Рабочее время", days=days))
+        entries = (ListEntry("8 927 123-45-67", "Иванов"), ListEntry("+78452123456", "Склад", active=False))
+        regulars = await save_list(edit, NumberList(id=0, title="Постоянные клиенты", entries=entries))
+        customer.things |= {"group": group.id, "file": file.id, "trunk": trunk.id, "schedule": hours.id, "list": regulars.id}
     async with ctx.edit(customer.id, SYSTEM) as edit:
         menu = await create_menu(edit, Menu(id=0, title="Главное меню", parent=root, file=file.ref, keys=(MenuKey("1", group.ref),)))
         number = "+7495123456" + ("7" if word == "romashka" else "8")

@@ -41,6 +41,8 @@ EXAMPLES = {
     ("numbers", "id"): lambda c: c.things["did"],
     ("rules", "id"): lambda c: c.things["rule"],
     ("trunks", "id"): lambda c: c.things["trunk"],
+    ("schedules", "id"): lambda c: c.things["schedule"],
+    ("number-lists", "id"): lambda c: c.things["list"],
     ("voice-files", "id"): lambda c: c.things["file"],
     ("calls", "id"): lambda c: c.things["call"],
     ("recordings", "id"): lambda c: c.things["recording"],
