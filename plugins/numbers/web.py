@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,6 +15,19 @@ from plugins.numbers import service
 from plugins.numbers.actions import rules_of
 from plugins.numbers.part import NumberList, NumbersPart, Rule
 from web.sdk import Form, Nothing, Visit, check_choice, confirm, elements, http, targets
+
+STATES: Final[Mapping[str, tuple[str, str]]] = {
+    "REGED": ("good", N_("registered with the operator")),
+    "TRYING": ("warn", N_("registering")),
+    "REGISTER": ("warn", N_("registering")),
+    "FAILED": ("bad", N_("not registered: no answer or a refusal, it is tried again")),
+    "FAIL_WAIT": ("bad", N_("not registered: no answer or a refusal, it is tried again")),
+    "TIMEOUT": ("bad", N_("not registered: the operator does not answer")),
+    "EXPIRED": ("bad", N_("not registered: the registration has run out")),
+    "UNREGED": ("bad", N_("not registered with the operator")),
+    "UNREGISTER": ("bad", N_("not registered with the operator")),
+}
+"""The switch's words for a registration: (tone, in plain words)."""
 
 
 class TrunkForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +178,16 @@ async def delete_rule(visit: Visit) -> http.Response:
     return confirm(visit, visit.t("Delete the rule “{title}”?", title=element.title), back=back, form=form)
 
 
+def _state(visit: Visit, line: Trunk, states: Mapping[int, str]) -> tuple[str, str]:
+    """(tone, words) of a line that registers, ("", "") for one that needs not."""
+    if not line.active:
+        return "", visit.t("switched off")
+    if not line.registers:
+        return "", ""
+    tone, words = STATES.get(states.get(line.id, ""), ("", N_("state unknown")))
+    return tone, visit.t(words)
+
+
 # operators' lines -----------------------------------------------------------------------------------------------------
 
 
@@ -171,9 +195,9 @@ async def trunks(visit: Visit) -> http.Response:
     numbers_of: dict[int, list[str]] = {}
     for did in visit.snapshot.core.dids:
         numbers_of.setdefault(did.trunk.id, []).append(did.number)
-    return visit.render(
-        "numbers/trunks.html", trunks=visit.snapshot.core.trunks, numbers_of=numbers_of, states=visit.ctx.trunk_states(visit.account_id)
-    )
+    known = visit.ctx.trunk_states(visit.account_id)
+    states = {line.id: _state(visit, line, known) for line in visit.snapshot.core.trunks}
+    return visit.render("numbers/trunks.html", trunks=visit.snapshot.core.trunks, numbers_of=numbers_of, states=states)
 
 
 async def new_trunk(visit: Visit) -> http.Response:
@@ -201,8 +225,9 @@ async def _trunk(visit: Visit, element: Trunk) -> http.Response:
     host = switch.advertised_host or urlsplit(visit.ctx.settings.public_url).hostname or ""
     dids = [d for d in visit.snapshot.core.dids if d.trunk.id == element.id]
     return visit.render(
-        "numbers/trunk.html", status=form.status, form=form, element=element, our_address=f"{host}:{switch.trunk_port}", dids=dids
-    )
+        "numbers/trunk.html", status=form.status, form=form, element=element, our_address=f"{host}:{switch.trunk_port}", dids=dids,
+        state=_state(visit, element, visit.ctx.trunk_states(visit.account_id)) if element.id else ("", ""),
+    )  # fmt: skip
 
 
 async def delete_trunk(visit: Visit) -> http.Response:

@@ -53,7 +53,8 @@ def _when(visit: Visit, schedule: Schedule, moment: datetime, now: datetime) -> 
     """A moment of the coming week by the clock of the schedule: the time alone today, else the weekday with it."""
     local, today = moment.astimezone(ZoneInfo(schedule.timezone)), now.astimezone(ZoneInfo(schedule.timezone)).date()
     time = format_time(visit.language, moment, schedule.timezone)
-    return time if local.date() == today else f"{visit.t(WEEKDAYS[local.weekday()][0])} {time}"
+    day = visit.t(WEEKDAYS[local.weekday()][0])
+    return time if local.date() == today else f"{day.lower() if visit.language == 'ru' else day} {time}"
 
 
 def _summary(visit: Visit, schedule: Schedule) -> list[tuple[str, str]]:
