@@ -75,16 +75,15 @@ class EventSocketBackend:
                 argument = headers.get("execute-app-arg", "")
                 if not argument and headers.get("content-type", "").lower() == "text/plain":
                     argument = command.body
-                channel.queue(
-                    Message(
-                        application,
-                        argument,
-                        headers.get("event-uuid", ""),
-                        lock=text.true(headers.get("event-lock")),
-                        loops=text.number(headers.get("loops", ""), 1) or 1,
-                        hold_other=text.true(headers.get("hold-bleg")),
-                    )
+                message = Message(
+                    application,
+                    argument,
+                    headers.get("event-uuid", ""),
+                    lock=text.true(headers.get("event-lock")),
+                    loops=text.number(headers.get("loops", ""), 1) or 1,
+                    hold_other=text.true(headers.get("hold-bleg")),
                 )
+                return "+OK" if channel.queue(message) else "-ERR memory error"
             case "hangup":
                 channel.queue(Message("hangup", hangup_cause=causes.parse(headers.get("hangup-cause", ""))))
             case "xferext":

@@ -188,44 +188,36 @@ def order(switch: Switch, one: str, other: str) -> bool:
         leg.step_profile(transfer_source=f"{moment}:{leg.uuid}:uuid_br:{peer.uuid}")
         leg.set("transfer_source", leg.profile.transfer_source)
         leg.push("transfer_history", leg.profile.transfer_source)
+    abandon(switch, a.uuid)
+    abandon(switch, b.uuid)
     switch.joining[a.uuid] = b.uuid
-    switch.joining.pop(b.uuid, None)
     # the one that follows stands still until the leading one takes it
     b.redirect(State.HIBERNATE)
     a.redirect(State.SOFT_EXECUTE)
     return True
 
 
+def abandon(switch: Switch, uuid: str) -> None:
+    """The channel that should have led a bridge goes elsewhere: free the one that waits for it."""
+    waiting = switch.channels.get(switch.joining.pop(uuid, ""))
+    if waiting is not None and waiting.state is State.HIBERNATE:
+        _left_alone(waiting)
+
+
+def _left_alone(channel: Channel) -> None:
+    if channel.is_true("park_after_bridge"):
+        channel.redirect(State.PARK)
+    else:
+        channel.hangup("DESTINATION_OUT_OF_ORDER")
+
+
 async def join(a: Channel) -> None:
     """The state CS_SOFT_EXECUTE: lead the bridge that uuid_bridge has ordered."""
     b = a.switch.channels.get(a.switch.joining.pop(a.uuid, ""))
-    if b is None or b.is_down():
-        if a.is_true("park_after_bridge"):
-            a.redirect(State.PARK)
-        else:
-            a.hangup("DESTINATION_OUT_OF_ORDER")
+    if b is None or b.is_down() or b.state is not State.HIBERNATE:
+        _left_alone(a)
         return
-    observe = a.notify
-    b.observers.append(observe)
-    try:
-        until = a.switch.loop.time() + _WAIT_FOR_OTHER
-        why = await a.wait(lambda: b.is_down() or b.running_state is State.HIBERNATE, until=until, nested=False)
-        if why is Why.DONE and not b.is_down() and not (b.answered or b.early):
-            if b.direction == "inbound":
-                # FreeSWITCH gives up here: an unanswered caller can't be waited for
-                b.hangup("DESTINATION_OUT_OF_ORDER")
-            else:
-                why = await a.wait(lambda: b.is_down() or b.answered or b.early)
-    finally:
-        b.observers.remove(observe)
-    if why is Why.GONE:
-        if not b.is_down():
-            b.hangup("ORIGINATOR_CANCEL")
-        return
-    if b.is_down() or why is not Why.DONE:
-        if not b.is_down():
-            b.hangup("DESTINATION_OUT_OF_ORDER")
-        a.hangup("ORIGINATOR_CANCEL")
+    if not await _settled(a, b):
         return
     for leg, peer in ((a, b), (b, a)):
         leg.application, leg.application_data = "uuid_bridge", peer.uuid
@@ -234,3 +226,33 @@ async def join(a: Channel) -> None:
     await lead(a, b)
     if not a.is_down() and a.epoch == epoch:
         a.redirect(State.EXECUTE)
+
+
+async def _settled(a: Channel, b: Channel) -> bool:
+    """Wait until `b` has left its application and has media; False when there will be no bridge (both are seen to)."""
+
+    def at_hand() -> bool:
+        return b.state is not State.HIBERNATE or b.running_state is State.HIBERNATE
+
+    def has_media() -> bool:
+        return b.state is not State.HIBERNATE or b.answered or b.early
+
+    b.observers.append(a.notify)
+    why = await a.wait(at_hand, until=a.switch.loop.time() + _WAIT_FOR_OTHER, nested=False)
+    if why is Why.DONE and not has_media():
+        if b.direction == "inbound":
+            # FreeSWITCH gives up here: an unanswered caller can't be waited for
+            b.hangup("DESTINATION_OUT_OF_ORDER")
+        else:
+            why = await a.wait(has_media)
+    b.observers.remove(a.notify)
+    if why is Why.DONE and b.state is State.HIBERNATE:
+        return True
+    if why is Why.GONE:
+        if b.state is State.HIBERNATE:
+            _left_alone(b)
+    elif b.is_down():
+        a.hangup("ORIGINATOR_CANCEL")
+    else:
+        _left_alone(a)
+    return False

@@ -20,6 +20,7 @@ from engine.embedded import causes, text
 from engine.embedded.events import Headers, Value
 from engine.embedded.media import ChannelMedia
 from engine.embedded.profile import CallerProfile, now_us
+from engine.log import call_id
 
 if TYPE_CHECKING:
     from engine.embedded.bridge import Bridge
@@ -76,6 +77,8 @@ class Message:
 # events without a channel's variables
 _BRIEF = frozenset(("CHANNEL_STATE", "CHANNEL_CALLSTATE", "DTMF", "CHANNEL_OUTGOING", "CODEC"))
 _CODEC_HEADERS = ("Read", "Write")
+_CALLSTATES = ("DOWN", "DIALING", "RINGING", "EARLY", "ACTIVE", "HELD", "RING_WAIT", "HANGUP", "UNHELD")
+_MOST_MESSAGES = 10_000
 
 
 class Channel:
@@ -226,7 +229,8 @@ class Channel:
         if callstate == self.callstate:
             return
         before, self.callstate = self.callstate, callstate
-        self.fire("CHANNEL_CALLSTATE", {"Original-Channel-Call-State": before, "Channel-Call-State-Number": "0"})
+        number = str(_CALLSTATES.index(callstate))
+        self.fire("CHANNEL_CALLSTATE", {"Original-Channel-Call-State": before, "Channel-Call-State-Number": number})
 
     def redirect(self, state: State) -> None:
         """Leave what it does and go on in this state."""
@@ -234,6 +238,7 @@ class Channel:
             return
         self.state = state
         self.epoch += 1
+        self.switch.redirected(self)
         self.notify()
 
     def step_profile(self, **changes: str) -> None:
@@ -245,6 +250,17 @@ class Channel:
         self.switch.start_task(self._run())
 
     async def _run(self) -> None:
+        call_id.set(self.uuid)
+        try:
+            await self._live()
+        finally:
+            # also when an application has failed: no channel may stay behind without its task
+            self.hangup("CRASH")
+            self.media.close()
+            self.switch.finish(self)
+            self.ended.set_result(None)
+
+    async def _live(self) -> None:
         while not self.is_down():
             epoch, state = self.epoch, self.state
             self.running_state = state
@@ -253,30 +269,20 @@ class Channel:
             if not self.is_down() and self.epoch == epoch and self.state is state:
                 # the state has nothing more to do
                 self.hangup("NORMAL_CLEARING")
-        await self._finish()
+        self.running_state = State.HANGUP
+        if self.recordings:
+            for recording in list(self.recordings.values()):
+                recording.stop()
+            # the writer needs milliseconds; a full disk must not keep the channel for ever
+            until = self._loop.time() + 2.0
+            while self.recordings and self._loop.time() < until:
+                await self._sleep(until)
 
     async def execute_extension(self) -> None:
         epoch = self.epoch
         while self.extension and self.epoch == epoch and not self.is_down():
             application, data = self.extension.popleft()
             await self.execute(application, data)
-
-    async def _finish(self) -> None:
-        self.running_state = State.HANGUP
-        if self.recordings:
-            for recording in list(self.recordings.values()):
-                recording.stop()
-            # the writer needs milliseconds; a full disk must not keep the channel for ever
-            await self._until(lambda: not self.recordings, 2.0)
-        self.media.close()
-        self.switch.finish(self)
-        if not self.ended.done():
-            self.ended.set_result(None)
-
-    async def _until(self, done: Callable[[], bool], seconds: float) -> None:
-        until = self._loop.time() + seconds
-        while not done() and self._loop.time() < until:
-            await self._sleep(until)
 
     # -- hang up -----------------------------------------------------------------------------------------------------
 
@@ -395,10 +401,13 @@ class Channel:
         for observer in tuple(self.observers):
             observer()
 
-    def queue(self, message: Message) -> None:
-        if not self.is_down():
-            self._private.append(message)
-            self.notify()
+    def queue(self, message: Message) -> bool:
+        """Let the channel do this when its turn comes; False when too much waits already."""
+        if self.is_down() or len(self._private) >= _MOST_MESSAGES:
+            return False
+        self._private.append(message)
+        self.notify()
+        return True
 
     def break_(self, *, everything: bool) -> None:
         """uuid_break: end the innermost application that plays or waits; `everything` drops queued ones too."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -38,6 +39,7 @@ NAMES = frozenset(_NAMES.split())
 
 # what FreeSWITCH leaves alone when it encodes a header of a plain event
 _SAFE = "!$&'()*,-./:;<=>?@[]^_`{|}~"
+_XML_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _encode_json = msgspec.json.Encoder().encode
 
 
@@ -78,7 +80,9 @@ class Event:
         return b"%sContent-Length: %d\n\n%s" % (lines.encode(), len(inner), inner)
 
     def xml(self) -> bytes:
-        headers = "".join(f"<{name}>{escape(_scalar(value))}</{name}>" for name, value in self.headers.items())
+        headers = "".join(
+            f"<{name}>{escape(_scalar(value))}</{name}>" for name, value in self.headers.items() if _XML_NAME.fullmatch(name)
+        )
         body = ""
         if self.body:
             length = len(self.body.encode("utf-8", "replace"))

@@ -37,6 +37,8 @@ class Incoming:
 
     def __init__(self, switch: Switch) -> None:
         self._switch = switch
+        self._accounts: dict[str, Headers] = {}
+        """Of accounts that have signed in lately: sofia::register tells them too."""
 
     # -- accounts ----------------------------------------------------------------------------------------------------
 
@@ -51,10 +53,14 @@ class Incoming:
         if not user.admits(ask.source[0]):
             log.info("%s@%s from %s: rejected by user acl", ask.user, ask.realm, ask.source[0])
             return AuthOutcome.REFUSED
+        if len(self._accounts) > 20_000:
+            self._accounts.clear()
+        self._accounts[f"{ask.user}@{ask.realm.lower()}"] = {name: value for name, value, _ in user.variables}
         return AuthKnown(user.ha1, user)
 
     def registered(self, binding: Binding) -> None:
-        headers = self._registration(binding)
+        account = self._accounts.get(f"{binding.username}@{binding.realm.lower()}", {})
+        headers: Headers = {**account, **self._registration(binding)}
         headers |= {
             "rpid": "unknown",
             "status": f"Registered({binding.transport.upper()})",

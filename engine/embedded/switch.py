@@ -199,8 +199,10 @@ class Switch:
         """The last act of a channel: times, its line in the leg file, the last events."""
         cdr.set_times(channel)
         self.scheduler.delete(channel.uuid)
-        self.joining.pop(channel.uuid, None)
+        bridge.abandon(self, channel.uuid)
         self.replacing.pop(channel.uuid, None)
+        if not channel.answered:
+            self._count_failure(channel)
         self.cdr.write(channel)
         channel.fire("CHANNEL_HANGUP_COMPLETE")
         channel.state = channel.running_state = State.REPORTING
@@ -209,6 +211,16 @@ class Switch:
         self.channels.pop(channel.uuid, None)
         channel.fire("CHANNEL_STATE")
         channel.fire("CHANNEL_DESTROY")
+
+    def redirected(self, channel: Channel) -> None:
+        """A channel leaves what it did: the one it should have been joined with must not wait for it."""
+        if channel.state is not State.SOFT_EXECUTE:
+            bridge.abandon(self, channel.uuid)
+
+    def _count_failure(self, channel: Channel) -> None:
+        for name, kind in (("sip_gateway_name", "failed_out"), ("sip_gateway", "failed_in")):
+            if gateway := self.gateways.get(channel.get(name) or ""):
+                gateway.calls[kind] += 1
 
     async def run_state(self, channel: Channel, state: State) -> None:
         """What a channel does in a state; returns when that is over or the channel is sent elsewhere."""

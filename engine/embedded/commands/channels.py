@@ -150,7 +150,7 @@ def record(switch: Switch, arguments: str) -> str:
     match words[1].lower():
         case "start":
             limit = text.number(words[3]) if len(words) > 3 else 0
-            if not channel.pre_answer() or not switch.record_when_ready(channel, path, limit):
+            if not channel.media.ready or not switch.record_when_ready(channel, path, limit):
                 return "-ERR Cannot record session!\n"
         case "stop":
             if not recordings.stop(channel, path):
