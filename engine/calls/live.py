@@ -203,8 +203,6 @@ class LiveCall:
             case Answered(leg) | Ended(leg) | Ringing(leg) | Key(leg) | Held(leg):
                 state = self.legs.get(leg.id)
                 return state is None or state.released
-            case Played(playback):
-                return playback.id not in self._playbacks and event.reason != "finished"
             case _:
                 return False
 
@@ -229,7 +227,7 @@ class LiveCall:
             case "CHANNEL_PARK":
                 self._parked(event, state)
             case "CHANNEL_BRIDGE":
-                self._bridge_seen(state.uuid, event.other_uuid)
+                self.bridge_seen(state.uuid, event.other_uuid)
             case "CHANNEL_UNBRIDGE":
                 state.peer = ""
             case "DTMF":
@@ -277,28 +275,38 @@ class LiveCall:
             self.party = state.leg
             self._answered = True
             self._node.journal_leg(self, state)
+            self._node.claim(self, state.leg)
             asked_by = old
         for other in self.legs.values():
             self._forget_grace(other)
         self._node.guard(self, armed=True)
-        by = asked_by.leg if asked_by else self.party
-        self._emit(TransferAsked(by, event.destination_number))
+        by = asked_by or self.talked_with
+        self._emit(TransferAsked(by.leg if by else NOBODY, event.destination_number))
 
-    def _bridge_seen(self, one: str, other: str) -> None:
+    def bridge_seen(self, one: str, other: str) -> None:
+        """The switch has joined two channels; `one` is ours."""
         for uuid_, peer in ((one, other), (other, one)):
             if uuid_ in self.legs:
                 self.legs[uuid_].peer = peer
         mine = self.legs.get(self.party.id)
-        if mine is None or self.party.id not in (one, other):
+        if mine is not None and self.party.id not in (one, other):
+            # a phone that leaves has joined the two it had called: ours is served from now on
+            mine = self.legs.get(one) if mine.leaving and other not in self.legs else None
+        if mine is None:
             return
-        peer = other if one == self.party.id else one
-        if (self.party.id, peer) in self._joined:
+        peer = other if one == mine.uuid else one
+        if (mine.uuid, peer) in self._joined:
             return
         leaving = next((s for s in self.legs.values() if s.leaving or s.uuid in self._grace), None)
         state = self.legs.get(peer) or self._node.adopt(self, peer)
         if state is None:
             return
-        self._joined.add((self.party.id, peer))
+        if mine.leg != self.party:
+            self.party, self._answered, leaving = mine.leg, True, mine
+            self._node.claim(self, mine.leg)
+            self._node.journal_leg(self, mine)
+        self._joined.add((mine.uuid, peer))
+        self._node.guard(self, armed=False)
         mine.peer = peer
         if leaving is not None:
             self._forget_grace(leaving)

@@ -141,7 +141,7 @@ class Node:
             if state is not None:
                 if event.name == "CHANNEL_PARK" and state.leg == call.party and "bl_xfer" in event.transfer_source:
                     self.switch.claim(event.uuid, lambda deleted: None)  # the dialplan has armed its timer again
-                call.feed(event, state)
+                self._feed(call, event, state)
             return
         match event.name:
             case "CHANNEL_PARK" if event.direction == "inbound":
@@ -166,6 +166,17 @@ class Node:
                 log.info("call %s was taken by somebody else or has gone", event.uuid)
 
         self.switch.claim(event.uuid, claimed)
+
+    def _feed(self, call: LiveCall, event: Event, state: LegState) -> None:
+        other = self._by_leg.get(event.other_uuid) if event.name == "CHANNEL_BRIDGE" else None
+        if other is None or other is call:
+            call.feed(event, state)
+            return
+        # legs of two calls were joined: they become the call whose served party is one of them
+        sides = [(call, event.uuid, event.other_uuid), (other, event.other_uuid, event.uuid)]
+        for owner, mine, theirs in sorted(sides, key=lambda side: side[0].party.id != side[1]):
+            if self._by_leg.get(mine) is not self._by_leg.get(theirs):
+                owner.bridge_seen(mine, theirs)
 
     def serve(self, event: Event) -> None:
         """Begin the scenario of a claimed caller."""
@@ -376,6 +387,8 @@ class Node:
         other = self._by_leg.get(leg_uuid)
         if other is None or other is call:
             return None
+        if leg_uuid == other.party.id:
+            self.guard(other, armed=False)
         state = other.give_up(leg_uuid)
         if state is not None:
             self._by_leg[leg_uuid] = call

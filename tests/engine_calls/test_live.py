@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a live call makes of the switch's events where their order, or a phone's own doing, is the difficulty."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.calls.call import Callee, Caller, Joined, Playback, Played
+from engine.calls.live import LiveCall
+from engine.calls.node import Verdict
+from engine.calls.talk import TalkEnd, Transfer, converse
+from engine.plugin.testing import office, sip_user
+from engine.routing.conversation import said
+from engine.snapshot import Sound
+from tests.engine_calls.floor import Floor
+
+EMPLOYEE = Caller("201", "", False, 201, None, "89271112233")
+
+
+@pytest.fixture
+async def floor() -> Floor:
+    return Floor(office((sip_user(201), sip_user(202)), {}))
+
+
+async def test_a_missing_sound_does_not_hold_the_caller(floor: Floor) -> None:
+    heard: list[str] = []
+
+    async def serve(call: LiveCall) -> Verdict:
+        await said(call, Sound("gone.wav"))
+        heard.append("went on")
+        return Verdict()
+
+    floor.call("a", serve)
+    await floor.until(lambda: floor.orders.of("playback"))
+    floor.says("CHANNEL_EXECUTE_COMPLETE", "a", run=f"run-{len(floor.orders.given)}", response="FILE NOT FOUND")
+    await floor.until(lambda: heard)
+
+
+async def test_a_stopped_playback_is_never_heard_of_again(floor: Floor) -> None:
+    got: list[object] = []
+    played: list[Playback] = []
+
+    async def serve(call: LiveCall) -> Verdict:
+        played.append(call.play(Sound("one.wav")))
+        await call.next()  # a key
+        call.stop(played[0])
+        played.append(call.play(Sound("two.wav")))
+        got.append(await call.next())
+        return Verdict()
+
+    floor.call("a", serve)
+    await floor.until(lambda: played)
+    # the file ends in the moment the caller presses: its end waits behind the key
+    floor.says("DTMF", "a", digit="1")
+    floor.says("CHANNEL_EXECUTE_COMPLETE", "a", run=played[0].id)
+    await floor.until(lambda: len(played) == 2)
+    floor.says("CHANNEL_EXECUTE_COMPLETE", "a", run=played[1].id)
+    await floor.until(lambda: got)
+    assert got == [Played(played[1])]
+
+
+def _talk(ends: list[TalkEnd]) -> object:
+    async def serve(call: LiveCall) -> Verdict:
+        other = call.dial(Callee("202", number="+79271112233"))
+        await call.next()
+        ends.append(await converse(call, other))
+        return Verdict()
+
+    return serve
+
+
+async def _talking(floor: Floor, uuid: str, caller: Caller, ends: list[TalkEnd]) -> str:
+    before = len(floor.dialled())
+    floor.call(uuid, _talk(ends), caller, user=caller.user)  # type: ignore[arg-type]
+    await floor.until(lambda: len(floor.dialled()) > before)
+    other = floor.dialled()[-1]
+    floor.answers(other)
+    await floor.until(lambda: ("bridge", uuid, other) in floor.orders.given)
+    floor.says("CHANNEL_BRIDGE", uuid, other=other)
+    return other
+
+
+@pytest.mark.feature("R20")
+async def test_a_transfer_by_nobody_known_does_not_hang_up_the_caller(floor: Floor) -> None:
+    ends: list[TalkEnd] = []
+    other = await _talking(floor, "a", EMPLOYEE, ends)
+    floor.says("CHANNEL_UNBRIDGE", "a", other=other)
+    floor.says("CHANNEL_PARK", "a", source="1:a:bl_xfer:203/from-phone/XML", dialled="203")
+    await floor.until(lambda: ends)
+    assert isinstance(ends[0], Transfer)
+    assert ("kill", "a", "BLIND_TRANSFER") not in floor.orders.given
+    assert ("kill", other, "BLIND_TRANSFER") in floor.orders.given
+
+
+async def test_a_caller_who_sends_his_callee_on_is_replaced_by_him(floor: Floor) -> None:
+    ends: list[TalkEnd] = []
+    other = await _talking(floor, "a", EMPLOYEE, ends)
+    floor.says("CUSTOM", "a", subclass="sofia::transferor")
+    floor.says("CHANNEL_PARK", other, source="1:b:bl_xfer:203/from-phone/XML", dialled="203")
+    await floor.until(lambda: ends)
+    assert isinstance(ends[0], Transfer)
+    assert floor.node.calls["a"].party.id == other
+    claimed = [words[0] for words in floor.orders.of("setvar_multi")]
+    assert claimed == [other]  # he parks after the next talk, as a served party does
+
+
+@pytest.mark.parametrize("first", ["mine", "theirs"])
+async def test_an_employee_joins_the_two_whom_he_has_called(floor: Floor, first: str) -> None:
+    """An attended transfer of an outgoing call: both partners were dialled, the transferor is the served party of both calls."""
+    one, two = [], []  # type: ignore[var-annotated]
+    partner = await _talking(floor, "a", EMPLOYEE, one)
+    asked = await _talking(floor, "a2", EMPLOYEE, two)
+    floor.says("CUSTOM", "a", subclass="sofia::transferor")
+    floor.says("CHANNEL_UNBRIDGE", "a2", other=asked)
+    floor.says("CHANNEL_PARK", "a2", disposition="ATTENDED_TRANSFER")
+    floor.says("CHANNEL_UNBRIDGE", "a", other=partner)
+    floor.says("CHANNEL_HANGUP_COMPLETE", "a", cause="ATTENDED_TRANSFER")
+    floor.says("CHANNEL_BRIDGE", *((partner,) if first == "mine" else (asked,)), other=asked if first == "mine" else partner)
+    floor.says("CHANNEL_HANGUP_COMPLETE", "a2", cause="ATTENDED_TRANSFER")
+    await floor.until(lambda: "a2" not in floor.node.calls)
+    assert not one
+    assert not {words[0] for words in floor.orders.of("kill")} & {partner, asked}
+    call = floor.node.calls["a"]
+    assert (call.party.id, call.talked_with.uuid if call.talked_with else "") == (partner, asked)
+    floor.hangs_up([asked])
+    await floor.until(lambda: one)
+    floor.hangs_up([partner])
+    await floor.until(lambda: not floor.node.calls)
+
+
+async def test_a_talk_that_the_switch_began_is_not_cut_by_the_dead_mans_timer(floor: Floor) -> None:
+    seen: list[object] = []
+
+    async def serve(call: LiveCall) -> Verdict:
+        seen.append(await call.next())
+        await call.next()
+        return Verdict()
+
+    floor.call("a", serve)
+    other = floor.call("b", serve, EMPLOYEE)
+    await floor.until(lambda: len(floor.orders.of("sched_transfer")) == 2)
+    floor.orders.given.clear()
+    floor.says("CHANNEL_BRIDGE", "a", other="b")
+    await floor.until(lambda: seen and other.gone)
+    assert isinstance(seen[0], Joined)
+    assert floor.orders.of("sched_del").count(["a"]) == 1
+    assert floor.orders.of("sched_del").count(["b"]) == 1
+    assert not floor.orders.of("sched_transfer")
+
+
+async def test_lines_are_free_again_after_every_way_out(floor: Floor) -> None:
+    ends: list[TalkEnd] = []
+    lines = floor.node.lines
+    other = await _talking(floor, "a", EMPLOYEE, ends)
+    assert dict(lines.trunks) == {1: 1}
+    floor.hangs_up([other, "a"])
+    await floor.until(lambda: not floor.node.calls)
+    assert not lines.trunks
+    assert not lines.contacts
