@@ -35,7 +35,7 @@ class SwitchError(VatsError):
     """The switch refused a command or is not connected."""
 
 
-class Refused(VatsError):
+class Refused(VatsError):  # noqa: N818 — a wish, not a failure
     """A user's wish that can't be granted.
 
     `message` is a catalogue id (English sentence); `params` fill its {named} places after translation.

@@ -268,7 +268,8 @@ class LiveCall:
         if event.endpoint_disposition == "BLIND_TRANSFER":  # the transferring caller's own leg: nothing left for it to do
             self._node.switch.kill(state.uuid, "BLIND_TRANSFER")
             return
-        asked_by = next((s for s in self.legs.values() if s.leaving or s.uuid == state.peer or s.cause == "BLIND_TRANSFER"), None)
+        # the transferring leg may have ended before or may end after this; it is the one talked with last
+        asked_by = next((s for s in self.legs.values() if s.leaving), None) or self.talked_with
         if state.leg != self.party:  # the caller sent his callee on: the scenario serves the callee now
             old = self.legs[self.party.id]
             old.leaving = True

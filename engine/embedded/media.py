@@ -86,5 +86,15 @@ class ChannelMedia:
         )
 
     def close(self) -> None:
+        """Give the port back; nothing is reported any more."""
         if self.stream is not None:
             self.stream.close()
+        self._on_dtmf, self._on_inactivity = _no_key, _no_silence
+
+
+def _no_key(digit: str, samples: int) -> None:
+    """After the end; the channel's own method would keep it in a circle until the garbage collector comes."""
+
+
+def _no_silence(seconds: float) -> None:
+    """As above."""

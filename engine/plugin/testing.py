@@ -55,7 +55,13 @@ def _branches(part: Part) -> list[Branch]:
 
 
 def try_call(
-    snapshot: Snapshot, actions: Sequence[RoutingAction], target: Ref, script: Script | None = None, *, caller: Caller = OUTSIDER, seed: int = 1
+    snapshot: Snapshot,
+    actions: Sequence[RoutingAction],
+    target: Ref,
+    script: Script | None = None,
+    *,
+    caller: Caller = OUTSIDER,
+    seed: int = 1,
 ) -> Rehearsal:
     """Rehearse a call to `target` as a rule would send it there."""
     everything: list[RoutingAction] = [*BASIC_ACTIONS, *actions]

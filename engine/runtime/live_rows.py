@@ -96,7 +96,8 @@ class LiveRows:
                     await models.LiveCall.filter(call_id__in=over).using_db(tx).delete()
                 for call in dirty.values():
                     if call.open_legs():
-                        values = {"account_id": call.snapshot.account.id, "node": self._name, "state": state_of(call), "updated_at": clock.now()}
+                        account = call.snapshot.account.id
+                        values = {"account_id": account, "node": self._name, "state": state_of(call), "updated_at": clock.now()}
                         await models.LiveCall.update_or_create(values, using_db=tx, call_id=call.id)
         except BaseException:
             self._dirty = {**dirty, **self._dirty}

@@ -35,8 +35,8 @@ async def fill(edit: Edit) -> None:
             user_id=user.id if user else None, user_title=user.title if user else "", group_kind=group.kind if group else None,
             group_id=group.id if group else None, group_title="Отдел продаж" if group else None,
             cause="NORMAL_CLEARING" if talked else "ORIGINATOR_CANCEL", talk_seconds=talk, wait_seconds=wait, missed=not talked,
-            missed_why="" if talked else "left", talked=talked, trace=_trace(now, wait, talk, user.title if user else ""), revision=now.revision,
-            using_db=edit.tx,
+            missed_why="" if talked else "left", talked=talked, revision=now.revision,
+            trace=_trace(now, wait, talk, user.title if user else ""), using_db=edit.tx,
         )  # fmt: skip
         await models.CallLeg.create(
             account_id=edit.account_id, call_id=record.id, uuid=f"demo-{edit.account_id}-{n}-a", label=number, reason="incoming",

@@ -74,12 +74,15 @@ class Connection(asyncio.Protocol):
         if self._closing:
             return
         try:
-            self._commands.extend(self._reader.feed(data))
+            # one by one: what follows an auth in the same segment is read as a trusted client's
+            for command in self._reader.feed(data):
+                self._commands.append(command)
+                self._work()
+                if self._closing:
+                    return
         except BrokenFrameError as error:
             log.warning("event socket: %s sent what is no command (%s); closed", self.peer, error)
             self._disconnect()
-            return
-        self._work()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True

@@ -293,6 +293,7 @@ class Stream:
             return
         self.closed = True
         self.on_dtmf = self.on_inactivity = None
+        self._dtmf_in.report = _unheard
         self._end_play(PlayEnd.BROKEN)
         self._dtmf_out = None
         self.unbridge()
@@ -510,3 +511,7 @@ class Stream:
         elif not self._inactivity_reported:
             self._inactivity_reported = True
             self._loop.call_soon(self.on_inactivity, silent)
+
+
+def _unheard(digit: str, duration: int) -> None:
+    """Instead of a closed stream's own method: that would be a circle, kept until the garbage collector comes."""

@@ -123,8 +123,9 @@ class SipCall:
         self.stack.loop.call_soon(self._tell_ended, ended)
 
     def _tell_ended(self, ended: Ended) -> None:
-        if self._events is not None:
-            self._events.ended(ended)
+        events, self._events = self._events, None  # the core holds us and we hold it no longer
+        if events is not None:
+            events.ended(ended)
 
     def bye(self, reasons: Headers = ()) -> None:
         """BYE; the dialog stays known until it is answered, so that a crossing BYE gets its 200."""

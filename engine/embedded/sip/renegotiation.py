@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import weakref
 from typing import TYPE_CHECKING
 
 from engine.embedded.sip.message import Headers, Request, Response
@@ -23,12 +24,18 @@ class Renegotiation:
     """At most one negotiation runs at a time; ours waits, theirs is put off (RFC 3261 §14, RFC 3311 §5)."""
 
     def __init__(self, call: SipCall) -> None:
-        self._call = call
+        self._call_ref = weakref.ref(call)  # it holds us; a circle would wait for the garbage collector
         self._queued: bytes | None = None
         self._ours = 0  # CSeq of our re-INVITE under way
         self._acked = 0  # CSeq of our last acknowledged one
         self._unacked: dict[int, tuple[ServerTransaction, bool]] = {}  # theirs: CSeq → transaction, offer was ours
         self._retry: asyncio.TimerHandle | None = None
+
+    @property
+    def _call(self) -> SipCall:
+        call = self._call_ref()
+        assert call is not None  # whoever calls us, a request of the call included, holds it
+        return call
 
     def expect_ack(self, number: int, transaction: ServerTransaction, ours: bool) -> None:
         """We have sent a 2xx; `ours`: it carried our offer, so the ACK brings the answer."""

@@ -77,7 +77,8 @@ def test_no_distribution_plays_the_greeting_and_takes_the_no_answer_action_at_on
 
 @pytest.mark.feature("GRP-6", "ACT-5", "R3")
 def test_attempts_with_phrase_and_pause() -> None:
-    group = sales(members=(Membership(201),), attempts=2, pause_seconds=7, phrase=Ref("voicefiles.file", 2), greeting=Ref("voicefiles.file", 1))
+    hello, wait = Ref("voicefiles.file", 1), Ref("voicefiles.file", 2)
+    group = sales(members=(Membership(201),), attempts=2, pause_seconds=7, phrase=wait, greeting=hello)
     got = try_call(with_groups(group), ACTIONS, Ref("groups.group", 2))
     # greeting 3 s, 20 s of ringing, phrase 3 s, then the pause, then once more without the greeting
     assert [s[::2] for s in steps(got, "play", "rings")] == [(0.0, "hello.wav"), (3.0, "201"), (23.0, "wait.wav"), (33.0, "201")]

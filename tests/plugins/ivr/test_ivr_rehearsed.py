@@ -19,7 +19,9 @@ from plugins.voicefiles.part import VoiceFile, VoicefilesPart
 
 ACTIONS = (ToGroup(), ToUser(), ToMenu())
 MENU = Ref("ivr.menu", 1)
-SALES = Group(id=2, title="Sales", parent=Ref("groups.group", 1), extension="300", greeting=Ref("voicefiles.file", 1), members=(Membership(202),))
+SALES = Group(
+    id=2, title="Sales", parent=Ref("groups.group", 1), extension="300", greeting=Ref("voicefiles.file", 1), members=(Membership(202),)
+)
 FILES = VoicefilesPart(files=tuple(VoiceFile(id=i, title=n, path=f"{n}.wav") for i, n in enumerate(("hello", "menu"), 1)))
 
 
