@@ -20,11 +20,12 @@ _TIME: Final = re.compile(r"([0-9]{1,2})(?:[:.\- ]?([0-9]{2}))?")
 
 @dataclass(slots=True)
 class RangeRow:
-    """Two fields as typed; `wrong` once they could not be read."""
+    """Two fields as typed, and which of them are refused."""
 
     start: str = ""
     end: str = ""
-    wrong: bool = False
+    wrong_start: bool = False
+    wrong_end: bool = False
     fresh: bool = False
 
 
@@ -98,12 +99,13 @@ def days_of(rows: Sequence[GroupRow]) -> tuple[DayGroup, ...]:
             if not times.start and not times.end:
                 continue
             start, end = minutes_of(times.start), minutes_of(times.end)
-            for text, minutes in ((times.start, start), (times.end, end)):
-                if minutes is None:
-                    times.wrong = True
-                    problems.append(Problem("days", N_("“{text}” is no time. Write 9:00 or 18:30."), text=text))
+            times.wrong_start, times.wrong_end = start in (None, MINUTES_A_DAY), end is None or start == end
+            problems += [
+                Problem("days", N_("“{text}” is no time. Write 9:00 or 18:30."), text=text)
+                for text, minutes in ((times.start, start), (times.end, end))
+                if minutes is None
+            ]
             if start is not None and end is not None:
-                times.wrong = start in (end, MINUTES_A_DAY)
                 ranges.append(HourRange(start, end))
         days.append(DayGroup(row.title, tuple(sorted(row.weekdays)), tuple(sorted(ranges, key=lambda r: (r.start, r.end)))))
     if problems:

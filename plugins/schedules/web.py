@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import N_, Page, clock, format_time
+from engine.sdk import N_, Page, clock
 from plugins.schedules import editor, service
 from plugins.schedules.part import DayGroup, HourRange, Schedule, SchedulesPart
 from web.sdk import Form, Nothing, Option, OptionGroup, Visit, confirm, http
@@ -52,7 +52,7 @@ def state(visit: Visit, schedule: Schedule, now: datetime) -> tuple[bool, str]:
 def _when(visit: Visit, schedule: Schedule, moment: datetime, now: datetime) -> str:
     """A moment of the coming week by the clock of the schedule: the time alone today, else the weekday with it."""
     local, today = moment.astimezone(ZoneInfo(schedule.timezone)), now.astimezone(ZoneInfo(schedule.timezone)).date()
-    time = format_time(visit.language, moment, schedule.timezone)
+    time = f"{local:%H:%M}"
     day = visit.t(WEEKDAYS[local.weekday()][0])
     return time if local.date() == today else f"{day.lower() if visit.language == 'ru' else day} {time}"
 
@@ -107,7 +107,7 @@ async def _edit(visit: Visit, element: Schedule) -> http.Response:
     return visit.render(
         "schedules/schedule.html", status=form.status, form=form, element=element, rows=rows, used=_used(visit, element),
         **_words(visit, element), state=state(visit, element, now) if element.id else None,
-        clock_there=format_time(visit.language, now, element.timezone),
+        clock_there=f"{now.astimezone(ZoneInfo(element.timezone)):%H:%M}",
     )  # fmt: skip
 
 
