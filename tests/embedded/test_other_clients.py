@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unmodified clients from PyPI drive the switch.
 
-GREENSWITCH_PYTHON and GENESIS_PYTHON name interpreters of virtual environments that have them (`make test-clients` makes both);
-greenswitch is taken from this environment when it is installed here. Without an interpreter a test is skipped, with the reason.
+GREENSWITCH_PYTHON and GENESIS_PYTHON name interpreters of virtual environments that have them; else `.venv-greenswitch` and
+`.venv-genesis` beside the project are used, or this environment. Without an interpreter a test is skipped, with the reason.
 """
 
 from __future__ import annotations
