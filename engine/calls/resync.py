@@ -284,6 +284,7 @@ class Resync:
             if state not in (party, other):  # it rang for a distribution that is gone; the caller begins anew at his place
                 self._node.switch.kill(state.uuid, causes.ORIGINATOR_CANCEL)
                 state.released = True
+                call.leg_over(state, causes.ORIGINATOR_CANCEL)  # at once: his line is free to be rung again
         if other is None and (ended := talk_ended(call)) is not None:
             call.note(Step("talk_over", {"who": ended.leg.label, "cause": ended.cause}))
             return over
