@@ -75,7 +75,8 @@ def to_number(
     for trunk in _trunks_for(snapshot, did):
         if trunk.channels and in_use(trunk.id) >= trunk.channels and not is_emergency(number):
             continue
-        foreign = caller.number if caller.external and trunk.passes_foreign else None
+        # nobody is shown his own number: who has ordered the call is also the one called
+        foreign = caller.number if caller.external and trunk.passes_foreign and caller.number != number else None
         digits = number.removeprefix("+")
         return Route(
             f"sofia/gateway/{gateway_name(trunk.id)}/{digits}",

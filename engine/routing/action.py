@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
-from engine.calls.call import Call, Recording
+from engine.calls.call import Call, LegReason, Recording
 from engine.calls.causes import NORMAL_CLEARING, HangupCause
 from engine.snapshot import Snapshot, Target
 
@@ -49,14 +49,16 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class GoTo:
-    """The call goes on to a dialled number, an extension or an outside one: a transfer asked by an employee.
+    """The call goes on to a number that an employee has dialled, an extension or an outside one.
 
-    `user` is on whose behalf (restrictions, charging); `group` gives the no-answer action if nobody takes it (R20).
+    `user` is on whose behalf (restrictions, charging); `group`: the one he was called in, else his first counts; `reason`
+    is that of an outside leg (BIL-10).
     """
 
     number: str
     user: int | None = None
     group: Target | None = None
+    reason: LegReason = "transfer"
 
 
 Outcome: TypeAlias = Forward | GoTo | Hangup | Done | Missed
@@ -89,7 +91,7 @@ class Nesting(Protocol):
     recording: Recording | None
     """The conversation's recording once it has begun: one per call (R13)."""
     trail: list[Entry]
-    """Every element entered so far, in order."""
+    """The way to where the call is now, in order: elements it came back from are not on it."""
 
     async def attempt(self, call: Call, entry: Entry) -> Outcome: ...
 

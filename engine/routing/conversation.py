@@ -17,22 +17,23 @@ def recording_path(call: Call) -> str:
     return f"recordings/{call.snapshot.account.id}/{call.now:%Y/%m}/{call.id}.wav"
 
 
-def is_recorded(call: Call, router: Nesting, user: User | None) -> bool:
-    """R13: a user's flag, or the flag of any group the call was distributed through."""
-    if user is not None and user.recording:
-        return True
-    return any(b is not None and b.recording for b in (call.snapshot.get(e.target, Branch) for e in router.trail))
+def is_recorded(call: Call, router: Nesting, user: User | None, group: Ref | None) -> bool:
+    """R13: the flag of a user on either side, or of any group on the call's way; outgoing, of the caller's own group."""
+    own = (call.snapshot.users.get(number or 0) for number in (call.caller.user, call.party.user))
+    branches = (call.snapshot.get(ref, Branch) for ref in (*(e.target for e in router.trail), group))
+    return any(it is not None and it.recording for it in (user, *own, *branches))
 
 
 async def talk(call: Call, router: Nesting, won: Won) -> Outcome:
     """Serve the conversation with whoever answered, to its end."""
     user = won.callee.user if won.callee else call.snapshot.users.get(won.leg.user or 0)
-    if router.recording is None and is_recorded(call, router, user):
+    group = won.callee.group if won.callee else None
+    if router.recording is None and is_recorded(call, router, user, group):
         router.recording = call.record(call.party, recording_path(call))
-    return await stay(call, won.leg, user, won.callee.group if won.callee else None)
+    return await stay(call, won.leg, group)
 
 
-async def stay(call: Call, other: Leg, user: User | None, group: Ref | None = None, *, joined: bool = False) -> Outcome:
+async def stay(call: Call, other: Leg, group: Ref | None = None, *, joined: bool = False) -> Outcome:
     """Talk with `other` until it is over; `joined` when the switch has bridged them already (after a restart)."""
     limit = call.snapshot.account.max_hold_seconds
     max_hold = timedelta(seconds=limit) if limit and call.caller.external else None

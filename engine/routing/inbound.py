@@ -150,7 +150,7 @@ class FrontDesk:
         if talking_with is not None:
             if call.recordings:
                 router.recording = call.recordings[0]
-            outcome = await stay(call, talking_with, call.snapshot.users.get(talking_with.user or 0), joined=True)
+            outcome = await stay(call, talking_with, joined=True)
             return verdict(await router.follow(call, outcome), call.answered)
         if at is not None:
             return verdict(await router.route(call, Entry(at, "repeat")), call.answered)
@@ -206,7 +206,7 @@ class FrontDesk:
         own = _own_number(call.snapshot, dialled)
         if own is not None:
             return await self.serve_incoming(call, own.ref)
-        return verdict(await router.follow(call, GoTo(dialled, user)), call.answered)
+        return verdict(await router.follow(call, GoTo(dialled, user, reason="outgoing")), call.answered)
 
 
 def trail_of(call: LiveCall) -> list[Entry]:

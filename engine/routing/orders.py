@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -44,13 +45,14 @@ async def call_back(call: LiveCall, order: CallBack, actions: Mapping[str, Routi
         call.note(Step("skipped", {"who": str(order.user), "why": "inactive"}))
         return Verdict()
     call.note(Step("ordered", {"who": user.title, "number": order.number}))
-    match await ring(call, plan("BY_USER", [Member(1, callees(user, snapshot.account))])):
+    phones = tuple((priority, replace(callee, reason="callback_employee")) for priority, callee in callees(user, snapshot.account))
+    match await ring(call, plan("BY_USER", [Member(1, phones)])):
         case Won(leg):
             call.serve(leg)
         case _:
             return Verdict(causes.NO_ANSWER)
     await said(call, CONNECTING)
     router = Router(actions, dial_number)
-    return verdict(await router.follow(call, GoTo(order.number, user.id)), call.answered)
+    return verdict(await router.follow(call, GoTo(order.number, user.id, reason="callback_client")), call.answered)
 
 

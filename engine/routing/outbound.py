@@ -47,8 +47,9 @@ async def dial_number(call: Call, wish: GoTo, router: Router) -> Outcome:
         call.note(Step("forbidden_number", {"number": number}))
         await said(call, FORBIDDEN_NUMBER)
         return Hangup(causes.OUTGOING_CALL_BARRED)
-    reason = "outgoing" if call.caller.user is not None and not router.trail else "transfer"
-    callee = Callee(number, None, user, number, wish.group, "outgoing" if reason == "outgoing" else "transfer", RING_TIMEOUT)
+    own = call.snapshot.first_group(user.id) if user is not None else None
+    group = wish.group or (own.ref if own is not None else None)  # its number is shown, unless he has one of his own (GRP-2)
+    callee = Callee(number, None, user, number, group, wish.reason, RING_TIMEOUT)
     call.ringback(None)
     match await ring(call, ((((callee,),),),)):
         case Won() as won:

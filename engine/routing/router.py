@@ -61,7 +61,11 @@ class Router:
 
     async def attempt(self, call: Call, entry: Entry) -> Outcome:
         """Enter a nested element; Done or Missed come back to the parent, a Forward or Hangup leaves for good (R2)."""
-        return await self._run(call, entry)
+        here = len(self.trail)
+        outcome = await self._run(call, entry)
+        if isinstance(outcome, Missed):
+            del self.trail[here:]
+        return outcome
 
     async def _run(self, call: Call, entry: Entry) -> Outcome:
         self.hops += 1

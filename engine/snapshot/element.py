@@ -89,6 +89,10 @@ class Branch(Element, frozen=True, kw_only=True):
     outbound: Ref | None = None
     """The number shown on outgoing calls of its users; unset = the parent's (GRP-2)."""
 
+    def has_user(self, user: int) -> bool:
+        """Whether he is a member, for what groups give to their members (R15); kinds that have members say so."""
+        return False
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What one plugin keeps in an account's snapshot: tuples of Elements, under a version for exports."""

@@ -130,6 +130,10 @@ class Snapshot:
             yield at
             at = self.get(at.parent, Branch)
 
+    def first_group(self, user: int) -> Branch | None:
+        """The group whose outgoing number, recording flag and no-answer action count for a user who came by none (R15)."""
+        return next((b for children in self._branches.values() for b in children if b.has_user(user)), None)
+
     def referers(self, target: Ref) -> list[Element]:
         """Every element that points at `target` (its own children by `parent` left out): where-used."""
         return [e for e in self._elements.values() if e.ref != target and target in references(e)]

@@ -69,20 +69,18 @@ class ToGroup:
             call.answer()
             with _missed_if_left(call, group):
                 await said(call, greeting)
-        result: Outcome = Missed("empty")
+        result = Missed("empty")
         attempts = 0 if group.method == "NONE" else max(1, group.attempts)
         for attempt in range(attempts):
             if attempt:
                 with _missed_if_left(call, group):
                     await _between(call, group)
                 call.note(Step("attempt", {"number": attempt + 1, "of": attempts}))
-            result = await self._attempt(call, group, router)
-            if not isinstance(result, Missed):
-                return result
-        why: Why = "empty"
-        if isinstance(result, Missed):
-            why = "busy" if result.cause == USER_BUSY else "no_answer"
-        _failed(call, group, why)
+            outcome = await self._attempt(call, group, router)
+            if not isinstance(outcome, Missed):
+                return outcome
+            result = outcome
+        _failed(call, group, _why(result))
         return _no_answer(group, result)
 
     def left(self, call: Call, entry: Entry, router: Nesting) -> None:
@@ -120,10 +118,9 @@ class ToUser:
         if user is None:
             return Missed("gone")
         group = _group_of(call.snapshot, user, router)
-        result: Missed = Missed("no_answer")
-        if not user.active or not call.snapshot.verdict(user.schedule, call.now, call.caller.number).holds:
-            call.note(Step("closed", {"title": user.title, "why": "outside_hours" if user.active else "inactive"}, user.ref))
-            result = Missed("closed" if user.active else "inactive")
+        shut = _user_shut(call, user)
+        if shut is not None:
+            result = Missed(shut)
         else:
             call.ringback(call.snapshot.sound(group.music) if group else None)
             with _missed_if_left(call, group):
@@ -134,7 +131,9 @@ class ToUser:
             result = outcome
         if group is None or not call.caller.external:
             return result  # R8: an employee hears busy or no answer
-        _failed(call, group, "busy" if result.cause == USER_BUSY else "no_answer")
+        _failed(call, group, shut or _why(result))
+        if group.no_answer == user.ref:
+            return result  # he is whom the group falls back on: not again and again
         return _no_answer(group, result)
 
     def left(self, call: Call, entry: Entry, router: Nesting) -> None:
@@ -150,9 +149,15 @@ def _group_of(snapshot: Snapshot, user: User, router: Nesting) -> Group | None:
         passed = snapshot.get(entry.target, Group)
         if passed is not None:
             return passed
-    groups = [e for e in snapshot.elements() if isinstance(e, Group)]
-    own = next((g for g in groups if any(m.user == user.id for m in g.members)), None)
-    return own or next((g for g in groups if g.parent is None), None)
+    own = snapshot.first_group(user.id) or snapshot.root
+    return own if isinstance(own, Group) else None
+
+
+def _user_shut(call: Call, user: User) -> Why | None:
+    if user.active and call.snapshot.verdict(user.schedule, call.now, call.caller.number).holds:
+        return None
+    call.note(Step("closed", {"title": user.title, "why": "outside_hours" if user.active else "inactive"}, user.ref))
+    return "closed" if user.active else "inactive"
 
 
 def _shut(call: Call, group: Group) -> Why | None:
@@ -203,6 +208,12 @@ def _no_answer(group: Group, otherwise: Outcome) -> Outcome:
     if target == REPEAT:
         return Forward(group.ref, "repeat")
     return Forward(target)
+
+
+def _why(result: Missed) -> Why:
+    if result.why == "empty":
+        return "empty"
+    return "busy" if result.cause == USER_BUSY else "no_answer"
 
 
 def _failed(call: Call, group: Branch, why: Why) -> None:

@@ -31,6 +31,9 @@ class Group(Branch, frozen=True, kw_only=True):
     no_answer: Annotated[Ref | None, Meta(title="No-answer action")] = None
     members: Annotated[tuple[Membership, ...], Meta(title="Users")] = ()
 
+    def has_user(self, user: int) -> bool:
+        return any(m.user == user for m in self.members)
+
 
 class GroupsPart(Part, frozen=True, kw_only=True):
     groups: tuple[Group, ...] = ()
