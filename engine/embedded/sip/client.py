@@ -29,7 +29,7 @@ class ClientTransaction:
     """One request of ours and what comes back."""
 
     __slots__ = (
-        "_ack", "_data", "_deadline", "_interval", "_layer", "_on_failure", "_on_response", "_timer", "branch", "flow",
+        "_ack", "_data", "_deadline", "_due", "_interval", "_layer", "_on_failure", "_on_response", "_timer", "branch", "flow",
         "headers", "is_invite", "method", "state", "uri",
     )  # fmt: skip
 
@@ -59,7 +59,7 @@ class ClientTransaction:
         self._on_failure = on_failure
         self._timer: asyncio.TimerHandle | None = None
         self._interval = layer.timers.t1
-        self._deadline = 0.0
+        self._deadline = self._due = 0.0
 
     @property
     def provisional(self) -> bool:
@@ -68,7 +68,8 @@ class ClientTransaction:
 
     def start(self) -> None:
         loop = self._layer.loop
-        self._deadline = loop.time() + self._layer.timers.give_up  # Timers B and F
+        self._due = loop.time()
+        self._deadline = self._due + self._layer.timers.give_up  # Timers B and F
         self.flow.watch(self._lost)
         if not self.flow.send(self._data):
             loop.call_soon(self._lost)
@@ -76,13 +77,13 @@ class ClientTransaction:
         self._arm()
 
     def _arm(self) -> None:
-        loop = self._layer.loop
-        due = self._deadline if self.flow.reliable else min(loop.time() + self._interval, self._deadline)
-        self._timer = loop.call_at(due, self._tick)
+        # by the schedule and not from now on, so that a busy loop delays a repetition but swallows none
+        self._due = self._deadline if self.flow.reliable else min(self._due + self._interval, self._deadline)
+        self._timer = self._layer.loop.call_at(self._due, self._tick)
 
     def _tick(self) -> None:
         """Timers A, B, E, F."""
-        if self._layer.loop.time() >= self._deadline - 0.001:
+        if self._due >= self._deadline:
             self._fail(408)
             return
         timers = self._layer.timers
