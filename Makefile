@@ -41,6 +41,7 @@ check: $(TEST_STAMP)  ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -p no:randomly -p no:cacheprovider tests/test_compose.py
 	@printf 'type: ignore %s, noqa %s\n' "$$(grep -rEn '# type: ignore' engine bot web plugins --include=*.py | wc -l)" "$$(grep -rEn '# noqa' engine bot web plugins --include=*.py | wc -l)"
 
 bench: $(TEST_STAMP)  ## ratios against other clients and against ourselves; BENCH_ARGS=--quick for three minutes
