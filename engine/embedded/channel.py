@@ -94,6 +94,7 @@ class Channel:
         self.other_profile: CallerProfile | None = None
         self.other_type = ""
         self.variables: dict[str, Value] = {}
+        self._mixed_case: dict[str, str] = {}
         self.state = State.NEW
         self.running_state = State.NEW
         self.callstate = "DOWN"
@@ -136,6 +137,8 @@ class Channel:
     def set(self, name: str, value: str | None) -> None:
         """None or "" removes it."""
         if value:
+            if name not in self.variables and not name.islower():
+                self._mixed_case[name.lower()] = name
             self.variables[name] = value
         else:
             self.variables.pop(name, None)
@@ -152,8 +155,9 @@ class Channel:
         """A variable, else a field of the caller profile, else a global variable."""
         value = self.variables.get(name)
         if value is None:
+            # FreeSWITCH does not tell cases apart
             lowered = name.lower()
-            value = next((kept for key, kept in self.variables.items() if key.lower() == lowered), None)
+            value = self.variables.get(self._mixed_case.get(lowered, lowered))
         if value is not None:
             return value if isinstance(value, str) else "ARRAY::" + "|:".join(value)
         if name in ("state", "channel_name"):

@@ -241,6 +241,8 @@ async def test_variables(call: Call) -> None:
     assert await call.get("c") == "1-two--${a}"
     assert await call.get("destination_number") == "700"
     assert await call.get("nothing") == "_undef_"
+    await call.do("set", "Mixed_Case=yes")
+    assert (await call.get("mixed_case"), await call.get("MIXED_CASE"), await call.get("A")) == ("yes", "yes", "1")
     assert await call.esl.api(f"uuid_setvar_multi {call.uuid} d=4;e='x;y';f=") == "+OK\n"
     assert (await call.get("d"), await call.get("e"), await call.get("f")) == ("4", "x;y", "_undef_")
     await call.do("unset", "d")
