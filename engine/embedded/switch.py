@@ -211,8 +211,9 @@ class Switch:
         self.channels.pop(channel.uuid, None)
         channel.fire("CHANNEL_STATE")
         channel.fire("CHANNEL_DESTROY")
-        if channel.leg is not None:  # circles would wait for the garbage collector, and that for the calls
-            channel.leg.call = channel.leg = None
+        if channel.leg is not None:  # circles would wait for the garbage collector, and calls for it
+            channel.leg.call = None
+            channel.leg = None
 
     def redirected(self, channel: Channel) -> None:
         """A channel leaves what it did: the one it should have been joined with must not wait for it."""
