@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
@@ -13,6 +14,10 @@ from engine.facts import Fact
 from engine.facts.distribution import DistributionFailed, Served
 from engine.facts.ended import CallEnded, MissedWhy
 from engine.snapshot import Ref
+
+
+CLOSED: Final = "closed"
+"""The step of an element out of its hours, or inactive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +84,17 @@ def why_missed(facts: Sequence[Fact], last_kind: str) -> MissedWhy:
         if all(w in ("closed", "inactive") for w in whys):
             return "closed"
         return "left" if whys[-1] == "left" else "no_answer"
+    if last_kind == CLOSED:
+        return "closed"
     return "menu" if last_kind == "ivr.menu" else "left"
 
 
 def last_entered(call: LiveCall) -> str:
-    """The kind of the element the call was in at the end."""
-    return next((s.target.kind for _, s in reversed(call.steps) if s.what == "enters" and s.target), "")
+    """The kind of the element the call was in at the end, CLOSED when it was not let in."""
+    last = next((s for _, s in reversed(call.steps) if s.what in ("enters", CLOSED) and s.target), None)
+    if last is None or last.target is None:
+        return ""
+    return CLOSED if last.what == CLOSED else last.target.kind
 
 
 def ended_fact(call: LiveCall, summary: Summary, ended_at: datetime) -> CallEnded:

@@ -58,11 +58,10 @@ class KeyReader:
 
 
 async def listen(call: Call, keys: KeyReader | None, until: datetime | None = None) -> Chosen | Event:
-    """The next decision or event; digits that decide nothing are swallowed. TimeUp only at `until`."""
+    """The next decision or event; digits that decide nothing are swallowed. TimeUp at `until`, later only for one who types (R22)."""
     while True:
         own = keys.deadline if keys else None
-        waits = [t for t in (until, own) if t is not None]
-        event = await call.next(min(waits) if waits else None)
+        event = await call.next(own or until)
         if keys is not None and isinstance(event, Key) and event.leg == call.party:
             call.note(Step("key", {"digit": event.digit}))
             decided = keys.press(event.digit, call.now)
