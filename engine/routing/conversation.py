@@ -29,6 +29,7 @@ async def talk(call: Call, router: Nesting, won: Won) -> Outcome:
     user = won.callee.user if won.callee else call.snapshot.users.get(won.leg.user or 0)
     group = won.callee.group if won.callee else None
     if router.recording is None and is_recorded(call, router, user, group):
+        call.answer()  # a switch records no channel without media
         router.recording = call.record(call.party, recording_path(call))
     return await stay(call, won.leg, group)
 
