@@ -29,6 +29,7 @@ async def shared(house: Installation, tmp_path: Path) -> AsyncIterator[Pbx]:
     """An empty account on the shared installation; the test must leave no call behind."""
     office = await company(house, tmp_path)
     yield office
+    print(await office.told())  # pytest shows it when the test has failed
     await office.quiet()
 
 

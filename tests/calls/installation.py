@@ -105,6 +105,10 @@ class Installation:
         assert self.runtime.engine is not None
         return await self.runtime.engine.node.switch.ask(command, 15.0)
 
+    def kill(self, uuid: str) -> None:
+        assert self.runtime.engine is not None
+        self.runtime.engine.node.switch.kill(uuid)
+
     async def channels(self) -> list[dict[str, str]]:
         """What the switch says it carries."""
         assert self.runtime.engine is not None

@@ -232,11 +232,39 @@ class Pbx:
                 await bell.wait(0.5)
 
 
+    async def left_with(self, count: int, within: float = 15.0) -> None:
+        """Wait until the engine has only this many calls."""
+        async with asyncio.timeout(within):
+            while len(self.calls) > count:
+                await asyncio.sleep(0.05)
+
+    async def told(self) -> str:
+        """What happened on this account's calls, for people who look for the reason of a failure."""
+        lines = []
+        for call in self.calls:
+            lines.append(f"live: {call.id} from {call.caller.number} to {call.caller.dialled}, party {call.party.label}, gone {call.gone}")
+            lines += [f"  {at:%M:%S.%f} {step.what} {dict(step.facts)}" for at, step in call.steps]
+            lines += [f"  leg {s.uuid} {s.leg.label} {s.reason} {s.direction} peer {s.peer} {s.cause}" for s in call.legs.values()]
+        for record in await models.CallRecord.of(self.account).order_by("started_at", "id").prefetch_related("legs"):
+            lines.append(f"over: {record.call_id} from {record.caller_number} to {record.dialled} {record.cause}")
+            lines += [f"  +{step['at'] / 1000:.3f} {step['what']} {step.get('facts')}" for step in record.trace]
+            lines += [f"  leg {x.uuid} {x.label} {x.reason} {x.direction} {x.answered_at} {x.ended_at} {x.cause}" for x in record.legs]
+        return "\n".join(lines)
+
     async def quiet(self, within: float = 15.0) -> None:
         """Wait until nothing of this account is left: no call in the engine, no channel in the switch."""
-        async with asyncio.timeout(within):
-            while self.calls or [c for c in await self.house.channels() if self.is_ours(c)]:
-                await asyncio.sleep(0.1)
+        try:
+            async with asyncio.timeout(within):
+                while self.calls or await self.channels():
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            left = [c["uuid"] for c in await self.channels()]
+            for uuid in left:  # the next test must not find them
+                self.house.kill(uuid)
+            raise AssertionError(f"still there: {left or self.calls}\n{await self.told()}") from None
+
+    async def channels(self) -> list[dict[str, str]]:
+        return [c for c in await self.house.channels() if self.is_ours(c)]
 
     def is_ours(self, channel: dict[str, str]) -> bool:
         """Whether a row of `show channels` belongs to this account's phones or provider."""
