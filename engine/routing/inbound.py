@@ -153,6 +153,8 @@ class FrontDesk:
             outcome = await stay(call, talking_with, joined=True)
             return verdict(await router.follow(call, outcome), call.answered)
         if at is not None:
+            if router.trail and all(entry.target != at for entry in router.trail):
+                at = router.trail[-1].target  # the switch remembers a nested element that the call had come back from
             return verdict(await router.route(call, Entry(at, "repeat")), call.answered)
         if call.direction == "in":
             did = _own_number(call.snapshot, call.caller.dialled)
@@ -210,8 +212,10 @@ class FrontDesk:
 
 
 def trail_of(call: LiveCall) -> list[Entry]:
-    """The elements that the call has entered, from its trace."""
-    return [Entry(s.target, "repeat") for _, s in call.steps if s.what == "enters" and s.target is not None]
+    """The way to where the call is, from its trace; nested elements that were closed or have failed are no part of it (GRP-4)."""
+    left = {s.target for _, s in call.steps if s.what == "closed"} | set(failed_groups(call.facts))
+    entered = (s for _, s in call.steps if s.what == "enters" and not (s.facts.get("by") == "nested" and s.target in left))
+    return [Entry(s.target, "repeat") for s in entered if s.target is not None]
 
 
 def verdict(outcome: Done | Hangup | Missed, answered: bool) -> Verdict:

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a call goes on after a restart, when it had been in more than one element."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.calls.call import Step
+from engine.calls.live import LiveCall
+from engine.calls.node import Verdict
+from engine.facts.distribution import DistributionFailed
+from engine.plugin.testing import office, sip_user
+from engine.routing.inbound import FrontDesk
+from engine.snapshot import Ref, Snapshot
+from plugins.groups.actions import ToGroup, ToUser
+from plugins.groups.part import Group, GroupsPart, Membership
+from tests.engine_calls.floor import Floor
+
+ROOT, SALES = Ref("groups.group", 1), Ref("groups.group", 2)
+
+
+def house() -> Snapshot:
+    groups = (Group(id=1, title="PBX", members=(Membership(201),)), Group(id=2, title="Sales", parent=ROOT, active=False))
+    return office((sip_user(201),), {"groups": GroupsPart(groups=groups)})
+
+
+def desk_of(snapshot: Snapshot) -> FrontDesk:
+    actions = {a.kind: a for a in (ToGroup(), ToUser())}
+    return FrontDesk(lambda: (snapshot,), lambda account: snapshot, lambda domain: 1, lambda: actions)
+
+
+def tried_a_closed_group(call: LiveCall) -> None:
+    call.note(Step("enters", {"title": "PBX", "kind": "groups.group", "by": "rule"}, ROOT))
+    call.note(Step("enters", {"title": "Sales", "kind": "groups.group", "by": "nested"}, SALES))
+    call.note(Step("closed", {"title": "Sales", "why": "inactive"}, SALES))
+
+
+@pytest.mark.feature("GRP-4", "R2")
+async def test_a_caller_goes_on_where_he_waited_not_in_the_group_stepped_over() -> None:
+    floor = Floor(house())
+    desk = desk_of(floor.snapshot)
+
+    async def serve(call: LiveCall) -> Verdict:
+        tried_a_closed_group(call)
+        at = floor.orders.of("setvar")[-1][2]
+        return await desk.resume(call, Ref.parse(at), None)
+
+    call = floor.call("a", serve)
+    await floor.until(lambda: floor.orders.of("kill"))
+    entered = [(s.target, s.facts["by"]) for _, s in call.steps if s.what == "enters"]
+    assert entered[2:] == [(ROOT, "repeat"), (SALES, "nested")]
+    assert [f.group for f in call.facts if isinstance(f, DistributionFailed)] == [ROOT]
+    floor.hangs_up(["a"])
+
+
+@pytest.mark.feature("R1", "GRP-4")
+async def test_a_caller_who_left_meanwhile_is_missed_by_the_group_he_waited_in() -> None:
+    floor = Floor(house())
+    desk = desk_of(floor.snapshot)
+
+    async def serve(call: LiveCall) -> Verdict:
+        tried_a_closed_group(call)
+        desk.left(call)
+        return Verdict()
+
+    call = floor.call("a", serve)
+    await floor.until(lambda: call.facts)
+    assert [f.group for f in call.facts if isinstance(f, DistributionFailed)] == [ROOT]
+    floor.hangs_up(["a"])
