@@ -9,18 +9,25 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from engine import clock
+from engine.db import models
 from engine.people import ContactWish
 from plugins.groups.part import Membership
+from plugins.ivr.part import MenuKey
 from tests.calls.apart import ApartPbx, apart
+from tests.calls.installation import REAL
 from tests.calls.load import LoadPhone, RunQueue, speaking
 from tests.embedded.telephone import Answering, Talk
+from tests.phones import sound
 
 CALLS = 20
 LARGEST_GAP_MS = 100
+embedded_only = pytest.mark.skipif(REAL, reason="needs the embedded switch")
 both_ways = pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
 
 
@@ -127,3 +134,96 @@ async def test_talks_go_on_without_an_engine_and_with_the_next_one(office: Apart
     assert len(await office.records(CALLS)) == len({r.call_id for r in records}) == CALLS
     assert all(any(s["what"] == "engine_restarted" for s in r.trace) for r in records)
     assert [leg.reason for r in records for leg in r.legs].count("incoming") == CALLS
+
+
+async def owed(office: ApartPbx) -> list[str]:
+    """Addresses that are or were to be told of missed calls."""
+    return [str(row.payload["to"]) for row in await models.OutboxRow.of(office.account).filter(channel="email").order_by("id")]
+
+
+@pytest.mark.feature("R1", "IVR-3")
+@both_ways
+async def test_callers_are_taken_up_where_they_were(office: ApartPbx, how: signal.Signals) -> None:
+    file = await office.file("menu", sound.tone(office.folder / "menu.wav", 900, 2))
+    groups = {}
+    for key, login in (("1", "201"), ("2", "202"), ("3", "203")):
+        user = await office.user(login, ContactWish(kind="sip", address=login, timeout_seconds=120))
+        groups[key] = await office.group(f"Group {key}", user, missed_emails=(f"{login}@example.org",))
+    keys = tuple(MenuKey(key, group) for key, group in groups.items())
+    await office.rule(await office.menu("Menu", file=file, keys=keys, timeout_seconds=120))
+    await office.house.start()
+    async with (
+        office.telephone("201") as first, office.telephone("202") as second, office.telephone("203") as third,
+        office.provider("+79270000001") as waits, office.provider("+79270000002") as rings, office.provider("+79270000003") as leaves,
+    ):  # fmt: skip
+        in_menu = await waits.calls("74951234567")
+        await in_menu.answered()
+        await waits.hears(900)
+        ringing = await rings.calls("74951234567")
+        await ringing.answered()
+        await rings.press("2")
+        old = await second.takes()
+        leaving = await leaves.calls("74951234567")
+        await leaving.answered()
+        await leaves.press("3")
+        await third.takes()
+        await office.until(lambda calls: sorted(c["place"] for c in calls) == ["Group 2", "Group 3", "Menu"])
+        await waits.hears_nothing(within=10)
+        await office.house.end(how)
+        await leaving.hang_up()
+        await office.house.start()
+        async with asyncio.timeout(10):
+            await waits.hears(900)  # the file again
+        await old.cancelled(20)
+        again = await second.takes()
+        await again.answer()
+        await waits.press("1")
+        talk = await first.answers()
+        first.say(600)
+        await waits.hears(600)
+        calls = await office.until(lambda calls: [bool(c["talk_started_at"]) for c in calls] == [True, True])
+        assert sorted(c["place"] for c in calls) == ["Group 1", "Group 2"]
+        (missed,) = await office.records(1)
+        assert (missed.caller_number, missed.missed, missed.missed_why) == ("+79270000003", True, "left")
+        assert [(leg.reason, leg.cause) for leg in sorted(missed.legs, key=lambda x: x.reason)] == [
+            ("incoming", "NORMAL_CLEARING"), ("member", "ORIGINATOR_CANCEL"),
+        ]  # fmt: skip
+        assert await owed(office) == ["203@example.org"]
+        await talk.hang_up()
+        await ringing.hang_up()
+        records = await office.records(3)
+    assert [(r.caller_number, r.talked, r.missed) for r in records] == [
+        ("+79270000001", True, False), ("+79270000002", True, False), ("+79270000003", False, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.feature("R1")
+@embedded_only
+async def test_an_end_that_nobody_has_written_down_lies_between_two_moments(office: ApartPbx) -> None:
+    user = await office.user("201", ContactWish(kind="sip", address="201", timeout_seconds=120))
+    await office.rule(await office.group("Sales", user, missed_emails=("sales@example.org",)))
+    await office.house.start()
+    async with office.telephone("201") as phone, office.provider() as caller:
+        call = await caller.calls("74951234567")
+        await phone.takes()
+        await office.until(lambda calls: [len(c["legs"]) for c in calls] == [2])
+        await office.house.end()
+        killed = clock.now()
+        call.cancel()
+        assert await call.refused() == 487
+        async with office.house.event_socket() as switch:
+            while "1 total" not in await switch.api("show channels count"):  # the phone alone rings on
+                await switch.event("CHANNEL_HANGUP_COMPLETE")
+        for file in (office.media / "cdr-csv").glob("*"):
+            file.unlink()
+        await office.house.start()
+        (record,) = await office.records(1)
+    assert (record.missed, record.missed_why, record.cause) == (True, "left", "ENGINE_LOST")
+    assert {leg.reason: leg.cause for leg in record.legs} == {"incoming": "ENGINE_LOST", "member": "ORIGINATOR_CANCEL"}
+    (lost,) = [s["facts"] for s in record.trace if s["what"] == "leg_lost"]
+    since, until = datetime.fromisoformat(lost["since"]), datetime.fromisoformat(lost["until"])
+    assert since <= killed + timedelta(seconds=1)
+    assert since < until
+    assert until > killed
+    assert all(leg.ended_at and leg.started_at <= leg.ended_at for leg in record.legs)
+    assert await owed(office) == ["sales@example.org"]
