@@ -46,6 +46,7 @@ class EventSocketBackend:
         self._switch.start_task(work)
 
     def run_api(self, line: str) -> Answer:
+        self._switch.media.poll()  # a burst of commands must not make sound late
         return commands.run(self._switch, line)
 
     def start_job(self, line: str, job_uuid: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One channel: a party's call as FreeSWITCH shows it, with variables, states, events and the task that runs its applications.
+"""One channel: a party's call as FreeSWITCH shows it, and the task that runs its applications.
 
 The task is the only place where applications run. Commands from outside change the state (`hangup`, `redirect`) or queue
 messages (`queue`) and wake it. An application that waits does so in `wait`, where nested messages are executed.
@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from engine.embedded import causes, text
-from engine.embedded.events import Headers, Value
+from engine.embedded import causes
+from engine.embedded.events import Headers
 from engine.embedded.media import ChannelMedia
 from engine.embedded.profile import CallerProfile, now_us
+from engine.embedded.record import ChannelRecord, State
 from engine.log import call_id
 
 if TYPE_CHECKING:
@@ -29,24 +30,6 @@ if TYPE_CHECKING:
     from engine.embedded.switch import Switch
 
 log = logging.getLogger(__name__)
-
-
-class State(enum.IntEnum):
-    """Channel states with FreeSWITCH's numbers."""
-
-    NEW = 0
-    INIT = 1
-    ROUTING = 2
-    SOFT_EXECUTE = 3
-    EXECUTE = 4
-    EXCHANGE_MEDIA = 5
-    PARK = 6
-    CONSUME_MEDIA = 7
-    HIBERNATE = 8
-    RESET = 9
-    HANGUP = 10
-    REPORTING = 11
-    DESTROY = 12
 
 
 class Why(enum.Enum):
@@ -74,43 +57,18 @@ class Message:
     """Set: hang up instead."""
 
 
-# events without a channel's variables
-_BRIEF = frozenset(("CHANNEL_STATE", "CHANNEL_CALLSTATE", "DTMF", "CHANNEL_OUTGOING", "CODEC"))
-_CODEC_HEADERS = ("Read", "Write")
-_CALLSTATES = ("DOWN", "DIALING", "RINGING", "EARLY", "ACTIVE", "HELD", "RING_WAIT", "HANGUP", "UNHELD")
 _MOST_MESSAGES = 10_000
 
 
-class Channel:
+class Channel(ChannelRecord):
     def __init__(self, switch: Switch, *, uuid: str, direction: str, name: str, profile: CallerProfile) -> None:
-        self.switch = switch
-        self.uuid = uuid
-        self.direction = direction
-        self.name = name
-        profile.uuid, profile.chan_name, profile.direction = uuid, name, direction
-        profile.logical_direction = direction
-        self.profile = profile
-        profile.times.created = profile.times.profile_created = now_us()
-        self.other_profile: CallerProfile | None = None
-        self.other_type = ""
-        self.variables: dict[str, Value] = {}
-        self._mixed_case: dict[str, str] = {}
-        self.state = State.NEW
-        self.running_state = State.NEW
-        self.callstate = "DOWN"
-        self.cause = ""
-        self.answered = False
-        self.early = False
-        self.ringing = False
-        self.hit_dialplan = direction == "inbound"
-        self.media = ChannelMedia(switch.media, self._dtmf, self._media_timeout)
-        self.media.inactivity_seconds = switch.config.media_timeout_seconds or None
+        media = ChannelMedia(switch.media, self._dtmf, self._media_timeout)
+        media.inactivity_seconds = switch.config.media_timeout_seconds or None
+        super().__init__(switch, media, uuid=uuid, direction=direction, name=name, profile=profile)
         self.leg: Leg | None = None
         self.bridge: Bridge | None = None
         self.partner_uuid = ""
         self.extension: deque[tuple[str, str]] = deque()
-        self.application = ""
-        self.application_data = ""
         self.parked = False
         self.recordings: dict[str, RecordingHandle] = {}
         self.digit_readers: list[Callable[[str], None]] = []
@@ -124,117 +82,8 @@ class Channel:
         self._waiter: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
         self.ended = self._loop.create_future()
-        self.set("direction", direction)
-        self.set("uuid", uuid)
-        self.set("session_id", str(switch.next_session()))
-        self.set("call_uuid", uuid)
-
-    def __repr__(self) -> str:
-        return f"<Channel {self.name} {self.uuid} {self.state.name}>"
-
-    # -- variables ---------------------------------------------------------------------------------------------------
-
-    def set(self, name: str, value: str | None) -> None:
-        """None or "" removes it."""
-        if value:
-            if name not in self.variables and not name.islower():
-                self._mixed_case[name.lower()] = name
-            self.variables[name] = value
-        else:
-            self.variables.pop(name, None)
-
-    def push(self, name: str, value: str) -> None:
-        """One more element of an array variable; events show one element as a scalar."""
-        found = self.variables.get(name)
-        if found is None:
-            self.variables[name] = value
-        else:
-            self.variables[name] = [*([found] if isinstance(found, str) else found), value]
-
-    def get(self, name: str) -> str | None:
-        """A variable, else a field of the caller profile, else a global variable."""
-        value = self.variables.get(name)
-        if value is None:
-            # FreeSWITCH does not tell cases apart
-            lowered = name.lower()
-            value = self.variables.get(self._mixed_case.get(lowered, lowered))
-        if value is not None:
-            return value if isinstance(value, str) else "ARRAY::" + "|:".join(value)
-        if name in ("state", "channel_name"):
-            return f"CS_{self.state.name}" if name == "state" else self.name
-        if name in CallerProfile.__slots__ and name not in ("times", "profile_index"):
-            return str(getattr(self.profile, name)) or None
-        return self.switch.globals.get(name)
-
-    def is_true(self, name: str) -> bool:
-        return text.true(self.get(name))
-
-    def expand(self, template: str) -> str:
-        return text.expand(template, self.get)
-
-    # -- events ------------------------------------------------------------------------------------------------------
-
-    def headers(self, *, with_variables: bool = True, extra: Headers | None = None) -> Headers:
-        """What events tell of this channel."""
-        found: Headers = {
-            "Channel-State": f"CS_{self.running_state.name}",
-            "Channel-Call-State": self.callstate,
-            "Channel-State-Number": str(int(self.state)),
-            "Channel-Name": self.name,
-            "Unique-ID": self.uuid,
-            "Call-Direction": self.direction,
-            "Presence-Call-Direction": self.direction,
-            "Channel-HIT-Dialplan": "true" if self.hit_dialplan else "false",
-            "Channel-Call-UUID": self.get("call_uuid") or self.uuid,
-            "Answer-State": self.answer_state,
-        }
-        if presence := self.variables.get("presence_id"):
-            found["Channel-Presence-ID"] = presence
-        if self.cause:
-            found["Hangup-Cause"] = self.cause
-        if self.media.remote is not None:
-            codec = self.media.remote.codec.name
-            for side in _CODEC_HEADERS:
-                found[f"Channel-{side}-Codec-Name"] = codec
-                found[f"Channel-{side}-Codec-Rate"] = "8000"
-                found[f"Channel-{side}-Codec-Bit-Rate"] = "64000"
-        self.profile.headers("Caller", found)
-        if self.other_profile is not None:
-            found["Other-Type"] = self.other_type
-            self.other_profile.headers("Other-Leg", found)
-        if with_variables:
-            for name, value in self.variables.items():
-                found[f"variable_{name}"] = value
-        if extra:
-            found.update(extra)
-        return found
-
-    @property
-    def answer_state(self) -> str:
-        if self.is_down():
-            return "hangup"
-        return "answered" if self.answered else "early" if self.early else "ringing"
-
-    def fire(self, name: str, extra: Headers | None = None, *, subclass: str = "") -> None:
-        self.switch.bus.fire(
-            name, lambda: self.headers(with_variables=name not in _BRIEF, extra=extra), subclass=subclass, origin="channel"
-        )
-
-    def other(self, channel: Channel, kind: str) -> None:
-        """Remember the party of the bridge (`originator` or `originatee`) for the Other-Leg headers."""
-        self.other_profile, self.other_type = channel.profile.snapshot(), kind
 
     # -- states ------------------------------------------------------------------------------------------------------
-
-    def is_down(self) -> bool:
-        return self.state >= State.HANGUP
-
-    def set_callstate(self, callstate: str) -> None:
-        if callstate == self.callstate:
-            return
-        before, self.callstate = self.callstate, callstate
-        number = str(_CALLSTATES.index(callstate))
-        self.fire("CHANNEL_CALLSTATE", {"Original-Channel-Call-State": before, "Channel-Call-State-Number": number})
 
     def redirect(self, state: State) -> None:
         """Leave what it does and go on in this state."""
@@ -244,9 +93,6 @@ class Channel:
         self.epoch += 1
         self.switch.redirected(self)
         self.notify()
-
-    def step_profile(self, **changes: str) -> None:
-        self.profile = self.profile.stepped(**changes)
 
     def start(self, state: State) -> None:
         """Begin the channel's task."""

@@ -9,6 +9,7 @@ import gc
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -18,6 +19,10 @@ from engine.embedded.config import Config, ConfigError, load
 from engine.embedded.switch import Switch
 
 log = logging.getLogger(__name__)
+
+_COLLECT = (10_000, 50, 1_000)
+"""Thresholds of the garbage collector: finished calls need none, and looking at 1,000 live ones would make sound late."""
+_COLLECT_EVERY_SECONDS = 60.0
 
 
 async def run(config: Config) -> int:
@@ -35,9 +40,24 @@ async def run(config: Config) -> int:
     # what exists now lives as long as the process: the collector need not look at it again
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_COLLECT)
+    switch.start_task(_collect_when_idle(switch))
     await switch.stop_asked.wait()
     await switch.stop()
     return 0
+
+
+async def _collect_when_idle(switch: Switch) -> None:
+    while True:
+        await asyncio.sleep(_COLLECT_EVERY_SECONDS)
+        if not switch.channels:
+            gc.collect()
+
+
+def _open_files() -> None:
+    """A stream is a socket, and a recording a file: as many as the system lets us have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _ready(switch: Switch) -> None:
@@ -62,4 +82,5 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     logs.setup(config.log_level, config.log_format)
+    _open_files()
     return asyncio.run(run(config))

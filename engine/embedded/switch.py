@@ -14,7 +14,7 @@ from uuid import uuid4
 from engine.embedded import bridge, cdr, dialplan, recordings, text, transfers
 from engine.embedded.applications import APPLICATIONS, control
 from engine.embedded.backend import EventSocketBackend
-from engine.embedded.channel import Channel, State
+from engine.embedded.channel import Channel
 from engine.embedded.config import Config
 from engine.embedded.dial import Destination
 from engine.embedded.directory import Acl, DirectoryAwayError, DirectoryClient
@@ -24,6 +24,7 @@ from engine.embedded.gateways import Gateways
 from engine.embedded.incoming import Incoming
 from engine.embedded.leg import Leg
 from engine.embedded.profile import duration
+from engine.embedded.record import State
 from engine.embedded.rtp import MediaEngine
 from engine.embedded.scheduler import Scheduler
 from engine.embedded.sip.agent import Agent
@@ -78,7 +79,7 @@ class Switch:
         self.media = MediaEngine(ports=ports, local_streams=config.streams, sounds_dir=config.sounds_dir)
         config.state.mkdir(parents=True, exist_ok=True)
         self.cdr = cdr.CdrFile(config.cdr_directory, config.cdr.template)
-        self.agent = Agent(Incoming(self), user_agent="VATS", store=JournalStore(config.state / "registrations"))
+        self.agent = Agent(Incoming(self), user_agent="VATS", store=JournalStore(config.state / "registrations"), between=self.media.poll)
         self.backend = EventSocketBackend(self)
         self.event_socket = EventSocketServer(self.backend)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from engine.embedded.sip.auth import ha1
 from engine.embedded.sip.bindings import Binding, BindingStore, JournalStore, MemoryStore
@@ -74,11 +74,15 @@ class Agent:
         user_agent: str = "VATS",
         options: SipOptions | None = None,
         store: BindingStore | None = None,
+        between: Callable[[], None] | None = None,
     ) -> None:
+        """`between` is called between the datagrams of a burst, for work that can't wait."""
         self.options = options or SipOptions(user_agent=user_agent)
         self._handler = handler
         transports = Transports(self._received, self.options.max_connections)
         transports.on_closed = self._connection_closed
+        if between is not None:
+            transports.between = between
         self.stack = Stack(self.options, transports)
         self.guard = Guard(handler, self.options, self.stack.loop.time)
         self.registrar = Registrar(self.options.registrar, store, self._expired)

@@ -23,6 +23,10 @@ _RESOLVED_SECONDS = 60.0
 _BIND_TRIES = 20
 
 
+def _nothing() -> None:
+    """Nobody has anything to do between two datagrams."""
+
+
 class BoundListener:
     """The sockets behind one Listener."""
 
@@ -33,6 +37,8 @@ class BoundListener:
         self.connections: dict[Address, Flow] = {}
         self.max_connections = max_connections
         self.on_closed: Callable[[Flow], None] | None = None
+        self.between: Callable[[], None] = _nothing
+        """Called between the datagrams of a burst."""
         self._receive = receive
         self._own = own
         self._udp: socket.socket | None = None
@@ -85,7 +91,9 @@ class BoundListener:
 
     def _readable(self) -> None:
         sock = self._udp
-        for _ in range(_DATAGRAMS_PER_TURN):
+        for count in range(_DATAGRAMS_PER_TURN):
+            if count:
+                self.between()
             if sock is None or sock.fileno() < 0:
                 return
             try:
@@ -142,6 +150,7 @@ class Transports:
     def __init__(self, receive: Receive, max_connections: int = 4000) -> None:
         self.listeners: dict[str, BoundListener] = {}
         self.on_closed: Callable[[Flow], None] | None = None
+        self.between: Callable[[], None] = _nothing
         self._receive = receive
         self._max_connections = max_connections
         self._own = OwnAddresses()
@@ -151,6 +160,7 @@ class Transports:
         bound = BoundListener(spec, self._receive, self._own, self._max_connections)
         await bound.open()
         bound.on_closed = self.on_closed
+        bound.between = self.between
         self.listeners[spec.name] = bound
         return bound
 
