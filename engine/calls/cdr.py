@@ -15,7 +15,6 @@ from engine.facts.distribution import DistributionFailed, Served
 from engine.facts.ended import CallEnded, MissedWhy
 from engine.snapshot import Ref
 
-
 CLOSED: Final = "closed"
 """The step of an element out of its hours, or inactive."""
 
@@ -45,7 +44,8 @@ def summarise(call: LiveCall, ended_at: datetime) -> Summary:
     failed = failed_groups(call.facts)
     missed = call.direction == "in" and not talked and not is_served(call.facts)
     why = why_missed(call.facts, last_entered(call)) if missed else ""
-    user = call.caller.user if call.direction != "in" else last.leg.user if last is not None else None
+    # of an ordered call the employee is no caller but the party served
+    user = (call.caller.user or call.party.user) if call.direction != "in" else last.leg.user if last is not None else None
     first = call.legs.get(call.id) or call.legs.get(call.party.id)
     return Summary(
         talked,

@@ -129,6 +129,8 @@ class Node:
         self._tasks: set[asyncio.Task[None]] = set()
         self._late: dict[str, asyncio.TimerHandle] = {}
         self._guarded: set[str] = set()
+        self._left_alone: set[str] = set()
+        """Calls whose party has parked again after a talk."""
         self.switch = make_switch(self)
 
     # -- events -------------------------------------------------------------------------------------------------------------
@@ -139,8 +141,10 @@ class Node:
         if call is not None:
             state = call.legs.get(event.uuid)
             if state is not None:
-                if event.name == "CHANNEL_PARK" and state.leg == call.party and "bl_xfer" in event.transfer_source:
-                    self.switch.claim(event.uuid, lambda deleted: None)  # the dialplan has armed its timer again
+                if event.name == "CHANNEL_PARK" and state.leg == call.party:
+                    self._left_alone.add(call.id)
+                    if "bl_xfer" in event.transfer_source:
+                        self.switch.claim(event.uuid, lambda deleted: None)  # the dialplan has armed its timer again
                 self._feed(call, event, state)
             return
         match event.name:
@@ -296,17 +300,20 @@ class Node:
             if self._by_leg.get(leg_uuid) is call:
                 del self._by_leg[leg_uuid]
         self.calls.pop(call.id, None)
+        self._left_alone.discard(call.id)
         self._journal.ended(call, ended_at)
         self._on_changed(call)
 
     def on_refused(self, refusal: Refusal) -> None:
-        """An order failed; only a refused originate means something to a call."""
-        if refusal.order != "originate":
+        """An order failed; only a refused originate means something to a call.
+
+        When the connection was lost the phone may well be ringing: the sweep after the reconnect knows.
+        """
+        if refusal.order != "originate" or refusal.lost:
             return
         call = self._by_leg.get(refusal.uuid)
         if call is not None:
-            said = "NETWORK_OUT_OF_ORDER" if refusal.lost else refusal.answer.removeprefix("-ERR").strip()
-            call.refused(refusal.uuid, said.split()[0] if said else causes.NORMAL_TEMPORARY_FAILURE)
+            call.refused(refusal.uuid, refusal.cause.split()[0] if refusal.cause else causes.NORMAL_TEMPORARY_FAILURE)
 
     def call_of(self, leg_uuid: str) -> str:
         call = self._by_leg.get(leg_uuid)
@@ -424,7 +431,9 @@ class Node:
         if armed:
             self._guarded.add(call.id)
             self._arm(call)
-        elif call.id in self._guarded:
+            return
+        self._left_alone.discard(call.id)
+        if call.id in self._guarded:
             self._guarded.discard(call.id)
             if not call.gone:
                 self.switch.claim(call.party.id, lambda deleted: None)
@@ -438,12 +447,18 @@ class Node:
         """Re-arm the dead-man timers for as long as this engine lives; run as a task."""
         while True:
             await asyncio.sleep(GUARD_EVERY_SECONDS)
-            for call_uuid in list(self._guarded):
-                call = self.calls.get(call_uuid)
-                if call is None or call.gone:
-                    self._guarded.discard(call_uuid)
-                elif not call.bridged:
-                    self._arm(call)
+            self.rearm_guards()
+
+    def rearm_guards(self) -> None:
+        """Also those of parties who were left alone by a talk and are served again."""
+        self._guarded |= self._left_alone
+        self._left_alone.clear()
+        for call_uuid in list(self._guarded):
+            call = self.calls.get(call_uuid)
+            if call is None or call.gone:
+                self._guarded.discard(call_uuid)
+            elif not call.bridged:
+                self._arm(call)
 
     async def close_down(self) -> None:
         """Stop deciding: the calls live on in the switch and are found again by the next engine.

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the node keeps straight around the calls: dead-man timers, lost orders, whose call it was."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from engine.calls.call import Answered, Callee, Caller, Ended, Event
+from engine.calls.cdr import summarise
+from engine.calls.live import LiveCall
+from engine.calls.node import Verdict
+from engine.calls.talk import converse
+from engine.esl.switch import Refusal
+from engine.plugin.testing import office, sip_user
+from tests.engine_calls.floor import Floor
+
+LOST = "-ERR connection lost"
+
+
+@pytest.fixture
+async def floor() -> Floor:
+    return Floor(office((sip_user(201), sip_user(202)), {}))
+
+
+async def test_a_caller_left_alone_by_a_talk_is_guarded_again(floor: Floor) -> None:
+    ends: list[object] = []
+
+    async def serve(call: LiveCall) -> Verdict:
+        other = call.dial(Callee("202", number="+79271112233"))
+        await call.next()
+        ends.append(await converse(call, other))
+        await call.next()  # held for too long, a transfer: he waits for somebody else now
+        return Verdict()
+
+    floor.call("a", serve)
+    await floor.until(floor.dialled)
+    other = floor.dialled()[0]
+    floor.answers(other)
+    await floor.until(lambda: floor.orders.of("bridge"))
+    floor.says("CHANNEL_BRIDGE", "a", other=other)
+    floor.orders.given.clear()
+    floor.node.rearm_guards()
+    assert not floor.orders.given
+    floor.says("CHANNEL_UNBRIDGE", "a", other=other)
+    floor.says("CHANNEL_PARK", "a")
+    floor.hangs_up([other])
+    await floor.until(lambda: ends)
+    floor.node.rearm_guards()
+    assert [words[0] for words in floor.orders.of("sched_transfer")] == ["a"]
+    floor.hangs_up(["a"])
+
+
+@pytest.mark.parametrize(("answer", "cause"), [("-ERR USER_BUSY\n", "USER_BUSY"), ("-ERR", "NORMAL_TEMPORARY_FAILURE")])
+async def test_a_refused_leg_has_ended(floor: Floor, answer: str, cause: str) -> None:
+    got: list[Event] = []
+
+    async def serve(call: LiveCall) -> Verdict:
+        call.dial(Callee("202", number="+79271112233"))
+        got.append(await call.next())
+        return Verdict()
+
+    floor.call("a", serve)
+    await floor.until(floor.dialled)
+    floor.node.on_refused(Refusal("originate", floor.dialled()[0], answer))
+    await floor.until(lambda: got)
+    assert isinstance(got[0], Ended)
+    assert got[0].cause == cause
+    assert not floor.node.lines.trunks
+    floor.hangs_up(["a"])
+
+
+async def test_a_phone_rings_on_while_the_connection_is_lost(floor: Floor) -> None:
+    got: list[Event] = []
+
+    async def serve(call: LiveCall) -> Verdict:
+        call.dial(Callee("202", number="+79271112233"))
+        got.append(await call.next())
+        return Verdict()
+
+    floor.call("a", serve)
+    await floor.until(floor.dialled)
+    leg = floor.dialled()[0]
+    floor.node.on_refused(Refusal("originate", leg, LOST))
+    assert floor.node.calls["a"].legs[leg].alive
+    floor.answers(leg)
+    await floor.until(lambda: got)
+    assert isinstance(got[0], Answered)
+    floor.hangs_up([leg, "a"])
+
+
+@pytest.mark.feature("BIL-10")
+async def test_an_ordered_call_is_the_employees(floor: Floor) -> None:
+    async def serve(call: LiveCall) -> Verdict:
+        user = floor.snapshot.users[201]
+        phone = call.dial(Callee("201", user.contacts[0], user))
+        await call.next()
+        call.serve(phone)
+        return Verdict()
+
+    call = floor.node.order("order-1", floor.snapshot, Caller("+79271234567", "", True, None, None, "+74951234567"))
+    floor.node.run(call, serve)
+    await floor.until(lambda: call.legs)
+    leg = next(iter(call.legs))
+    assert call.legs[leg].cause == ""
+    call.legs[leg].answered_at = datetime.now(UTC)
+    call.serve(call.legs[leg].leg)
+    assert summarise(call, datetime.now(UTC)).user == 201
