@@ -15,6 +15,7 @@ from engine.embedded.leg import Leg
 from engine.embedded.media import CODECS
 from engine.embedded.profile import CallerProfile
 from engine.embedded.sip import sdp
+from engine.embedded.sip.auth import credentials_of
 from engine.embedded.sip.contract import AuthAnswer, AuthKnown, AuthOutcome, AuthQuestion, Refuse
 from engine.embedded.sip.syntax import MalformedMessage, NameAddr, Uri, parse_uri
 
@@ -274,7 +275,9 @@ def _details(ask: AuthQuestion) -> Mapping[str, str]:
     contact = request.contact_uri()
     where = _uri(contact) if contact else _NOWHERE
     caller, to, target = _uri(request.from_.uri_text), _uri(request.to.uri_text), request.uri
+    signed = credentials_of((*request.headers.get("authorization", ()), *request.headers.get("proxy-authorization", ()))) or {}
     return {
+        **{f"sip_auth_{name}": signed[name] for name in ("nonce", "uri", "qop", "cnonce", "nc", "response") if name in signed},
         "action": "sip_auth",
         "sip_profile": ask.listener,
         "sip_user_agent": ask.user_agent or "unknown",
