@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engine.embedded import hold
-from engine.embedded.channel import Channel, State, Why
+from engine.embedded.channel import Channel, Why
 from engine.embedded.player import Layer
 from engine.embedded.profile import now_us
+from engine.embedded.record import State
 
 if TYPE_CHECKING:
     from engine.embedded.switch import Switch

@@ -8,12 +8,13 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from engine.embedded.channel import Channel, State
+from engine.embedded.channel import Channel
 from engine.embedded.directory import DirectoryAwayError, User
 from engine.embedded.events import Headers
 from engine.embedded.leg import Leg
 from engine.embedded.media import CODECS
 from engine.embedded.profile import CallerProfile
+from engine.embedded.record import State
 from engine.embedded.sip import sdp
 from engine.embedded.sip.auth import credentials_of
 from engine.embedded.sip.contract import AuthAnswer, AuthKnown, AuthOutcome, AuthQuestion, Refuse

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.embedded import text
-from engine.embedded.channel import Channel, State, Why
+from engine.embedded.channel import Channel, Why
 from engine.embedded.dial import Destination, DialError, resolve
 from engine.embedded.leg import Leg
 from engine.embedded.profile import CallerProfile
+from engine.embedded.record import State
 from engine.embedded.rtp import NoPort
 from engine.embedded.sip.contract import InviteTarget
 from engine.embedded.sip.syntax import MalformedMessage

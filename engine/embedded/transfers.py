@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 from engine.embedded import bridge, hold
-from engine.embedded.channel import Channel, State
+from engine.embedded.channel import Channel
+from engine.embedded.record import State
 
 if TYPE_CHECKING:
     from engine.embedded.sip.transfer import Refer

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from engine.embedded import causes, text
 from engine.embedded.applications import REFUSED
-from engine.embedded.channel import State
 from engine.embedded.event_socket.connection import Answer
 from engine.embedded.originate import DEFAULT_TIMEOUT, Originate
+from engine.embedded.record import State
 from engine.embedded.scheduler import seconds_until
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from xml.sax.saxutils import escape
 import msgspec
 
 from engine.embedded import bridge, causes, hold, recordings, text, transfers
-from engine.embedded.channel import Channel, Message, State
+from engine.embedded.channel import Channel, Message
+from engine.embedded.record import State
 
 if TYPE_CHECKING:
     from engine.embedded.switch import Switch
