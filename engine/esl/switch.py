@@ -261,7 +261,13 @@ class Switch:
 
     def claim(self, uuid: str, reply: Callable[[int], None]) -> None:
         """`sched_del` for event handlers; -1 when there was no usable answer."""
-        self.connection.send(command.sched_del(uuid), lambda text: reply(deleted(text)))
+        try:
+            data = command.sched_del(uuid)
+        except CommandError as error:
+            log.warning("no claim: %s", error)
+            asyncio.get_running_loop().call_soon(reply, -1)
+            return
+        self.connection.send(data, lambda text: reply(deleted(text)))
 
     async def show_channels(self) -> list[Row]:
         """Every channel of the switch, one row each."""

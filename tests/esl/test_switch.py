@@ -146,6 +146,14 @@ async def test_orders_without_a_connection_are_refused_later() -> None:
         await desk.switch.sched_del("u")
 
 
+async def test_a_claim_that_cannot_be_built_is_answered(desk: Desk) -> None:
+    """An event may name anything as its channel."""
+    claims: asyncio.Queue[int] = asyncio.Queue()
+    desk.switch.claim("-5\n\napi hupall", claims.put_nowait)
+    assert claims.empty()
+    assert await asyncio.wait_for(claims.get(), WAIT) == -1
+
+
 async def test_the_claim(fake: FakeSwitch, desk: Desk) -> None:
     fake.answers["api sched_del u-1"] = lambda frame: response("+OK Deleted: 1\n")
     fake.answers["api sched_del u-2"] = lambda frame: response("+OK Deleted: 0\n")
