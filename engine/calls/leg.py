@@ -33,6 +33,8 @@ class LegState:
     """The action gave it up; its events are for the CDR only."""
     peer: str = ""
     """uuid of the leg it is bridged with."""
+    moved: bool = False
+    """It went on in another call (attended transfer): this is its share up to then."""
     leaving: bool = False
     """Its phone transfers the other party away; its end is not the end of the talk."""
 

@@ -528,8 +528,9 @@ class LiveCall:
         state = self.legs.get(leg_uuid)
         if state is None or not state.alive:
             return None
-        moved = replace(state, peer="", released=False)
-        state.ended_at, state.cause, state.released = self.now, "ATTENDED_TRANSFER", True
+        now = self.now  # nobody pays twice for the time before
+        moved = replace(state, peer="", released=False, started_at=now, answered_at=now if state.answered_at else None)
+        state.ended_at, state.cause, state.released, state.moved = now, "ATTENDED_TRANSFER", True, True
         if not self.open_legs():
             self.all_ended.set()
         if state.leg == self.party:

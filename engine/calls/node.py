@@ -400,6 +400,8 @@ class Node:
         if state is not None:
             self._by_leg[leg_uuid] = call
             call.take_over(state)
+            self._journal.leg(other, other.legs[leg_uuid])
+            self._journal.leg(call, state)
         return state
 
     def pick_up(self, picker: LiveCall, ringing_call: str) -> None:

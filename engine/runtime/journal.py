@@ -109,7 +109,7 @@ class SpoolJournal:
             talked=summary.talked,
             trace=tuple(trace_step(call.started_at, at, step) for at, step in call.steps),
             revision=snapshot.revision,
-            legs=tuple(leg_data(state) for state in call.legs.values()),
+            legs=tuple(leg_data(state, call.id) for state in call.legs.values()),
             recordings=tuple(self._recording(r, summary.user, summary.group) for r in call.recordings if summary.talked),
         )
         self.spool.ended(record, [ended_fact(call, summary, ended_at)])
@@ -131,10 +131,11 @@ def trace_step(started_at: datetime, at: datetime, step: Step) -> TraceStep:
     return TraceStep(at=milliseconds, what=step.what, facts=dict(step.facts), target=str(step.target) if step.target else None)
 
 
-def leg_data(state: LegState) -> LegData:
+def leg_data(state: LegState, record: str = "") -> LegData:
+    """A leg's state; in the `record` of a call that it has left, it has a name of its own."""
     leg = state.leg
     return LegData(
-        uuid=leg.id, label=leg.label, user=leg.user, contact=leg.contact, trunk=state.trunk, reason=state.reason, group=state.group,
+        uuid=f"{leg.id}/{record[:8]}" if state.moved and record else leg.id, label=leg.label, user=leg.user, contact=leg.contact, trunk=state.trunk, reason=state.reason, group=state.group,
         direction=state.direction, started_at=state.started_at, answered_at=state.answered_at, ended_at=state.ended_at, cause=state.cause,
     )  # fmt: skip
 
