@@ -24,6 +24,7 @@ from engine.facts import Fact
 from engine.facts.ended import Direction
 from engine.gates import DialQuestion, Gates
 from engine.log import call_id
+from engine.numbering import is_emergency
 from engine.snapshot import Contact, Snapshot
 
 log = logging.getLogger(__name__)
@@ -373,7 +374,7 @@ class Node:
         if not route.refusal:
             number = callee.number or (contact.address if contact else "")
             question = DialQuestion(call.snapshot.account.id, number, callee.reason, callee.user.id if callee.user else None, route.trunk)
-            why = self._gates.refusal(question)
+            why = None if is_emergency(number) else self._gates.refusal(question)  # R17
             if why is not None:
                 call.note(Step("gate_closed", {"who": callee.label, "why": why}))
                 return Route(refusal=causes.OUTGOING_CALL_BARRED)

@@ -91,7 +91,7 @@ class ToGroup:
     async def _attempt(self, call: Call, group: Group, router: Nesting) -> Outcome:
         """One pass: nested groups and menus by priority, then the users (R3)."""
         for child in call.snapshot.branches(group.ref):
-            outcome = await router.attempt(call, Entry(child.ref, "nested"))
+            outcome = _after_talk(await router.attempt(call, Entry(child.ref, "nested")), group)
             if not isinstance(outcome, Missed):
                 return outcome
         members = fit_members(call, group, group.members)

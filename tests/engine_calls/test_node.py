@@ -107,3 +107,19 @@ async def test_an_ordered_call_is_the_employees(floor: Floor) -> None:
     call.legs[leg].answered_at = datetime.now(UTC)
     call.serve(call.legs[leg].leg)
     assert summarise(call, datetime.now(UTC)).user == 201
+
+
+@pytest.mark.feature("R17")
+async def test_emergency_calls_pass_every_gate(floor: Floor) -> None:
+    async def serve(call: LiveCall) -> Verdict:
+        await call.next()
+        return Verdict()
+
+    floor.node._gates.add("no credit", lambda question: "no credit")
+    call = floor.call("a", serve, Caller("201", "", False, 201, None, "112"))
+    call.dial(Callee("112", number="112"))
+    refused = call.dial(Callee("+79261112233", number="+79261112233"))
+    assert [words[0] for words in floor.orders.of("originate")] == [next(iter(s.uuid for s in call.legs.values() if s.number == "112"))]
+    await floor.until(lambda: not call.legs[refused.id].alive)
+    assert call.legs[refused.id].cause == "OUTGOING_CALL_BARRED"
+    floor.hangs_up(["a"])

@@ -6,19 +6,22 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from engine.calls.call import Callee, Caller
+from engine.calls.call import Callee, Caller, Held, Leg
 from engine.calls.causes import USER_BUSY
 from engine.calls.trunks import to_number
 from engine.facts.distribution import DistributionFailed
 from engine.plugin.testing import AT, OUTSIDER, office, sip_user, steps, try_call
 from engine.rehearsal import Rehearsal, Script
 from engine.rehearsal.rehearsed import RehearsedCall
-from engine.routing.action import Done, Entry, GoTo, Missed
+from engine.routing.action import Done, Entry, GoTo, Hangup, Missed
+from engine.routing.basic import HANGUP
 from engine.routing.outbound import dial_number
 from engine.routing.router import Router
 from engine.snapshot import Condition, Did, Part, Ref, Snapshot, Verdict
 from plugins.groups.actions import ToGroup, ToUser
 from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.ivr.actions import ToMenu
+from plugins.ivr.part import IvrPart, Menu
 
 ACTIONS = (ToGroup(), ToUser())
 ROOT = Ref("groups.group", 1)
@@ -139,3 +142,17 @@ def test_a_nested_group_that_failed_is_not_where_the_call_came_through() -> None
     got = try_call(house(there, nested), ACTIONS, ROOT, Script({"202": (1, USER_BUSY), "201": (1, USER_BUSY)}))
     assert [f.group for f in got.facts if isinstance(f, DistributionFailed)] == [SALES, ROOT, ROOT]
     assert Entry(SALES, "nested") not in got.trail
+
+
+@pytest.mark.feature("R14")
+def test_a_caller_held_too_long_in_a_menu_goes_to_the_no_answer_action_of_its_group() -> None:
+    users = (sip_user(201), sip_user(202))
+    menu = Menu(id=1, title="Menu", parent=ROOT, timeout_seconds=1, members=(Membership(202),))
+    groups = GroupsPart(groups=(group(1, 201, parent=None, no_answer=HANGUP),))
+    snapshot = office(users, {"groups": groups, "ivr": IvrPart(menus=(menu,))}, max_hold_seconds=10)
+    holder = Leg("b1", "202", 202, users[1].contacts[0].id)
+    got = try_call(snapshot, (*ACTIONS, ToMenu()), ROOT, Script({"202": (2, "answer")}, inject=[(5, Held(holder, True))]))
+    assert [s[0] for s in steps(got, "hold_expired")] == [15.0]
+    assert [s[2] for s in steps(got, "rings")] == ["202"]
+    assert isinstance(got.outcome, Hangup)
+    assert not [f for f in got.facts if isinstance(f, DistributionFailed)]
