@@ -32,7 +32,7 @@ async def test_nobody_claims(house: House) -> None:
         assert over["Hangup-Cause"] == "NORMAL_TEMPORARY_FAILURE"
         assert over["Caller-Destination-Number"] == "unavail"
         assert over["variable_sip_hangup_disposition"] == "send_refuse"
-        assert await esl.api("show tasks as json") == '{"row_count":0}\n'
+        assert await esl.api("show tasks as json") == '{"row_count": 0}\n'
 
 
 async def test_an_engine_comes_while_the_phrase_plays(house: House) -> None:
@@ -77,7 +77,7 @@ async def test_a_caller_leaves_with_the_timer_armed(house: House) -> None:
         assert over["Hangup-Cause"] == "ORIGINATOR_CANCEL"
         assert over["variable_sip_hangup_disposition"] == "recv_cancel"
         assert await talk.refused() == 487
-        assert await esl.api("show tasks as json") == '{"row_count":0}\n'
+        assert await esl.api("show tasks as json") == '{"row_count": 0}\n'
 
 
 async def test_rearmed_timer(house: House) -> None:

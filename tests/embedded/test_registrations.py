@@ -25,7 +25,7 @@ async def test_register_and_unregister(house: House) -> None:
         assert (await phone.register(expires=0, cseq=10)).code == 200
         gone = await esl.event("CUSTOM", **{"Event-Subclass": "sofia::unregister"})
         assert gone["from-user"] == "101"
-        assert await esl.api("show registrations as json") == '{"row_count":0}\n'
+        assert await esl.api("show registrations as json") == '{"row_count": 0}\n'
         assert await esl.api("sofia_contact */101@t1.test") == "error/user_not_registered"
 
 

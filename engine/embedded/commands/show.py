@@ -146,7 +146,7 @@ def show(switch: Switch, arguments: str) -> str:
     match form:
         case "json":
             if counting or not rows:
-                return f'{{"row_count":{len(rows)}}}\n'
+                return f'{{"row_count": {len(rows)}}}\n'
             return msgspec.json.encode({"row_count": len(rows), "rows": rows}).decode()
         case "xml":
             return _xml(rows)
