@@ -5,4 +5,4 @@ from tests.databases import database, database_settings, postgres
 
 __all__ = ["database", "database_settings", "postgres"]
 
-pytest_plugins = ["tests.feature_report"]
+pytest_plugins = ["tests.feature_report", "tests.require_all"]
