@@ -16,7 +16,7 @@ from engine.calls.node import Node
 from engine.calls.resync import Resync
 from engine.db import is_away, models
 from engine.directory import DirectoryListener
-from engine.errors import SwitchError
+from engine.errors import SwitchError, VatsError
 from engine.esl.switch import Switch
 from engine.gates import Gates
 from engine.routing.inbound import FrontDesk
@@ -167,7 +167,7 @@ class EngineRole:
         try:
             wish = msgspec.convert(order.arguments, CallBack)
             call = self.node.order(f"order-{order.id}", self.ctx.snapshot(order.account_id), caller_of(wish))
-        except (msgspec.ValidationError, KeyError) as error:
+        except (msgspec.ValidationError, KeyError, VatsError) as error:  # its own fault: the orders of others go on
             await self.ctx.orders.finish(order, {"error": str(error)}, failed=True)
             return
         self.node.run(call, lambda c: call_back(c, wish, self.ctx.registry.actions()))
