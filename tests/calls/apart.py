@@ -140,8 +140,13 @@ async def apart(folder: Path, **settings: Any) -> AsyncIterator[ApartPbx]:
     """One account; the engine is not started yet. Engine and switch end with the block."""
     address = own_address()
     chosen = msgspec.structs.replace(test_settings(folder / "state", address), **settings)
-    # the switch keeps asking the directory where it was: it outlives the engine
-    chosen = msgspec.structs.replace(chosen, directory=msgspec.structs.replace(chosen.directory, port=free_ports(address, 1)[0]))
+    # a switch asks the directory where it was, phones and providers come back to where the switch was
+    directory, sip, trunks = free_ports(address, 3)
+    chosen = msgspec.structs.replace(
+        chosen,
+        directory=msgspec.structs.replace(chosen.directory, port=directory),
+        switch=msgspec.structs.replace(chosen.switch, sip_port=sip, trunk_port=trunks),
+    )
     freeswitch: FreeSwitch | None = None
     async with AsyncExitStack() as stack:
         if REAL:
