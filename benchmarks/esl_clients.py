@@ -6,6 +6,7 @@ also reads a header that is decoded on demand), `calls` (a controller drives cal
 """
 
 import asyncio
+import gc
 import importlib
 import json
 import sys
@@ -23,7 +24,7 @@ from engine.esl.switch import Switch
 
 
 class Controller(Protocol):
-    """What drives the calls of `esl_calls`: answers each parked one, plays one sound, hangs up. The product's engine fits."""
+    """What drives the calls of `esl_calls`: answers each parked one, plays one sound, hangs up; see `engine_controller`."""
 
     def __init__(self, host: str, port: int, password: str) -> None: ...
     async def start(self) -> None: ...
@@ -153,13 +154,15 @@ async def split(port: int, count: int) -> dict[str, float]:
     return meter.result()
 
 
-async def calls(port: int, count: int, at_once: int, name: str) -> dict[str, float]:
+async def calls(port: int, count: int, at_once: int, name: str, script: str) -> dict[str, float]:
     module, _, attribute = name.partition(":")
     make: Callable[[str, int, str], Controller] = getattr(importlib.import_module(module), attribute)
     controller = make("127.0.0.1", port, PASSWORD)
     await controller.start()
+    gc.collect()
+    gc.freeze()  # as the engine's process does before its first call
     wall, cpu = time.perf_counter(), time.process_time()
-    await control(port, f"calls {count} {at_once}")
+    await control(port, f"calls {count} {at_once} {script}")
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     await controller.close()
     return {"per_second": count / wall, "cpu_us": 1e6 * cpu / count}
@@ -169,7 +172,7 @@ def main(role: str, port: str, count: str, *rest: str) -> None:
     if role == "split":
         work = split(int(port), int(count))
     elif role == "calls":
-        work = calls(int(port), int(count), int(rest[0]), rest[1])
+        work = calls(int(port), int(count), int(rest[0]), rest[1], rest[2])
     else:
         work = events(int(port), int(count), role == "events-cold")
     print(json.dumps(asyncio.run(work)))
