@@ -111,6 +111,7 @@ class LiveCall:
         self._queue: deque[Event] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._playbacks: dict[str, Playback] = {}
+        self._behind: dict[str, frozenset[str]] = {}
         self._background = ""
         self._looping: set[str] = set()
         self._ringback: Sound | None = None
@@ -138,8 +139,12 @@ class LiveCall:
         """Ids of the playbacks whose end has not been heard of."""
         return frozenset(self._playbacks)
 
-    def played(self, playbacks: Iterable[str]) -> None:
-        """These have ended while the connection was down."""
+    def expect_end(self, playbacks: frozenset[str]) -> None:
+        """The end of these may have escaped us: they are over when something queued behind them has run."""
+        if playbacks:
+            self._behind[self._node.switch.execute(self.party.id, "set", "vats_caught_up=true")] = playbacks
+
+    def _played(self, playbacks: Iterable[str]) -> None:
         for execution in playbacks:
             playback = self._playbacks.pop(execution, None)
             if playback is not None:
@@ -247,6 +252,7 @@ class LiveCall:
             return  # one round of an endless sound; it is over when it is stopped
         if event.execution == self._background:
             self._background = ""
+        self._played(self._behind.pop(event.execution, ()))
         playback = self._playbacks.pop(event.execution, None)
         if playback is not None:
             missing = event.application_response.startswith("FILE NOT FOUND")

@@ -115,7 +115,7 @@ class Resync:
         asked_at = clock.now()
         node.load_registrations([*await switch.show_registrations()])
         rows = {row["uuid"]: row for row in await switch.show_channels() if row.get("uuid")}
-        core_uuid = (await switch.ask("global_getvar core_uuid")).strip()
+        core_uuid = await switch.core_uuid()
         another_switch = self._known_core() not in ("", core_uuid)
         if another_switch:
             log.warning("the switch was restarted: legs of its last run are over")
@@ -197,9 +197,9 @@ class Resync:
                     if dump is not None:
                         for name in ("CHANNEL_ANSWER", "CHANNEL_PARK"):
                             call.feed(replace(dump, name=name), state)
-                elif state.leg == call.party and parked:
-                    call.played(playing)
-                    if state.peer and rows.get(state.peer, {}).get("application") == "park":
+                elif state.leg == call.party and state.uuid in rows:
+                    call.expect_end(playing)
+                    if state.peer in rows and not {rows[u].get("state") for u in (state.uuid, state.peer)} & set(BRIDGED_STATES):
                         self._node.switch.bridge(state.uuid, state.peer)
 
     # -- after a restart of the engine --------------------------------------------------------------------------------------
@@ -251,13 +251,12 @@ class Resync:
             state.peer = row.get("call_uuid", "") if row.get("state") in BRIDGED_STATES else ""
         call.restore_talk()
         call.note(Step("engine_restarted"))
-        at = dumps[party.uuid].vats_at if party is not None and party.uuid in dumps else ""
         other = self._partner(call, party)
         if party is not None and other is None and party.uuid in rows and rows[party.uuid].get("application") not in ("", "park"):
             self._node.switch.break_(party.uuid)  # what an engine that is gone was playing
         if other is not None and rows.get(other.uuid, {}).get("callstate") == "HELD":
             call.feed(replace(dumps[other.uuid], name="CHANNEL_HOLD"), other)
-        self._node.run(call, self._scenario(call, party, other, at))
+        self._node.run(call, self._scenario(call, party, other))
 
     def _partner(self, call: LiveCall, party: LegState | None) -> LegState | None:
         """The leg that the served party talks with now."""
@@ -271,7 +270,7 @@ class Resync:
         return other
 
     def _scenario(
-        self, call: LiveCall, party: LegState | None, other: LegState | None, at: str
+        self, call: LiveCall, party: LegState | None, other: LegState | None
     ) -> Callable[[LiveCall], Awaitable[Verdict]]:
         async def over(call: LiveCall) -> Verdict:
             return Verdict(causes.NORMAL_CLEARING)
@@ -288,8 +287,8 @@ class Resync:
         if other is None and (ended := talk_ended(call)) is not None:
             call.note(Step("talk_over", {"who": ended.leg.label, "cause": ended.cause}))
             return over
-        target = Ref.parse(at) if ":" in at else None
-        return lambda call: self._desk.resume(call, target, other.leg if other is not None else None)
+        at = next((s.target for _, s in reversed(call.steps) if s.what == "enters"), None)
+        return lambda call: self._desk.resume(call, at, other.leg if other is not None else None)
 
     async def _unclaimed(self, rows: Mapping[str, Row]) -> None:
         """Callers who parked while nobody listened, or whom an engine had claimed when it died."""
