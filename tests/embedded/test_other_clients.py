@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unmodified clients from PyPI drive the switch.
+"""Unmodified clients from PyPI drive the switch, each from a virtual environment of its own, which the first run makes.
 
-GREENSWITCH_PYTHON and GENESIS_PYTHON name interpreters of virtual environments that have them; else `.venv-greenswitch` and
-`.venv-genesis` beside the project are used, or this environment. Without an interpreter a test is skipped, with the reason.
+GENESIS_PYTHON and GREENSWITCH_PYTHON name interpreters that have them already. Where neither is to be had, a test is skipped.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import fcntl
 import json
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,43 @@ import pytest
 from tests.embedded.conftest import House, tone_file
 
 _CLIENTS = Path(__file__).with_name("clients")
+_HOMES = Path(__file__).parents[2] / ".pytest_cache" / "clients"
+_INSTALL_SECONDS = 240
+WANTED = {"genesis": "genesis>=2026.10.18", "greenswitch": "greenswitch>=0.0.19"}
 
 
 def _interpreter(client: str) -> str:
     if named := os.environ.get(f"{client.upper()}_PYTHON"):
         return named
-    own = Path(__file__).parents[2] / f".venv-{client}/bin/python"
-    if own.exists():
-        return str(own)
-    if importlib.util.find_spec(client) is not None:
-        return sys.executable
-    pytest.skip(f"no interpreter with {client}: set {client.upper()}_PYTHON")
+    home = _HOMES / f"{client}-{sys.version_info.major}.{sys.version_info.minor}"
+    _HOMES.mkdir(parents=True, exist_ok=True)
+    with Path(f"{home}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of workers one makes it
+        python = home / "bin" / "python"
+        if not (home / "complete").exists():
+            try:
+                _make(home, WANTED[client])
+            except (OSError, subprocess.SubprocessError) as error:
+                shutil.rmtree(home, ignore_errors=True)
+                said = getattr(error, "stderr", "") or str(error)
+                pytest.skip(f"{WANTED[client]} can't be installed: {said.strip().splitlines()[-1]}")
+    return str(python)
+
+
+def _make(home: Path, wanted: str) -> None:
+    shutil.rmtree(home, ignore_errors=True)
+    for command in (
+        [sys.executable, "-m", "venv", str(home)],
+        [str(home / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", wanted],
+    ):
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
+    (home / "complete").touch()
+
+
+@pytest.fixture
+def interpreter(request: pytest.FixtureRequest) -> str:
+    """Ready before the switch is started: making it takes a while."""
+    return _interpreter(request.param)
 
 
 async def _drive(interpreter: str, program: str, *arguments: str) -> dict[str, Any]:
@@ -60,8 +87,8 @@ EXPECTED = {
 }
 
 
-async def test_greenswitch(house: House) -> None:
-    interpreter = _interpreter("greenswitch")
+@pytest.mark.parametrize("interpreter", ["greenswitch"], indirect=True)
+async def test_greenswitch(interpreter: str, house: House) -> None:
     phone = await house.phone("101")
     async with house.esl() as esl:
         talk = await phone.call("700")
@@ -80,8 +107,8 @@ async def test_greenswitch(house: House) -> None:
     assert said["stopped"]
 
 
-async def test_genesis(house: House) -> None:
-    interpreter = _interpreter("genesis")
+@pytest.mark.parametrize("interpreter", ["genesis"], indirect=True)
+async def test_genesis(interpreter: str, house: House) -> None:
     one, two = await house.phone("101"), await house.phone("102")
     async with house.esl() as esl:
         first = await one.call("700")
