@@ -37,15 +37,16 @@ def own_address() -> str:
 
 
 def test_settings(state: Path, address: str) -> Settings:
-    """Everything on `address` and free ports."""
+    """Everything on `address` and free ports; what only this machine uses stays on loopback."""
+    local = address if address.startswith("127.") else "127.0.0.1"
     return Settings(
         core=Core(state=str(state), default_account="100"),
         switch=Switch(
-            sip_host=address, sip_port=0, trunk_port=0, esl_host=address, esl_port=0, rtp_first_port=0, rtp_last_port=0,
+            sip_host=address, sip_port=0, trunk_port=0, esl_host=local, esl_port=0, rtp_first_port=0, rtp_last_port=0,
             unanswered_limit_seconds=50.0,
         ),
-        directory=Directory(host=address, port=0),
-        web=Web(host=address, port=0),
+        directory=Directory(host=local, port=0),
+        web=Web(host=local, port=0),
         mail=Mail(),
     )  # fmt: skip
 
@@ -63,15 +64,15 @@ def beside_freeswitch(settings: Settings, folder: Path) -> tuple[Settings, FreeS
     """The same settings for a FreeSWITCH that runs beside, and that FreeSWITCH, not started yet."""
     if not BINARY.is_file():
         raise RuntimeError("SWITCH=freeswitch needs FREESWITCH=/path/to/bin/freeswitch")
-    address = settings.switch.esl_host
-    port, secret = free_ports(address, 1)[0], secrets.token_urlsafe(12)
+    address, local = settings.switch.sip_host, settings.directory.host
+    port, secret = free_ports(local, 1)[0], secrets.token_urlsafe(12)
     prompts.install(settings.media_root)  # it looks for its music when it starts
     switch = FreeSwitch(
         BINARY, folder / "freeswitch", settings.media_root,
-        address=address, directory_url=f"http://{address}:{port}/fs", directory_secret=secret, certificates=Path(_certificates().name),
+        address=address, directory_url=f"http://{local}:{port}/fs", directory_secret=secret, certificates=Path(_certificates().name),
     )  # fmt: skip
     with_ports = msgspec.structs.replace(
-        settings.switch, kind="freeswitch", esl_port=switch.esl_port, esl_password=switch.esl_password,
+        settings.switch, kind="freeswitch", esl_host=switch.esl_host, esl_port=switch.esl_port, esl_password=switch.esl_password,
         sip_port=switch.sip_port, trunk_port=switch.trunk_port,
     )  # fmt: skip
     directory = msgspec.structs.replace(settings.directory, port=port, secret=secret)

@@ -13,7 +13,10 @@ Said = dict[str, Any]
 
 
 class PjsuaPhone:
-    """Use as an async context manager. `auto`: "ring", a status code to answer every call with, or None."""
+    """Use as an async context manager. `auto`: "ring", a status code to answer every call with, or None.
+
+    `namespace`: the network namespace the phone lives in. `naive`: it writes its own address everywhere, whatever it learns.
+    """
 
     def __init__(self, login: str, domain: str, server: tuple[str, int], **options: Any) -> None:
         host, port = server
@@ -35,8 +38,9 @@ class PjsuaPhone:
         self._news = asyncio.Event()
 
     async def __aenter__(self) -> PjsuaPhone:
+        inside = ["ip", "netns", "exec", self.options["namespace"]] if "namespace" in self.options else []
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, str(Path(__file__).with_name("pjsua_process.py")), json.dumps(self.options),
+            *inside, sys.executable, str(Path(__file__).with_name("pjsua_process.py")), json.dumps(self.options),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         self._reader = asyncio.create_task(self._read())

@@ -159,6 +159,8 @@ def main() -> None:
         account.regConfig.retryIntervalSec = 0
     if options.get("login"):
         account.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", str(options["login"]), 0, str(options["password"])))
+    if options.get("naive"):
+        account.natConfig.contactRewriteUse = account.natConfig.viaRewriteUse = account.natConfig.sdpNatRewriteUse = 0
     if options.get("proxy"):
         account.sipConfig.proxies.append(str(options["proxy"]))
     phone = Phone(options)

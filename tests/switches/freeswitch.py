@@ -53,6 +53,7 @@ class FreeSwitch:
             "VATS_SWITCH__RTP_FIRST_PORT": str(rtp_ports.start),
             "VATS_SWITCH__RTP_LAST_PORT": str(rtp_ports.stop),
             "VATS_FS_ESL_ADDRESS": address,
+            "VATS_FS_ESL_ALLOWED": "127.0.0.0/8" if address.startswith("127.") else f"{address}/32",
             "VATS_SWITCH__ESL_PORT": str(self.esl_port),
             "VATS_SWITCH__ESL_PASSWORD": self.esl_password,
             "VATS_FS_DIRECTORY_URL": directory_url,
