@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -294,6 +294,14 @@ class Switch:
         """A channel variable, "" when unset."""
         answer = await self.connection.ask(command.getvar(uuid, name))
         return "" if answer == "_undef_" else answer
+
+    async def core_uuid(self) -> str:
+        """The id of the switch's present run: another one after each restart."""
+        answer = (await self.ask("global_getvar core_uuid")).strip()
+        try:
+            return str(UUID(answer))
+        except ValueError as error:
+            raise SwitchError(f"the switch's Core-UUID is not understood: {answer[:80]!r}") from error
 
     async def gateway_status(self) -> str:
         """The XML text of `sofia xmlstatus gateway`."""

@@ -146,6 +146,15 @@ async def test_orders_without_a_connection_are_refused_later() -> None:
         await desk.switch.sched_del("u")
 
 
+@pytest.mark.parametrize("said", ["+OK", '{"row_count":0}', "я"])
+async def test_the_switch_has_not_become_another_one_by_a_strange_answer(fake: FakeSwitch, desk: Desk, said: str) -> None:
+    fake.answers["api global_getvar core_uuid"] = lambda frame: response(said)
+    with pytest.raises(SwitchError):
+        await desk.switch.core_uuid()
+    fake.answers["api global_getvar core_uuid"] = lambda frame: response("30a7c1c7-3830-4b23-a154-4baf5ce70000\n")
+    assert await desk.switch.core_uuid() == "30a7c1c7-3830-4b23-a154-4baf5ce70000"
+
+
 async def test_a_claim_that_cannot_be_built_is_answered(desk: Desk) -> None:
     """An event may name anything as its channel."""
     claims: asyncio.Queue[int] = asyncio.Queue()
