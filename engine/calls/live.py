@@ -43,7 +43,7 @@ from engine.esl.event import Event as SwitchEvent
 from engine.esl.switch import Switch
 from engine.facts import Fact
 from engine.facts.ended import Direction
-from engine.snapshot import Contact, Snapshot, Sound
+from engine.snapshot import Contact, Ref, Snapshot, Sound
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -116,6 +116,7 @@ class LiveCall:
         self._looping: set[str] = set()
         self._ringback: Sound | None = None
         self._rings = False
+        self._place: Ref | None = None
         self._joined: set[tuple[str, str]] = set()
         self._grace: dict[str, asyncio.TimerHandle] = {}
 
@@ -520,8 +521,16 @@ class LiveCall:
         self.steps.append((at, step))
         self._node.journal_step(self, at, step)
         if step.target is not None and step.what == "enters" and self.party.id:
-            self._node.switch.setvar(self.party.id, "vats_at", str(step.target))
+            if self._place is None:
+                self._loop.call_soon(self._mark_place)
+            self._place = step.target
         self._node.changed(self)
+
+    def _mark_place(self) -> None:
+        """Once a turn of the loop: a call runs through several elements at once, and a successor needs only the last."""
+        place, self._place = self._place, None
+        if not self.gone:
+            self._node.switch.setvar(self.party.id, "vats_at", str(place))
 
     def fact(self, fact: Fact) -> None:
         self.facts.append(fact)

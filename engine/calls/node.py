@@ -192,7 +192,7 @@ class Node:
             return
         call = self.begin(admitted, event.created_at or clock.now(), answered=event.answer_state == "answered")
         self.claim(call, admitted.leg)
-        self.run(call, admitted.serve)
+        self.run(call, admitted.serve, fresh=True)
 
     def claim(self, call: LiveCall, leg: Leg) -> None:
         self.switch.setvar_multi(
@@ -241,9 +241,12 @@ class Node:
             self._by_leg.pop(state.uuid, None)
             self.left(call, state)
 
-    def run(self, call: LiveCall, serve: Callable[[LiveCall], Awaitable[Verdict]]) -> None:
-        """Run a scenario as a task of its own."""
-        if not call.gone and not call.bridged:
+    def run(self, call: LiveCall, serve: Callable[[LiveCall], Awaitable[Verdict]], *, fresh: bool = False) -> None:
+        """Run a scenario as a task of its own. `fresh`: just claimed, so there is no timer that the guard would replace."""
+        if fresh:
+            self._guarded.add(call.id)
+            self._start_timer(call)
+        elif not call.gone and not call.bridged:
             self.guard(call, armed=True)
         if call.direction == "in" and not call.gone and not call.answered:
             left = self._unanswered_limit - (clock.now() - call.started_at).total_seconds()
@@ -266,7 +269,8 @@ class Node:
 
     async def _finish(self, call: LiveCall, verdict: Verdict) -> None:
         """Leave nothing ringing, wait for the true end of every leg, write the call down."""
-        self.guard(call, armed=False)
+        self._left_alone.discard(call.id)
+        self._guarded.discard(call.id)  # the served party has left or is killed below, and its timer goes with it
         for state in call.open_legs():
             if state.leg != call.party:  # also one that was to be joined: its caller may have left before the switch did it
                 self.switch.kill(state.uuid, causes.ORIGINATOR_CANCEL if state.answered_at is None else causes.NORMAL_CLEARING)
@@ -444,6 +448,9 @@ class Node:
     def _arm(self, call: LiveCall) -> None:
         # sched_transfer adds a task and never replaces one, so the old one goes first
         self.switch.claim(call.party.id, lambda deleted: None)
+        self._start_timer(call)
+
+    def _start_timer(self, call: LiveCall) -> None:
         self.switch.sched_transfer(call.party.id, GUARD_SECONDS, "unavail", "vats")
 
     async def keep_guarding(self) -> None:

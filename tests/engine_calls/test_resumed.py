@@ -42,6 +42,7 @@ async def test_a_caller_goes_on_where_he_waited_not_in_the_group_stepped_over() 
 
     async def serve(call: LiveCall) -> Verdict:
         tried_a_closed_group(call)
+        await floor.until(lambda: floor.orders.of("setvar"))  # marked at the end of the loop's turn
         return await desk.resume(call, SALES, None)  # where he was last, as the switch remembers it
 
     call = floor.call("a", serve)
