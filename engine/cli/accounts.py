@@ -11,6 +11,7 @@ from engine.cli.serve import loaded
 from engine.db.models import User as UserRow
 from engine.errors import NotFound
 from engine.people import ContactWish, LoginWish, UserWish, add_contact, create_user, set_login
+from engine.people.users import check_login
 from engine.revisions import Actor
 from engine.runtime import Runtime
 
@@ -40,6 +41,7 @@ def add_commands(commands: Any) -> None:
 async def open_account(runtime: Runtime, number: str, title: str, domain: str, owner: str, **more: Any) -> tuple[int, int, str]:
     """(account id, owner's user id, owner's password). Raises Invalid when number, domain or login are taken."""
     ctx = runtime.ctx
+    await check_login(owner)  # asked first, since the account is there before its owner can be
     async with ctx.revisions.create_account(ACTOR, number=number, title=title, domain=domain, **more) as edit:
         for state in ctx.registry.states:
             if not state.error:

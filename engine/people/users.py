@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from engine.db import Tx
 from engine.db.models import User, WebSession
 from engine.errors import InUse, Invalid, Problem, Refused
 from engine.i18n import N_
@@ -72,7 +73,7 @@ async def set_login(edit: Edit, user_id: int, wish: LoginWish) -> str | None:
     if wish.login is None:
         row.login = row.password_hash = None
     else:
-        await _check_login(edit, wish.login, user_id)
+        await check_login(wish.login, user_id, edit.tx)
         password = wish.password
         if password is None and row.password_hash is None:
             password = made = random_password()
@@ -130,11 +131,12 @@ async def _check_pin(edit: Edit, pin: str | None, user_id: int | None) -> None:
         raise Problem("pin", N_("Somebody else has this PIN; choose another one."))
 
 
-async def _check_login(edit: Edit, login: str, user_id: int) -> None:
+async def check_login(login: str, user_id: int = 0, tx: Tx | None = None) -> None:
+    """Raise Problem unless the user (0 = a new one) may have this login."""
     if not _LOGIN.fullmatch(login):
         raise Problem("login", N_("At least three Latin letters, digits or the signs . _ - + @."))
     # logins are unique in the whole installation, whatever their case
-    if await User.filter(login__iexact=login).using_db(edit.tx).exclude(id=user_id).exists():
+    if await User.filter(login__iexact=login).using_db(tx).exclude(id=user_id).exists():
         raise Problem("login", N_("This login is taken."))
 
 

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line as an operator uses it, each test with a state folder of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+
+from engine import log
+from engine.cli import main
+from engine.people import passwords
+
+
+@dataclass
+class Said:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Shell:
+    """Runs `vats …` in an empty folder of its own, within this process."""
+
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.state = folder / "state"
+        self._capture = capture
+
+    def vats(self, *words: str) -> Said:
+        self._capture.readouterr()
+        try:
+            code = main(words)
+        except SystemExit as leaving:
+            code = int(str(leaving.code))
+        said = self._capture.readouterr()
+        return Said(code, said.out, said.err)
+
+    def refused(self, *words: str) -> str:
+        """The one sentence on stderr of a command that ends with exit code 1."""
+        done = self.vats(*words)
+        assert (done.returncode, done.stdout) == (1, ""), done
+        (line,) = done.stderr.splitlines()
+        return line
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        with sqlite3.connect(self.state / "vats.sqlite3") as connection:
+            return connection.execute(query).fetchall()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """Nothing is there yet; of the settings only the state folder is set."""
+    for name in [n for n in os.environ if n.startswith("VATS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("VATS_CORE__STATE", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(log, "setup", lambda *arguments: None)  # the log of the tests stays theirs
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    return Shell(tmp_path, capsys)
+
+
+@pytest.fixture(scope="session")
+def migrated_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    state = tmp_path_factory.mktemp("cli") / "state"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VATS_CORE__STATE", str(state))
+        patch.setattr(log, "setup", lambda *arguments: None)
+        assert main(["migrate"]) == 0
+    return state
+
+
+@pytest.fixture
+def shell(fresh: Shell, migrated_state: Path) -> Shell:
+    """An empty installation."""
+    shutil.copytree(migrated_state, fresh.state)
+    return fresh
+
+
+ROMASHKA = ("account", "create", "1001", "Ромашка", "--domain", "romashka.example")
+
+
+@pytest.mark.feature("ACC-4")
+def test_an_account_is_created_with_an_owner_who_can_log_in(shell: Shell) -> None:
+    done = shell.vats(*ROMASHKA, "--owner", "boss", "--timezone", "Asia/Omsk", "--area-code", "3812")
+    assert done.returncode == 0, done.stderr
+    said = re.fullmatch(r"Account 1001 is ready\. Cabinet login: boss, password: (\S{10,})\n", done.stdout)
+    assert said
+    assert shell.rows("SELECT number, title, domain, timezone, area_code FROM account") == [
+        ("1001", "Ромашка", "romashka.example", "Asia/Omsk", "3812")
+    ]
+    assert shell.rows("SELECT login, role, is_owner FROM \"user\"") == [("boss", "admin", 1)]
+    assert said[1] not in str(shell.rows("SELECT * FROM \"user\""))
+    assert shell.rows("SELECT count(*) FROM groups_group") == [(1,)], "the account has its root group"
+
+
+@pytest.mark.feature("USR-1")
+def test_a_second_account_of_the_same_number_or_domain_is_refused(shell: Shell) -> None:
+    assert shell.vats(*ROMASHKA).returncode == 0
+    assert "number" in shell.refused("account", "create", "1001", "Василёк", "--domain", "vasilek.example", "--owner", "second")
+    assert "domain" in shell.refused("account", "create", "1002", "Василёк", "--domain", "romashka.example", "--owner", "second")
+    assert shell.rows("SELECT number FROM account") == [("1001",)]
+
+
+def test_an_account_whose_owners_login_is_taken_leaves_nothing_behind(shell: Shell) -> None:
+    assert shell.vats(*ROMASHKA).returncode == 0
+    other = ("account", "create", "1002", "Василёк", "--domain", "vasilek.example")
+    assert shell.refused(*other) == "This login is taken."
+    assert shell.refused(*other, "--owner", "ADMIN") == "This login is taken."
+    assert shell.refused(*other, "--owner", "x").startswith("At least three")
+    assert shell.rows("SELECT number FROM account") == [("1001",)]
+
+
+@pytest.mark.feature("USR-1", "R27")
+def test_a_user_is_created_with_phone_and_login(shell: Shell) -> None:
+    assert shell.vats(*ROMASHKA).returncode == 0
+    done = shell.vats("user", "create", "1001", "Анна", "--extension", "201", "--login", "anna", "--role", "manager")
+    assert done.returncode == 0, done.stderr
+    phone, cabinet = done.stdout.splitlines()
+    assert re.fullmatch(r"Phone: server romashka\.example, login 201, password \S{10,}", phone)
+    assert re.fullmatch(r"Cabinet: login anna, password \S{10,}", cabinet)
+    assert shell.rows("SELECT title, login, role FROM \"user\" WHERE login = 'anna'") == [("Анна", "anna", "manager")]
+    secret = phone.rpartition(" ")[2]
+    assert secret not in str(shell.rows("SELECT * FROM sip_account")), "SIP passwords are kept encrypted"
+    assert "201" in shell.refused("user", "create", "1001", "Борис", "--extension", "201")
+    assert shell.rows("SELECT count(*) FROM \"user\"") == [(2,)], "the refused one is not there by half"
+
+
+def test_a_user_of_an_unknown_account_is_refused(shell: Shell) -> None:
+    assert shell.refused("user", "create", "9999", "Анна")
+
+
+def test_migrate_tells_what_it_did_and_does_nothing_the_second_time(fresh: Shell) -> None:
+    first = fresh.vats("migrate")
+    assert first.returncode == 0, first.stderr
+    lines = first.stdout.splitlines()
+    assert "applied core.0001_initial" in lines
+    assert "applied schedules.0001_initial" in lines
+    again = fresh.vats("migrate")
+    assert (again.returncode, again.stdout) == (0, "")
+
+
+def test_doctor_finds_a_fresh_installation_sound(fresh: Shell) -> None:
+    done = fresh.vats("doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(line.startswith("ok ") for line in done.stdout.splitlines())
+    for word in ("state folder", "database sqlite", "plugins", "built-in switch", "media folder", "Telegram bot: switched off"):
+        assert word in done.stdout
+
+
+def test_doctor_names_what_is_wrong(fresh: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "CORE__SECRET": "x", "DATABASE__URL": "postgres://vats@127.0.0.1:1/none", "SWITCH__KIND": "freeswitch",
+        "SWITCH__ESL_PASSWORD": "secret-1", "SWITCH__ESL_PORT": "1", "DIRECTORY__SECRET": "secret-2",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"VATS_{name}", value)
+    done = fresh.vats("doctor")
+    assert done.returncode == 1
+    wrong = [line for line in done.stdout.splitlines() if line.startswith("WRONG")]
+    assert len(wrong) == 3, done.stdout
+    assert "core.secret" in wrong[0]
+    assert "database postgres" in wrong[1]
+    assert "FreeSWITCH at 127.0.0.1:1" in wrong[2]
+    assert "secret-1" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "env", "names"),
+    [
+        ("[core]\nlog_level = 'LOUD'\n", {}, "core.log_level"),
+        ("[switch]\nsip_port = 70000\n", {}, "switch.sip_port"),
+        ("[switch]\nsip_prt = 5060\n", {}, "sip_prt"),
+        ("[swich]\nsip_port = 5060\n", {}, "swich"),
+        ("[core\n", {}, "TOML"),
+        (None, {"VATS_SWITCH__SIP_PORT": "many"}, "switch.sip_port"),
+        (None, {"VATS_DATABASE__URL": "mysql://x"}, "database.url"),
+        (None, {"VATS_SWITCH__KIND": "freeswitch"}, "switch.esl_password"),
+        (None, {"VATS_SWITCH__ADVERTISED_HOST": "example.com"}, "switch.advertised_host"),
+        (None, {"VATS_CONFIG": "absent.toml"}, "absent.toml"),
+        (None, {"VATS_CORE__SECRET": "short"}, "core.secret"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_sentence(
+    fresh: Shell, monkeypatch: pytest.MonkeyPatch, file: str | None, env: dict[str, str], names: str
+) -> None:
+    if file is not None:
+        Path("vats.toml").write_text(file, "utf-8")
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    said = fresh.refused("migrate")
+    assert names in said
+    assert said.endswith((".", ").")), said
+
+
+@pytest.mark.parametrize(
+    ("roles", "names"),
+    [("engine,jobs", "switch, web, bot"), ("web,cooking", "cooking"), ("", "nothing"), (",", "nothing")],
+)
+def test_roles_that_can_not_be(fresh: Shell, roles: str, names: str) -> None:
+    """Unknown ones; and SQLite serves one process with all of them."""
+    assert names in fresh.refused("run", "--roles", roles)
+
+
+def test_a_config_file_is_taken_by_its_name(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VATS_CORE__STATE")
+    Path("mine.toml").write_text(f"[core]\nstate = '{shell.state}'\n", "utf-8")
+    assert shell.vats("--config", "mine.toml", *ROMASHKA).returncode == 0
+    assert shell.rows("SELECT number FROM account") == [("1001",)]
+    assert not Path("var").exists()
+
+
+def test_the_installed_command_ends_with_one_sentence_and_no_traceback(fresh: Shell) -> None:
+    """In a process of its own, as a shell sees it."""
+    command = [sys.executable, "-m", "engine.cli", "run", "--roles", "web"]
+    done = subprocess.run(command, cwd=fresh.folder, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("SQLite serves one process with all roles; switch, engine, bot, jobs would be missing.")
+    assert done.stderr.count("\n") == 1
+
+
+def test_words_that_are_no_command(fresh: Shell) -> None:
+    for words in ((), ("dance",), ("account",), ("user", "create"), ("user", "create", "1", "x", "--role", "king")):
+        done = fresh.vats(*words)
+        assert done.returncode == 2
+        assert done.stderr.startswith("usage: vats")
