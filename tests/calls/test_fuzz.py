@@ -103,16 +103,21 @@ async def watching(office: ApartPbx, talks: list[Pair]) -> AsyncIterator[fuzzing
     phone = LoadPhone(office.internal, "305", office.domain, office.passwords["305"])
     await phone.open(office.phones_at)
 
+    done = asyncio.Event()
+
     async def register() -> None:
-        while True:
+        while not done.is_set():
             await registration(phone, watch)
             watch.look()
-            await asyncio.sleep(0.5)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(done.wait(), 0.5)
 
     began = time.time_ns()
     task = asyncio.create_task(register())
     try:
         yield watch
+        done.set()
+        await task
         await registration(phone, watch)
         watch.look()
     finally:
