@@ -135,7 +135,8 @@ def leg_data(state: LegState, record: str = "") -> LegData:
     """A leg's state; in the `record` of a call that it has left, it has a name of its own."""
     leg = state.leg
     return LegData(
-        uuid=f"{leg.id}/{record[:8]}" if state.moved and record else leg.id, label=leg.label, user=leg.user, contact=leg.contact, trunk=state.trunk, reason=state.reason, group=state.group,
+        uuid=f"{leg.id}/{record[:8]}" if state.moved and record else leg.id, label=leg.label, user=leg.user, contact=leg.contact,
+        trunk=state.trunk, reason=state.reason, group=state.group,
         direction=state.direction, started_at=state.started_at, answered_at=state.answered_at, ended_at=state.ended_at, cause=state.cause,
     )  # fmt: skip
 

@@ -40,7 +40,9 @@ _accounts = itertools.count(1)
 class Pbx:
     """One account with one DID by an IP trunk; its phones and its provider have an address of their own, `phones_at`."""
 
-    def __init__(self, house: Installation, account: int, folder: Path, *, domain: str = DOMAIN, did: str = DID, phones_at: str = "") -> None:
+    def __init__(
+        self, house: Installation, account: int, folder: Path, *, domain: str = DOMAIN, did: str = DID, phones_at: str = ""
+    ) -> None:
         self.house, self.account, self.folder, self.address = house, account, folder, house.address
         self.domain, self.did = domain, did
         self.phones_at = phones_at or house.address
@@ -96,7 +98,8 @@ class Pbx:
         root = self.snapshot.root
         assert root is not None
         async with self.edit() as edit:
-            made = await groups.insert(self.account, Group(id=0, title=title, parent=fields.pop("parent", root.ref), members=members, **fields), edit.tx)
+            group = Group(id=0, title=title, parent=fields.pop("parent", root.ref), members=members, **fields)
+            made = await groups.insert(self.account, group, edit.tx)
         return made.ref
 
     async def change(self, element: Element, **fields: Any) -> None:
@@ -140,7 +143,8 @@ class Pbx:
     async def line(self, **fields: Any) -> models.Trunk:
         """Another trunk; the switch knows it when this returns."""
         async with self.edit() as edit:
-            made = await models.Trunk.create(account_id=self.account, using_db=edit.tx, **{"title": "Line", "sources": [self.phones_at], **fields})
+            values = {"title": "Line", "sources": [self.phones_at], **fields}
+            made = await models.Trunk.create(account_id=self.account, using_db=edit.tx, **values)
         await self.ready()
         return made
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scripted telephone (tests.embedded.telephone) as call tests use it: patient on a busy machine, deaf to repeated requests; and a provider."""
+"""The scripted telephone (tests.embedded.telephone) for call tests: patient on a busy machine, deaf to repeats; and a provider."""
 
 from __future__ import annotations
 

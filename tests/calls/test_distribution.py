@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -85,7 +86,7 @@ async def test_one_after_the_other_at_random(shared: Pbx) -> None:
         assert await refused(shared) == 480
         rung = sorted(at for line in lines for at in line.rung)
         assert [len(line.rung) for line in lines] == [1, 1, 1]
-        assert all(later - earlier > 0.9 for earlier, later in zip(rung, rung[1:], strict=False))
+        assert all(later - earlier > 0.9 for earlier, later in itertools.pairwise(rung))
 
 
 @pytest.mark.feature("GRP-3", "R3")

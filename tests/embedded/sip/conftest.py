@@ -20,7 +20,7 @@ FAST = SipOptions(timers=Timers(t1=0.05, t2=0.2, t4=0.2), registrar=RegistrarRul
 async def until(condition: Callable[[], object], within: float = 6.0) -> None:
     """Wait for what no message announces (a table running empty); fails after `within` seconds."""
     async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110 - tables have no event to wait for
+        while not condition():
             await asyncio.sleep(0.01)
 
 
