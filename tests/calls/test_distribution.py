@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 

@@ -7,6 +7,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from plugins.ivr.part import MenuKey
@@ -70,8 +71,6 @@ async def test_the_caller_leaves(shared: Pbx, moment: str) -> None:
 
 @pytest.mark.feature("R11")
 async def test_an_unanswered_call_is_answered_before_the_operator_cuts_it(tmp_path: Path) -> None:
-    import msgspec
-
     address = own_address()
     switch = msgspec.structs.replace(test_settings(tmp_path, address).switch, unanswered_limit_seconds=2.0)
     async with installation(tmp_path, address, switch=switch) as house:

@@ -36,6 +36,7 @@ async def test_a_talk_and_its_recording(shared: Pbx, leaver: str) -> None:
         (record,) = await shared.records(1)
     assert record.talked
     assert not record.missed
+    assert record.answered_at is not None
     assert abs(record.talk_seconds - lasted) <= 1
     assert abs((record.ended_at - record.answered_at).total_seconds() - lasted) <= 1
     (recording,) = record.recordings

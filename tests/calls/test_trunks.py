@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from engine.db.secrets import encrypt
+from engine.people import ContactWish
 from tests.calls.installation import Installation, own_address
 from tests.calls.pbx import OUTSIDER, Pbx, company
 
@@ -98,14 +98,11 @@ async def test_who_is_turned_away(shared: Pbx, house: Installation, tmp_path: Pa
             assert await (await provider.calls(neighbour.did[1:])).refused() == 403  # comes by another customer's line
         assert not phone.rung
         assert not other.rung
-        await asyncio.sleep(0)
     await neighbour.quiet()
 
 
 @pytest.mark.feature("R19")
 async def test_a_phone_contact_is_reached_through_the_trunk(shared: Pbx) -> None:
-    from engine.people import ContactWish
-
     user = await shared.user("201", ContactWish(kind="phone", address="+79051112233", timeout_seconds=5))
     async with shared.provider() as provider, shared.provider() as caller:
         trunk = await shared.line(server=provider.host, port=provider.port)
