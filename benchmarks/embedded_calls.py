@@ -30,6 +30,8 @@ GOAL_CALLS = 800
 GOAL_LATE_MS = 2.0
 GOAL_SETUPS = 300
 SAMPLES = 40
+PATIENCE_SECONDS = 25.0
+"""How long after the last call was begun all of them must be live."""
 REALTIME = "what is measured gets real-time priority while it is measured (at most 20 s at a time), so that others do not count"
 LONGEST_REALTIME_SECONDS = 20.0
 realtime = False
@@ -184,6 +186,10 @@ class Sipp:
             self.process.wait(within)
         finally:
             self.stop()
+        return self.so_far()
+
+    def so_far(self) -> dict[str, Any]:
+        """The same while calls are going on, up to a second old."""
         with (self.folder / "stat.csv").open(newline="") as file:
             last = list(csv.DictReader(file, delimiter=";"))[-1]
         times = sorted(response_times(self.folder))
@@ -289,6 +295,15 @@ def _receiver(pipe: Connection, streams: int) -> None:
     pipe.send({**summary(series, seconds, relayed=False), "silent_streams": silent})
 
 
+def all_live(pbx: PbxProcess, calls: int, within: float) -> int:
+    """Wait until every call is in the menu; how many are."""
+    until = time.monotonic() + within
+    while (live := int(pbx.ask("lag")["calls"])) < calls and time.monotonic() < until:
+        time.sleep(0.5)
+    time.sleep(1.0)
+    return live
+
+
 def one_crowd(folder: Path, calls: int, seconds: float) -> dict[str, Any]:
     """Lateness with this many calls hearing the menu's file."""
     rate = 60
@@ -300,16 +315,17 @@ def one_crowd(folder: Path, calls: int, seconds: float) -> dict[str, Any]:
     try:
         ports = pipe.recv()
         with pinned_pbx(folder / "pbx") as pbx:
-            life = calls / rate + seconds + 8
+            life = calls / rate + seconds + PATIENCE_SECONDS + 5
             sipp = Sipp(folder / "sipp", pbx.ready["trunk_port"], ports, count=calls, rate=rate, seconds=life)
-            time.sleep(calls / rate + 3)
-            live = pbx.ask("stat")["calls"]
+            live = all_live(pbx, calls, calls / rate + PATIENCE_SECONDS)
             load = Load(pbx)
             with undisturbed(pbx.ready["switch_pid"], seconds=seconds):
                 pipe.send(seconds)
                 heard = pipe.recv()
                 busy = load.percent()
-            found = sipp.finish(life + 60)
+            time.sleep(1.1)
+            found = sipp.so_far()
+            sipp.stop()
             log_lines = pbx.errors()[-3:]
     finally:
         receiver.kill()
