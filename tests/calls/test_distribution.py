@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import itertools
-import itertools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
