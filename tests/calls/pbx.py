@@ -47,6 +47,8 @@ class Pbx:
         self.domain, self.did = domain, did
         self.phones_at = phones_at or house.address
         self.passwords: dict[str, str] = {}
+        self.ring_seconds = 3
+        """How long phones made by `user` ring."""
 
     # -- what it is ------------------------------------------------------------------------------------------------------------
 
@@ -86,7 +88,7 @@ class Pbx:
         """A user with a SIP contact named like his extension, unless contacts are given."""
         async with self.edit() as edit:
             user = await create_user(edit, UserWish(title=f"User {extension}", extension=extension, **wish))
-            for contact in contacts or (ContactWish(kind="sip", address=extension, timeout_seconds=3),):
+            for contact in contacts or (ContactWish(kind="sip", address=extension, timeout_seconds=self.ring_seconds),):
                 _, password = await add_contact(edit, user, contact)
                 if password:
                     self.passwords[contact.address] = password

@@ -75,6 +75,7 @@ async def test_an_unanswered_call_is_answered_before_the_operator_cuts_it(tmp_pa
     switch = msgspec.structs.replace(test_settings(tmp_path, address).switch, unanswered_limit_seconds=2.0)
     async with installation(tmp_path, address, switch=switch) as house:
         office = await company(house, tmp_path)
+        office.ring_seconds = 60
         await office.rule(await office.group("Sales", await office.user("201")))
         async with office.telephone("201") as phone, office.provider() as caller:
             talk = await caller.calls(office.did[1:])
