@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
 
 from tests.calls.pbx import Pbx
+from tests.embedded.telephone import DECODE
 from tests.phones import sound
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -51,3 +53,24 @@ async def test_a_talk_and_its_recording(shared: Pbx, leaver: str) -> None:
     assert sound.strength(right[middle], 1300) > 0.9
     assert sound.strength(left[middle], 1300) < 0.01
     assert sound.strength(right[middle], 500) < 0.01
+
+
+@pytest.mark.feature("GRP-2", "DIR-2", "R7")
+async def test_the_greeting_is_heard_as_it_is_in_the_file(shared: Pbx) -> None:
+    """A sound that correlates with nothing but itself: a sweep with noise."""
+    t = np.arange(sound.RATE) / sound.RATE
+    rng = np.random.default_rng(7)
+    original = 0.3 * np.sin(2 * np.pi * (300 + 1200 * t) * t) + 0.05 * rng.standard_normal(sound.RATE)
+    sound.write(shared.folder / "hello.wav", original)
+    greeting = await shared.file("hello", shared.folder / "hello.wav")
+    await shared.rule(await shared.group("Sales", await shared.user("201"), greeting=greeting))
+    async with shared.telephone("201") as phone, shared.provider() as caller:
+        talk = await caller.calls(shared.did[1:])
+        await talk.answered()
+        ringing = await phone.answers()  # after the greeting
+        await talk.hang_up()
+        await ringing.ended()
+        heard = DECODE[np.frombuffer(bytes(caller.heard), np.uint8)].astype(np.float64) / 32768
+    score, begins = sound.correlation(heard, original)
+    assert score > 0.95
+    assert begins < 0.3
