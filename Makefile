@@ -8,7 +8,7 @@ TEST_STAMP := $(VENV)/.installed-test
 SWITCH ?= embedded
 PYTEST_ARGS ?=
 # parallel workers: calls of each run on their own 127.x addresses
-WORKERS ?= 3
+WORKERS ?= 2
 
 .PHONY: demo run test test-all test-deps check bench features prompts messages migrations clean
 

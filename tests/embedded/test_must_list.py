@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -22,9 +21,10 @@ def table() -> dict[int, list[str]]:
 
 
 @cache
-def functions_in(path: Path) -> dict[str, ast.AST]:
-    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
-    return {node.name: node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+def functions_in(path: Path) -> dict[str, str]:
+    """The text of every function of a module by its name."""
+    parts = re.split(r"^(?:async )?def (\w+)", path.read_text("utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def test_the_page_has_all_items() -> None:
@@ -39,5 +39,4 @@ def test_an_item_has_a_test_that_can_fail(item: int) -> None:
         path, _, test = one.partition("::")
         assert test.startswith("test_")
         assert test in functions_in(HERE / path), f"{one} is not there"
-        node = functions_in(HERE / path)[test]
-        assert any(isinstance(part, ast.Assert) for part in ast.walk(node)), f"{one} asserts nothing"
+        assert re.search(r"^\s+assert ", functions_in(HERE / path)[test], re.MULTILINE), f"{one} asserts nothing"
