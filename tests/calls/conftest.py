@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from engine.db import secrets
 from tests.calls.installation import Installation, installation
 from tests.calls.pbx import Pbx, company, pbx
 
@@ -27,6 +28,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Insta
 @pytest_asyncio.fixture(loop_scope="session")
 async def shared(house: Installation, tmp_path: Path) -> AsyncIterator[Pbx]:
     """An empty account on the shared installation; the test must leave no call behind."""
+    secrets.setup(house.runtime.settings)  # one key per process: a test with an installation of its own has left another
     office = await company(house, tmp_path)
     office.ring_seconds = 30  # whoever is called answers, however busy the machine
     yield office
