@@ -30,9 +30,10 @@ def missing() -> str:
         return "network namespaces need root"
     if not Path("/dev/net/tun").exists():
         return "there is no /dev/net/tun"
+    probe = f"vats-probe-{os.getpid()}"  # workers look at the same moment
     try:
-        made = subprocess.run(["ip", "netns", "add", "vats-probe"], capture_output=True, check=False)
-        subprocess.run(["ip", "netns", "del", "vats-probe"], capture_output=True, check=False)
+        made = subprocess.run(["ip", "netns", "add", probe], capture_output=True, check=False)
+        subprocess.run(["ip", "netns", "del", probe], capture_output=True, check=False)
     except FileNotFoundError:
         return "iproute2 is not installed"
     return "" if made.returncode == 0 else f"ip netns: {made.stderr.decode().strip()}"
