@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from engine.calls.call import Caller
-from engine.calls.node import Admission
+from engine.calls.reception import Admission
 from engine.esl.event import Event
 from engine.rehearsal.script import Script
 from engine.rehearsal.service import rehearse

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls as plain data for the journal and back: what a restarted engine must know of a call that is still going on."""
+"""The journal as calls see it, and calls as its plain data: what a restarted engine must know of a call that is still going on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
@@ -46,3 +47,23 @@ def opening(call: LiveCall) -> Opening:
         started_at=call.started_at,
         caller=call.caller,
     )
+
+
+class Journal(Protocol):
+    """Where a call is written down while it happens; never awaited by a call."""
+
+    def opened(self, call: LiveCall) -> None: ...
+    def step(self, call: LiveCall, at: datetime, step: Step) -> None: ...
+    def leg(self, call: LiveCall, state: LegState) -> None: ...
+    def fact(self, call: LiveCall, fact: Fact) -> None: ...
+    def ended(self, call: LiveCall, ended_at: datetime) -> None: ...
+
+
+class SilentJournal:
+    """The journal of an engine that is going: the calls are not over, so nothing more is written."""
+
+    def opened(self, call: LiveCall) -> None: ...
+    def step(self, call: LiveCall, at: datetime, step: Step) -> None: ...
+    def leg(self, call: LiveCall, state: LegState) -> None: ...
+    def fact(self, call: LiveCall, fact: Fact) -> None: ...
+    def ended(self, call: LiveCall, ended_at: datetime) -> None: ...

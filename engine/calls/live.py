@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import uuid
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from engine import clock
 from engine.calls.call import (
@@ -37,15 +36,14 @@ from engine.calls.call import (
 )
 from engine.calls.causes import NO_ANSWER, NORMAL_CLEARING
 from engine.calls.leg import LegState
-from engine.calls.trunks import Route
+from engine.calls.playing import Playing
+from engine.calls.surroundings import Surroundings
 from engine.errors import CallGone
 from engine.esl.event import Event as SwitchEvent
-from engine.esl.switch import Switch
 from engine.facts import Fact
 from engine.facts.ended import Direction
 from engine.snapshot import Contact, Ref, Snapshot, Sound
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RINGBACK_TONE = "tone_stream://%(1000,4000,425);loops=-1"
@@ -54,35 +52,6 @@ NOBODY = Leg("", "")
 """The party of an ordered call until somebody has answered."""
 TRANSFER_GRACE_SECONDS = 3.0
 """How long a transferring phone's end is held back while the switch joins or parks the other party."""
-
-
-class Surroundings(Protocol):
-    """What a call asks of the node it lives on."""
-
-    @property
-    def switch(self) -> Switch: ...
-    @property
-    def early_media(self) -> bool: ...
-    def path_on_switch(self, sound_or_file: str) -> str: ...
-    def route(self, call: LiveCall, callee: Callee, caller_id: str | None) -> Route: ...
-    def presence(self, call: LiveCall, contact: Contact) -> Presence: ...
-    def claim(self, call: LiveCall, leg: Leg) -> None:
-        """Mark a dialled leg as the served party: it parks after each bridge."""
-    def enrol(self, call: LiveCall, state: LegState) -> None:
-        """A leg belongs to this call from now on (again, when it moves between calls)."""
-    def left(self, call: LiveCall, state: LegState) -> None:
-        """A leg has ended."""
-    def adopt(self, call: LiveCall, leg_uuid: str) -> LegState | None:
-        """A leg of another call that the switch has joined to this one."""
-    def changed(self, call: LiveCall) -> None:
-        """Something a live view or the journal should know."""
-    def journal_step(self, call: LiveCall, at: datetime, step: Step) -> None: ...
-    def journal_fact(self, call: LiveCall, fact: Fact) -> None: ...
-    def journal_leg(self, call: LiveCall, state: LegState) -> None: ...
-    def pick_up(self, picker: LiveCall, ringing_call: str) -> None:
-        """Join the picker's party with the party of a call that rings; its phones are told “answered elsewhere”."""
-    def guard(self, call: LiveCall, armed: bool) -> None:
-        """Arm or disarm the dead-man timer of the served party."""
 
 
 class LiveCall:
@@ -110,10 +79,7 @@ class LiveCall:
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Event] = deque()
         self._waiter: asyncio.Future[None] | None = None
-        self._playbacks: dict[str, Playback] = {}
-        self._behind: dict[str, frozenset[str]] = {}
-        self._background = ""
-        self._looping: set[str] = set()
+        self._playing = Playing(node, self._emit)
         self._ringback: Sound | None = None
         self._rings = False
         self._place: Ref | None = None
@@ -138,18 +104,11 @@ class LiveCall:
     @property
     def playing(self) -> frozenset[str]:
         """Ids of the playbacks whose end has not been heard of."""
-        return frozenset(self._playbacks)
+        return self._playing.open
 
     def expect_end(self, playbacks: frozenset[str]) -> None:
         """The end of these may have escaped us: they are over when something queued behind them has run."""
-        if playbacks:
-            self._behind[self._node.switch.execute(self.party.id, "set", "vats_caught_up=true")] = playbacks
-
-    def _played(self, playbacks: Iterable[str]) -> None:
-        for execution in playbacks:
-            playback = self._playbacks.pop(execution, None)
-            if playback is not None:
-                self._emit(Played(playback))
+        self._playing.expect_end(self.party, playbacks)
 
     def open_legs(self) -> list[LegState]:
         return [s for s in self.legs.values() if s.alive]
@@ -218,7 +177,7 @@ class LiveCall:
         """Take an event of one of this call's legs."""
         match event.name:
             case "CHANNEL_EXECUTE_COMPLETE":
-                self._application_over(event)
+                self._playing.over(event, self.id)
             case "CHANNEL_ANSWER":
                 if state.answered_at is None:
                     state.answered_at = self.now
@@ -247,19 +206,6 @@ class LiveCall:
                 state.leaving = True
             case "CHANNEL_HANGUP_COMPLETE":
                 self.leg_over(state, event.hangup_cause)
-
-    def _application_over(self, event: SwitchEvent) -> None:
-        if event.execution in self._looping:
-            return  # one round of an endless sound; it is over when it is stopped
-        if event.execution == self._background:
-            self._background = ""
-        self._played(self._behind.pop(event.execution, ()))
-        playback = self._playbacks.pop(event.execution, None)
-        if playback is not None:
-            missing = event.application_response.startswith("FILE NOT FOUND")
-            if missing:
-                log.error("the switch does not find %s", ", ".join(s.path for s in playback.sounds), extra={"call": self.id})
-            self._emit(Played(playback, "missing" if missing else "finished"))
 
     def _parked(self, event: SwitchEvent, state: LegState) -> None:
         if event.endpoint_disposition == "ATTENDED_TRANSFER":
@@ -387,7 +333,7 @@ class LiveCall:
                 self.ringback(self._ringback)
 
     def ringback(self, music: Sound | None) -> None:
-        self._stop_background()
+        self._playing.end_background(self.party)
         self._rings, self._ringback = True, music
         if music is None and not self._answered:
             self._node.switch.ring_ready(self.party.id)
@@ -398,29 +344,16 @@ class LiveCall:
             else:
                 self.answer()
         sound = RINGBACK_TONE if music is None else self._node.path_on_switch(music.path)
-        self._background = self._node.switch.playback(self.party.id, sound, loop=music is not None)
-        if music is not None:
-            self._looping.add(self._background)
-
-    def _stop_background(self) -> None:
-        self._rings = False
-        if self._background:
-            self._node.switch.break_(self.party.id)
-            self._background = ""
+        self._playing.background(self.party, sound, loop=music is not None)
 
     def play(self, *sounds: Sound, loop: bool = False) -> Playback:
-        self._stop_background()
-        paths = [self._node.path_on_switch(s.path) for s in sounds]
-        playback = Playback(self._node.switch.playback(self.party.id, *paths, loop=loop), sounds)
-        self._playbacks[playback.id] = playback
-        if loop:
-            self._looping.add(playback.id)
+        self._rings = False
+        playback = self._playing.play(self.party, sounds, loop=loop)
         self.note(Step("play", {"sound": " + ".join(s.path for s in sounds)}))
         return playback
 
     def stop(self, playback: Playback) -> None:
-        if self._playbacks.pop(playback.id, None) is not None:
-            self._node.switch.break_(self.party.id)
+        self._playing.stop(self.party, playback)
         self._queue = deque(e for e in self._queue if not (isinstance(e, Played) and e.playback == playback))
 
     def record(self, leg: Leg, path: str, *, limit: timedelta | None = None, until_silence: timedelta | None = None) -> Recording:
@@ -482,7 +415,8 @@ class LiveCall:
             self._node.switch.kill(leg.id, cause)
 
     def bridge(self, one: Leg, other: Leg) -> None:
-        self._rings, self._background = False, ""
+        self._rings = False
+        self._playing.forget_background()
         if one.id in self.legs and self.legs[one.id].peer == other.id:
             return  # the switch joined them already (pickup, Replaces)
         self._node.guard(self, armed=False)

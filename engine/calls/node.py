@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One switch node and the calls on it: takes its events, claims new calls, runs their scenarios, knows its phones."""
+"""One switch node and the calls on it: takes its events, claims new calls, runs their scenarios."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Protocol, TypeAlias
 
 from engine import clock
 from engine.calls import causes
-from engine.calls.call import Callee, Caller, Leg, LegReason, Presence, Step
+from engine.calls.call import Callee, Caller, Leg, Presence, Step
+from engine.calls.guards import Guards
+from engine.calls.journal import Journal, SilentJournal
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
-from engine.calls.presence import Lines, Registration, Registrations
+from engine.calls.phones import Phones, PresenceListener
+from engine.calls.reception import Admission, Reception, Rejection, Verdict
 from engine.calls.trunks import Route, to_number, to_sip
 from engine.errors import CallGone, SwitchError
 from engine.esl.event import Event
 from engine.esl.switch import Refusal, Switch
 from engine.facts import Fact
-from engine.facts.ended import Direction
 from engine.gates import DialQuestion, Gates
 from engine.log import call_id
 from engine.numbering import is_emergency
@@ -29,73 +29,12 @@ from engine.snapshot import Contact, Snapshot
 
 log = logging.getLogger(__name__)
 
-GUARD_SECONDS = 40
-"""A claimed caller whom nobody serves hears the “unavailable” phrase after this time: the engine died and none came back."""
-GUARD_EVERY_SECONDS = 15.0
 LINGER_SECONDS = 10.0
 """How long a finished scenario waits for the switch to confirm that every leg is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a scenario left its caller: hang him up with `cause` (None: he has gone or was served)."""
-
-    cause: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """What a newly parked leg turns out to be, and the scenario that serves it."""
-
-    snapshot: Snapshot
-    caller: Caller
-    leg: Leg
-    direction: Direction
-    reason: LegReason
-    serve: Callable[[LiveCall], Awaitable[Verdict]]
-    trunk: int | None = None
-    number: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """The leg is refused with a SIP status before any scenario (R5)."""
-
-    code: int
-    why: str
-
-
-class Reception(Protocol):
-    """Routing, as the node sees it: whose call is this, and who serves it."""
-
-    def admit(self, event: Event) -> Admission | Rejection: ...
-
-
-class Journal(Protocol):
-    """Where a call is written down while it happens; never awaited by a call."""
-
-    def opened(self, call: LiveCall) -> None: ...
-    def step(self, call: LiveCall, at: datetime, step: Step) -> None: ...
-    def leg(self, call: LiveCall, state: LegState) -> None: ...
-    def fact(self, call: LiveCall, fact: Fact) -> None: ...
-    def ended(self, call: LiveCall, ended_at: datetime) -> None: ...
-
-
-class _Silent:
-    """The journal of an engine that is going: the calls are not over, so nothing more is written."""
-
-    def opened(self, call: LiveCall) -> None: ...
-    def step(self, call: LiveCall, at: datetime, step: Step) -> None: ...
-    def leg(self, call: LiveCall, state: LegState) -> None: ...
-    def fact(self, call: LiveCall, fact: Fact) -> None: ...
-    def ended(self, call: LiveCall, ended_at: datetime) -> None: ...
-
-
-PresenceListener: TypeAlias = Callable[[int, str, bool], None]
-
-
 class Node:
-    """Implements engine.calls.live.Surroundings. One per engine; everything happens on one event loop."""
+    """Implements engine.calls.surroundings.Surroundings. One per engine; everything happens on one event loop."""
 
     def __init__(
         self,
@@ -115,24 +54,18 @@ class Node:
         self.name = name
         self.early_media = early_media
         self.calls: dict[str, LiveCall] = {}
-        self.registrations = Registrations()
-        self.gateways: dict[str, str] = {}
-        """State of each registering trunk by gateway name, as last heard: REGED, TRYING, FAIL_WAIT, …"""
-        self.lines = Lines()
+        self.phones = Phones(account_of_domain, on_presence)
         self.accepting = True
         self._reception, self._journal, self._gates = reception, journal, gates
         self._media_root = media_root_on_switch.rstrip("/")
         self._unanswered_limit = unanswered_limit_seconds
-        self._account_of_domain = account_of_domain
-        self._on_changed, self._on_presence = on_changed, on_presence
+        self._on_changed = on_changed
         self._by_leg: dict[str, LiveCall] = {}
         self._claiming: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._late: dict[str, asyncio.TimerHandle] = {}
-        self._guarded: set[str] = set()
-        self._left_alone: set[str] = set()
-        """Calls whose party has parked again after a talk."""
         self.switch = make_switch(self)
+        self.guards = Guards(self.switch, self.calls)
 
     # -- events -------------------------------------------------------------------------------------------------------------
 
@@ -143,7 +76,7 @@ class Node:
             state = call.legs.get(event.uuid)
             if state is not None:
                 if event.name == "CHANNEL_PARK" and state.leg == call.party:
-                    self._left_alone.add(call.id)
+                    self.guards.left_alone(call)
                     if "bl_xfer" in event.transfer_source:
                         self.switch.claim(event.uuid, lambda deleted: None)  # the dialplan has armed its timer again
                 self._feed(call, event, state)
@@ -152,7 +85,7 @@ class Node:
             case "CHANNEL_PARK" if event.direction == "inbound":
                 self.on_parked(event)
             case "CUSTOM":
-                self._on_custom(event)
+                self.phones.on_event(event)
 
     def on_parked(self, event: Event, *, abandoned: bool = False) -> None:
         """A caller waits for somebody: claim him (the first to delete the dialplan's timer wins) and serve him.
@@ -244,10 +177,9 @@ class Node:
     def run(self, call: LiveCall, serve: Callable[[LiveCall], Awaitable[Verdict]], *, fresh: bool = False) -> None:
         """Run a scenario as a task of its own. `fresh`: just claimed, so there is no timer that the guard would replace."""
         if fresh:
-            self._guarded.add(call.id)
-            self._start_timer(call)
+            self.guards.begin(call)
         elif not call.gone and not call.bridged:
-            self.guard(call, armed=True)
+            self.guards.arm(call)
         if call.direction == "in" and not call.gone and not call.answered:
             left = self._unanswered_limit - (clock.now() - call.started_at).total_seconds()
             self._late[call.id] = asyncio.get_running_loop().call_later(max(0.0, left), call.answer_late)
@@ -269,8 +201,7 @@ class Node:
 
     async def _finish(self, call: LiveCall, verdict: Verdict) -> None:
         """Leave nothing ringing, wait for the true end of every leg, write the call down."""
-        self._left_alone.discard(call.id)
-        self._guarded.discard(call.id)  # the served party has left or is killed below, and its timer goes with it
+        self.guards.forget(call)
         for state in call.open_legs():
             if state.leg != call.party:  # also one that was to be joined: its caller may have left before the switch did it
                 self.switch.kill(state.uuid, causes.ORIGINATOR_CANCEL if state.answered_at is None else causes.NORMAL_CLEARING)
@@ -305,7 +236,7 @@ class Node:
             if self._by_leg.get(leg_uuid) is call:
                 del self._by_leg[leg_uuid]
         self.calls.pop(call.id, None)
-        self._left_alone.discard(call.id)
+        self.guards.forget(call)
         self._journal.ended(call, ended_at)
         self._on_changed(call)
 
@@ -324,40 +255,6 @@ class Node:
         call = self._by_leg.get(leg_uuid)
         return call.id if call else ""
 
-    # -- phones and trunks -----------------------------------------------------------------------------------------------------
-
-    def _on_custom(self, event: Event) -> None:
-        match event.subclass:
-            case "sofia::register":
-                self._registered(event.from_user, event.from_host, event)
-            case "sofia::unregister" | "sofia::expire":
-                account = self._account_of_domain(event.from_host)
-                user = event.from_user or event.user
-                if account is not None and self.registrations.remove(account, user, event.contact):
-                    self._on_presence(account, user, False)
-            case "sofia::gateway_state" | "sofia::gateway_add":
-                self.gateways[event.gateway] = event.gateway_state or self.gateways.get(event.gateway, "")
-            case "sofia::gateway_delete":
-                self.gateways.pop(event.gateway, None)
-
-    def _registered(self, user: str, host: str, event: Event) -> None:
-        account = self._account_of_domain(host)
-        if account is None:
-            return
-        phone = Registration(user, host, event.contact, f"{event.network_ip}:{event.network_port}", event.user_agent, clock.now())
-        if self.registrations.add(account, phone):
-            self._on_presence(account, user, True)
-
-    def load_registrations(self, rows: list[Mapping[str, str]]) -> None:
-        """`show registrations` after a (re)connect."""
-        found = []
-        for row in rows:
-            account = self._account_of_domain(row.get("realm", ""))
-            if account is not None:
-                address = f"{row.get('network_ip', '')}:{row.get('network_port', '')}"
-                found.append((account, Registration(row.get("reg_user", ""), row.get("realm", ""), row.get("url", ""), address)))
-        self.registrations.replace_all(found)
-
     # -- Surroundings ------------------------------------------------------------------------------------------------------------
 
     def path_on_switch(self, sound_or_file: str) -> str:
@@ -371,10 +268,10 @@ class Node:
     def route(self, call: LiveCall, callee: Callee, caller_id: str | None) -> Route:
         contact = callee.contact
         if contact is not None and contact.kind == "sip":
-            phones = self.registrations.of(call.snapshot.account.id, contact.address)
+            phones = self.phones.registrations.of(call.snapshot.account.id, contact.address)
             return to_sip(call.snapshot, callee, call.caller, phones, caller_id)
         dialled = call.caller.dialled if call.caller.external else ""
-        route = to_number(call.snapshot, callee, call.caller, dialled, lambda trunk: self.lines.trunks[trunk], caller_id)
+        route = to_number(call.snapshot, callee, call.caller, dialled, lambda trunk: self.phones.lines.trunks[trunk], caller_id)
         if not route.refusal:
             number = callee.number or (contact.address if contact else "")
             question = DialQuestion(call.snapshot.account.id, number, callee.reason, callee.user.id if callee.user else None, route.trunk)
@@ -385,22 +282,22 @@ class Node:
         return route
 
     def presence(self, call: LiveCall, contact: Contact) -> Presence:
-        registered = contact.kind == "phone" or bool(self.registrations.of(call.snapshot.account.id, contact.address))
-        return Presence(registered, self.lines.contacts[contact.id])
+        registered = contact.kind == "phone" or bool(self.phones.registrations.of(call.snapshot.account.id, contact.address))
+        return Presence(registered, self.phones.lines.contacts[contact.id])
 
     def enrol(self, call: LiveCall, state: LegState) -> None:
         self._by_leg[state.uuid] = call
-        self.lines.take(state.leg.contact, state.trunk)
+        self.phones.lines.take(state.leg.contact, state.trunk)
 
     def left(self, call: LiveCall, state: LegState) -> None:
-        self.lines.free(state.leg.contact, state.trunk)
+        self.phones.lines.free(state.leg.contact, state.trunk)
 
     def adopt(self, call: LiveCall, leg_uuid: str) -> LegState | None:
         other = self._by_leg.get(leg_uuid)
         if other is None or other is call:
             return None
         if leg_uuid == other.party.id:
-            self.guard(other, armed=False)
+            self.guards.disarm(other)
         state = other.give_up(leg_uuid)
         if state is not None:
             self._by_leg[leg_uuid] = call
@@ -414,8 +311,8 @@ class Node:
         if target is None or target.gone or target.bridged:
             picker.note(Step("nothing_to_pick_up"))
             return
-        self.guard(target, armed=False)
-        self.guard(picker, armed=False)
+        self.guards.disarm(target)
+        self.guards.disarm(picker)
         target.answer()
         picker.answer()
         self.switch.bridge(target.party.id, picker.party.id)
@@ -433,42 +330,10 @@ class Node:
         self._journal.leg(call, state)
 
     def guard(self, call: LiveCall, armed: bool) -> None:
-        if not call.party.id:
-            return
         if armed:
-            self._guarded.add(call.id)
-            self._arm(call)
-            return
-        self._left_alone.discard(call.id)
-        if call.id in self._guarded:
-            self._guarded.discard(call.id)
-            if not call.gone:
-                self.switch.claim(call.party.id, lambda deleted: None)
-
-    def _arm(self, call: LiveCall) -> None:
-        # sched_transfer adds a task and never replaces one, so the old one goes first
-        self.switch.claim(call.party.id, lambda deleted: None)
-        self._start_timer(call)
-
-    def _start_timer(self, call: LiveCall) -> None:
-        self.switch.sched_transfer(call.party.id, GUARD_SECONDS, "unavail", "vats")
-
-    async def keep_guarding(self) -> None:
-        """Re-arm the dead-man timers for as long as this engine lives; run as a task."""
-        while True:
-            await asyncio.sleep(GUARD_EVERY_SECONDS)
-            self.rearm_guards()
-
-    def rearm_guards(self) -> None:
-        """Also those of parties who were left alone by a talk and are served again."""
-        self._guarded |= self._left_alone
-        self._left_alone.clear()
-        for call_uuid in list(self._guarded):
-            call = self.calls.get(call_uuid)
-            if call is None or call.gone:
-                self._guarded.discard(call_uuid)
-            elif not call.bridged:
-                self._arm(call)
+            self.guards.arm(call)
+        else:
+            self.guards.disarm(call)
 
     async def close_down(self) -> None:
         """Stop deciding: the calls live on in the switch and are found again by the next engine.
@@ -476,7 +341,7 @@ class Node:
         The command port closes first, so that what the cancelled scenarios tidy up reaches neither switch nor journal.
         """
         self.accepting = False
-        self._journal = _Silent()
+        self._journal = SilentJournal()
         await self.switch.close()
         for task in list(self._tasks):
             task.cancel()

@@ -18,7 +18,8 @@ from engine.calls.call import Leg, Step
 from engine.calls.journal import OpenCall
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
-from engine.calls.node import Node, Verdict
+from engine.calls.node import Node
+from engine.calls.reception import Verdict
 from engine.errors import SwitchError, VatsError
 from engine.esl.event import Event
 from engine.esl.switch import Row
@@ -113,7 +114,7 @@ class Resync:
     async def _sweep(self) -> None:
         switch, node = self._node.switch, self._node
         asked_at = clock.now()
-        node.load_registrations([*await switch.show_registrations()])
+        node.phones.load(await switch.show_registrations())
         rows = {row["uuid"]: row for row in await switch.show_channels() if row.get("uuid")}
         core_uuid = await switch.core_uuid()
         another_switch = self._known_core() not in ("", core_uuid)

@@ -12,7 +12,7 @@ from engine.calls import causes
 from engine.calls.call import Caller, Leg
 from engine.calls.cdr import failed_groups
 from engine.calls.live import LiveCall
-from engine.calls.node import Admission, Rejection, Verdict
+from engine.calls.reception import Admission, Rejection, Verdict
 from engine.calls.trunks import gateway_name
 from engine.errors import VatsError
 from engine.esl.event import Event

@@ -12,7 +12,7 @@ import msgspec
 from engine.calls import causes
 from engine.calls.call import Caller, Step
 from engine.calls.live import LiveCall
-from engine.calls.node import Verdict
+from engine.calls.reception import Verdict
 from engine.calls.ringing import Member, Won, plan, ring
 from engine.routing.action import GoTo, RoutingAction
 from engine.routing.conversation import callees, said

@@ -64,7 +64,7 @@ class RuntimeContext:
         return self.phones.of(self.revisions.snapshot(account_id))
 
     def trunk_states(self, account_id: int) -> Mapping[int, str]:
-        known = self.phones.node.gateways if self.phones.node else {}
+        known = self.phones.node.phones.gateways if self.phones.node else {}
         trunks = self.revisions.snapshot(account_id).core.trunks
         return {t.id: known[gateway_name(t.id)] for t in trunks if t.registers and gateway_name(t.id) in known}
 
@@ -82,6 +82,6 @@ class RuntimeContext:
         if node is not None:
             figures["calls"] = float(len(node.calls))
             figures["legs"] = float(sum(len(c.open_legs()) for c in node.calls.values()))
-            figures["phones_registered"] = float(sum(len(node.registrations.logins(a)) for a in accounts))
+            figures["phones_registered"] = float(sum(len(node.phones.registrations.logins(a)) for a in accounts))
             figures["switch_connected"] = float(node.switch.connected)
         return figures

@@ -95,7 +95,7 @@ class EngineRole:
     async def start(self) -> None:
         self.journal.open()
         self.node.switch.start()
-        self._spawn("dead-man timers", self.node.keep_guarding())
+        self._spawn("dead-man timers", self.node.guards.keep())
         self._spawn("live view", self.rows.run())
         self._spawn("journal", self.journal.run())
         self._spawn("orders", self._take_orders())

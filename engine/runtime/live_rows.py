@@ -30,7 +30,7 @@ class PresenceRows:
 
     def of(self, snapshot: Snapshot) -> Mapping[Ref, bool]:
         """SIP contacts (kind "core.contact") of the account and whether a phone is registered for them."""
-        logins = self.node.registrations.logins(snapshot.account.id) if self.node else frozenset()
+        logins = self.node.phones.registrations.logins(snapshot.account.id) if self.node else frozenset()
         return {Ref("core.contact", a.contact): a.login in logins for a in snapshot.core.sip_accounts}
 
 

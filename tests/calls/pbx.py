@@ -154,7 +154,7 @@ class Pbx:
         """Wait until the engine has heard that the trunk is registered."""
         assert self.runtime.engine is not None
         async with asyncio.timeout(within):
-            while self.runtime.engine.node.gateways.get(f"trunk-{trunk.id}") != "REGED":
+            while self.runtime.engine.node.phones.gateways.get(f"trunk-{trunk.id}") != "REGED":
                 await asyncio.sleep(0.05)
 
     async def number(self, number: str, trunk: models.Trunk) -> None:
@@ -234,7 +234,7 @@ class Pbx:
         """The engine knows these phones."""
         node = self.runtime.engine.node  # type: ignore[union-attr]
         async with asyncio.timeout(within), self.runtime.ctx.doorbell.listen("presence", self.account) as bell:
-            while not set(logins) <= node.registrations.logins(self.account):
+            while not set(logins) <= node.phones.registrations.logins(self.account):
                 await bell.wait(0.5)
 
 

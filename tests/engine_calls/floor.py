@@ -12,7 +12,8 @@ from typing import Any
 from engine.calls.call import Caller, Leg, Step
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
-from engine.calls.node import Admission, Node, Rejection, Verdict
+from engine.calls.node import Node
+from engine.calls.reception import Admission, Rejection, Verdict
 from engine.esl.event import Event
 from engine.facts import Fact
 from engine.gates import Gates

@@ -7,7 +7,7 @@ import pytest
 
 from engine.calls.call import Callee, Caller, Joined, Playback, Played
 from engine.calls.live import LiveCall
-from engine.calls.node import Verdict
+from engine.calls.reception import Verdict
 from engine.calls.talk import TalkEnd, Transfer, converse
 from engine.plugin.testing import office, sip_user
 from engine.routing.conversation import said
@@ -150,7 +150,7 @@ async def test_a_talk_that_the_switch_began_is_not_cut_by_the_dead_mans_timer(fl
 
 async def test_lines_are_free_again_after_every_way_out(floor: Floor) -> None:
     ends: list[TalkEnd] = []
-    lines = floor.node.lines
+    lines = floor.node.phones.lines
     other = await _talking(floor, "a", EMPLOYEE, ends)
     assert dict(lines.trunks) == {1: 1}
     floor.hangs_up([other, "a"])

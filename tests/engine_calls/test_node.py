@@ -10,7 +10,7 @@ import pytest
 from engine.calls.call import Answered, Callee, Caller, Ended, Event
 from engine.calls.cdr import summarise
 from engine.calls.live import LiveCall
-from engine.calls.node import Verdict
+from engine.calls.reception import Verdict
 from engine.calls.talk import converse
 from engine.esl.switch import Refusal
 from engine.plugin.testing import office, sip_user
@@ -41,13 +41,13 @@ async def test_a_caller_left_alone_by_a_talk_is_guarded_again(floor: Floor) -> N
     await floor.until(lambda: floor.orders.of("bridge"))
     floor.says("CHANNEL_BRIDGE", "a", other=other)
     floor.orders.given.clear()
-    floor.node.rearm_guards()
+    floor.node.guards.rearm()
     assert not floor.orders.given
     floor.says("CHANNEL_UNBRIDGE", "a", other=other)
     floor.says("CHANNEL_PARK", "a")
     floor.hangs_up([other])
     await floor.until(lambda: ends)
-    floor.node.rearm_guards()
+    floor.node.guards.rearm()
     assert [words[0] for words in floor.orders.of("sched_transfer")] == ["a"]
     floor.hangs_up(["a"])
 
@@ -67,7 +67,7 @@ async def test_a_refused_leg_has_ended(floor: Floor, answer: str, cause: str) ->
     await floor.until(lambda: got)
     assert isinstance(got[0], Ended)
     assert got[0].cause == cause
-    assert not floor.node.lines.trunks
+    assert not floor.node.phones.lines.trunks
     floor.hangs_up(["a"])
 
 

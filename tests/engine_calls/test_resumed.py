@@ -7,7 +7,7 @@ import pytest
 
 from engine.calls.call import Step
 from engine.calls.live import LiveCall
-from engine.calls.node import Verdict
+from engine.calls.reception import Verdict
 from engine.facts.distribution import DistributionFailed
 from engine.plugin.testing import office, sip_user
 from engine.routing.inbound import FrontDesk

@@ -8,7 +8,7 @@ import pytest
 from engine.calls.call import Step
 from engine.calls.cdr import last_entered, why_missed
 from engine.calls.live import LiveCall
-from engine.calls.node import Verdict
+from engine.calls.reception import Verdict
 from engine.plugin.testing import office
 from engine.snapshot import Ref
 from tests.engine_calls.floor import Floor

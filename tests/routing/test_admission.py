@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.calls.node import Admission, Rejection
+from engine.calls.reception import Admission, Rejection
 from engine.esl.event import Event
 from engine.plugin.testing import office, sip_user
 from engine.routing.inbound import FrontDesk

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a live call asks of the node it lives on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from engine.calls.call import Callee, Leg, Presence, Step
+from engine.calls.leg import LegState
+from engine.calls.trunks import Route
+from engine.esl.switch import Switch
+from engine.facts import Fact
+from engine.snapshot import Contact
+
+if TYPE_CHECKING:
+    from engine.calls.live import LiveCall
+
+
+class Surroundings(Protocol):
+    """Implemented by engine.calls.node.Node."""
+
+    @property
+    def switch(self) -> Switch: ...
+    @property
+    def early_media(self) -> bool: ...
+    def path_on_switch(self, sound_or_file: str) -> str: ...
+    def route(self, call: LiveCall, callee: Callee, caller_id: str | None) -> Route: ...
+    def presence(self, call: LiveCall, contact: Contact) -> Presence: ...
+    def claim(self, call: LiveCall, leg: Leg) -> None:
+        """Mark a dialled leg as the served party: it parks after each bridge."""
+    def enrol(self, call: LiveCall, state: LegState) -> None:
+        """A leg belongs to this call from now on (again, when it moves between calls)."""
+    def left(self, call: LiveCall, state: LegState) -> None:
+        """A leg has ended."""
+    def adopt(self, call: LiveCall, leg_uuid: str) -> LegState | None:
+        """A leg of another call that the switch has joined to this one."""
+    def changed(self, call: LiveCall) -> None:
+        """Something a live view or the journal should know."""
+    def journal_step(self, call: LiveCall, at: datetime, step: Step) -> None: ...
+    def journal_fact(self, call: LiveCall, fact: Fact) -> None: ...
+    def journal_leg(self, call: LiveCall, state: LegState) -> None: ...
+    def pick_up(self, picker: LiveCall, ringing_call: str) -> None:
+        """Join the picker's party with the party of a call that rings; its phones are told “answered elsewhere”."""
+    def guard(self, call: LiveCall, armed: bool) -> None:
+        """Arm or disarm the dead-man timer of the served party."""
