@@ -11,7 +11,8 @@ VatsError
 │   ├── Forbidden        the role lacks the right
 │   ├── Conflict         somebody else changed it meanwhile
 │   └── InUse            something points at it
-└── CallGone             the served party has left; raised by `Call.next` only
+├── CallGone             the served party has left; raised by `Call.next` only
+└── WaitsForEver         a rehearsed call that would never end; raised by the rehearsed `Call.next` only
 """
 
 from __future__ import annotations
@@ -97,3 +98,7 @@ class InUse(Refused):
 
 class CallGone(VatsError):  # noqa: N818 — a normal path of every call, not an error
     """The served party has left; raised by `Call.next` only."""
+
+
+class WaitsForEver(VatsError):  # noqa: N818 — a finding, reported as such
+    """The scenario waits without a limit, or goes round without an end: a dead end found by rehearsal."""

@@ -85,7 +85,7 @@ from engine.rehearsal import Rehearsal, Script, rehearse
 from engine.revisions import Actor, Edit
 from engine.routing.action import Choice, Done, Entry, Forward, GoTo, Hangup, Missed, Nesting, Outcome, Place, RoutingAction
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
-from engine.routing.conversation import callee_of, callees, said, talk
+from engine.routing.conversation import callee_of, callees, fall_back, said, talk
 from engine.settings import Settings
 from engine.snapshot import (
     Account,
@@ -234,6 +234,7 @@ __all__ = [
     "decode_fact",
     "decrypt",
     "encrypt",
+    "fall_back",
     "format_date",
     "format_datetime",
     "format_duration",

@@ -43,6 +43,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "resumed": N_("{by} took the caller back"),
     "hold_expired": N_("The caller was on hold for too long"),
     "transfer_asked": N_("{by} transfers the call to {number}"),
+    "transfer_refused": N_("{by} wanted to send the call to {number}; outsiders can't"),
+    "transfer_returns": N_("Nobody took the transferred call; it goes back to {who}"),
     "pick_up": N_("Picks up a call that rings at a colleague"),
     "picked_up": N_("Picked up by {who}"),
     "nothing_to_pick_up": N_("There was no ringing call to pick up"),
@@ -127,7 +129,7 @@ QUOTED: Final = N_("“{title}”")
 _GOOD = frozenset({"talk", "answered", "picked_up"})
 _BAD = frozenset(
     {"no", "distribution_failed", "unavailable", "hop_limit", "hold_expired", "closed", "skipped", "gate_closed", "menu_timeout"}
-    | {"forbidden_number", "wrong_number", "leg_lost"}
+    | {"forbidden_number", "wrong_number", "leg_lost", "transfer_refused", "transfer_returns"}
 )
 _MAIN = frozenset({"enters", "rule", "no_rule", "ordered"})
 

@@ -76,6 +76,8 @@ class Recording:
     id: str
     path: str
     """Relative to the media root."""
+    leg: Leg | None = None
+    """On whose channel it runs; it ends with it. None when an earlier engine began it on a leg that has gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,16 +58,19 @@ class KeyReader:
 
 
 async def listen(call: Call, keys: KeyReader | None, until: datetime | None = None) -> Chosen | Event:
-    """The next decision or event; digits that decide nothing are swallowed. TimeUp at `until`, later only for one who types (R22)."""
+    """The next decision or event; a digit that decides nothing yet comes as its Key.
+
+    TimeUp at `until`, later only for one who types (R22).
+    """
     while True:
         own = keys.deadline if keys else None
         event = await call.next(own or until)
         if keys is not None and isinstance(event, Key) and event.leg == call.party:
             call.note(Step("key", {"digit": event.digit}))
-            decided = keys.press(event.digit, call.now)
-        elif keys is not None and isinstance(event, TimeUp) and own is not None and call.now >= own:
+            return keys.press(event.digit, call.now) or event
+        if keys is not None and isinstance(event, TimeUp) and own is not None and call.now >= own:
             decided = keys.decide()
+            if decided is not None:
+                return decided
         else:
             return event
-        if decided is not None:
-            return decided

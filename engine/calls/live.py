@@ -37,6 +37,7 @@ from engine.calls.call import (
 from engine.calls.causes import NO_ANSWER, NORMAL_CLEARING
 from engine.calls.leg import LegState
 from engine.calls.playing import Playing
+from engine.calls.presence import is_own
 from engine.calls.surroundings import Surroundings
 from engine.errors import CallGone
 from engine.esl.event import Event as SwitchEvent
@@ -52,6 +53,13 @@ NOBODY = Leg("", "")
 """The party of an ordered call until somebody has answered."""
 TRANSFER_GRACE_SECONDS = 3.0
 """How long a transferring phone's end is held back while the switch joins or parks the other party."""
+
+
+def part_path(first: str, number: int) -> str:
+    """Where the next part of a conversation's recording lies: “…/call.wav” → “…/call-2.wav”."""
+    stem, dot, ending = first.rpartition(".")
+    stem = stem.removesuffix(f"-{number - 1}") if number > 2 else stem
+    return f"{stem}-{number}{dot}{ending}"
 
 
 class LiveCall:
@@ -106,6 +114,12 @@ class LiveCall:
         """Ids of the playbacks whose end has not been heard of."""
         return self._playing.open
 
+    @property
+    def hold_music(self) -> dict[str, str]:
+        """What its legs are told to play to whoever they hold (PBX-3); empty = the switch's own music."""
+        sound = self.snapshot.sound(self.snapshot.account.hold_music)
+        return {"hold_music": self._node.path_on_switch(sound.path)} if sound else {}
+
     def expect_end(self, playbacks: frozenset[str]) -> None:
         """The end of these may have escaped us: they are over when something queued behind them has run."""
         self._playing.expect_end(self.party, playbacks)
@@ -122,14 +136,18 @@ class LiveCall:
                 who = step.facts.get("who")
                 self.talked_with = next((s for s in self.legs.values() if s.leg.label == who and s.answered_at), self.talked_with)
             elif step.what == "record" and isinstance(path := step.facts.get("path"), str):
-                self.recordings.append(Recording(path, path))
+                mine = self.party if step.facts.get("leg") == self.party.label else None
+                self.recordings.append(Recording(path, path, mine))
 
     def serve(self, leg: Leg) -> None:
-        """An ordered call has reached its first party: the scenario serves it from now on."""
-        self.party = leg
+        """The scenario serves this leg from now on: the first party of an ordered call, or who was left when the caller transferred."""
+        before, self.party = self.party, leg
         self._answered = True
         self._node.claim(self, leg)
         self._node.journal_leg(self, self.legs[leg.id])  # the journal knows whom we serve
+        running = self.recordings[-1] if self.recordings else None
+        if running is not None and running.leg == before:  # it ends with its channel; the talk goes on (R13)
+            self.record(leg, part_path(running.path, len(self.recordings) + 1))
 
     # -- the one await -------------------------------------------------------------------------------------------------
 
@@ -224,13 +242,9 @@ class LiveCall:
         # the transferring leg may have ended before or may end after this; it is the one talked with last
         asked_by = next((s for s in self.legs.values() if s.leaving), None) or self.talked_with
         if state.leg != self.party:  # the caller sent his callee on: the scenario serves the callee now
-            old = self.legs[self.party.id]
-            old.leaving = True
-            self.party = state.leg
-            self._answered = True
-            self._node.journal_leg(self, state)
-            self._node.claim(self, state.leg)
-            asked_by = old
+            asked_by = self.legs[self.party.id]
+            asked_by.leaving = True
+            self.serve(state.leg)
         for other in self.legs.values():
             self._forget_grace(other)
         self._node.guard(self, armed=True)
@@ -256,9 +270,8 @@ class LiveCall:
         if state is None:
             return
         if mine.leg != self.party:
-            self.party, self._answered, leaving = mine.leg, True, mine
-            self._node.claim(self, mine.leg)
-            self._node.journal_leg(self, mine)
+            leaving = mine
+            self.serve(mine.leg)
         self._joined.add((mine.uuid, peer))
         self._node.guard(self, armed=False)
         mine.peer = peer
@@ -361,11 +374,11 @@ class LiveCall:
         if limit is None:
             self._node.switch.setvar(leg.id, "RECORD_STEREO", "true")
             self._node.switch.record_start(leg.id, full)
-            recording = Recording(str(uuid.uuid4()), path)
+            recording = Recording(str(uuid.uuid4()), path, leg)
         else:
             silence = int(until_silence.total_seconds()) if until_silence else 0
             run = self._node.switch.record(leg.id, full, limit_seconds=int(limit.total_seconds()), silence_seconds=silence)
-            recording = Recording(run, path)
+            recording = Recording(run, path, leg)
         self.recordings.append(recording)
         self.note(Step("record", {"leg": leg.label, "path": path}))
         return recording
@@ -401,6 +414,7 @@ class LiveCall:
             # nobody takes over an answered B when the engine dies before the bridge: it ends by itself
             "park_timeout": f"10:{NO_ANSWER}",
             "force_transfer_context": "from-phone",
+            **self.hold_music,
         }
         self._node.switch.originate(leg.id, route.dial_string, values)
         return leg
@@ -440,12 +454,7 @@ class LiveCall:
         return self._node.presence(self, contact)
 
     def involved(self, contact: Contact) -> bool:
-        owner = self.snapshot.contacts.get(contact.id)
-        if owner is not None and self.caller.user is not None and owner[0].id == self.caller.user:
-            return True
-        if contact.kind == "phone" and contact.address == self.caller.number:
-            return True
-        return any(s.alive and s.leg.contact == contact.id for s in self.legs.values())
+        return is_own(self.snapshot, self.caller, contact) or any(s.alive and s.leg.contact == contact.id for s in self.legs.values())
 
     def shuffle(self, items: Sequence[T]) -> Sequence[T]:
         return random.sample(list(items), len(items))

@@ -136,6 +136,7 @@ class Node:
                 "vats_rev": str(call.snapshot.revision),
                 "vats_role": "a",
                 "park_after_bridge": "true",
+                **call.hold_music,
             },
         )
 

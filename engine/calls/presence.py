@@ -8,6 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from engine.calls.call import Caller
+from engine.snapshot import Contact, Snapshot
+
+
+def is_own(snapshot: Snapshot, caller: Caller, contact: Contact) -> bool:
+    """Whether the contact belongs to the caller himself, by his user or by the number he calls from: it is never rung (R3)."""
+    owner = snapshot.contacts.get(contact.id)
+    if owner is not None and caller.user is not None and owner[0].id == caller.user:
+        return True
+    return contact.kind == "phone" and contact.address == caller.number
+
 
 @dataclass(slots=True)
 class Registration:

@@ -79,8 +79,11 @@ class _Run:
     ringing: set[Leg] = field(default_factory=set)
 
 
-async def ring(call: Call, waves: Plan, keys: KeyReader | None = None) -> Won | Chosen | NoOne:
-    """Ring the plan until somebody answers, the caller chooses a key, or the plan is exhausted; losers are told why."""
+async def ring(call: Call, waves: Plan, keys: KeyReader | None = None, *, fit_only: bool = True) -> Won | Chosen | NoOne:
+    """Ring the plan until somebody answers, the caller chooses a key, or the plan is exhausted; losers are told why.
+
+    `fit_only`: skip contacts that can't be rung now (busy lines, out of hours, …), and say so.
+    """
     why: dict[str, str] = {}
     live: dict[Leg, tuple[_Run, Callee]] = {}
 
@@ -88,7 +91,7 @@ async def ring(call: Call, waves: Plan, keys: KeyReader | None = None) -> Won | 
         while not run.ringing and run.at + 1 < len(run.track):
             run.at += 1
             for callee in run.track[run.at]:
-                if refusal := _unfit(call, callee):
+                if fit_only and (refusal := _unfit(call, callee)):
                     why[callee.label] = refusal
                     call.note(Step("skipped", {"who": callee.label, "why": refusal}))
                     continue

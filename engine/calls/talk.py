@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from engine.calls.call import Call, Ended, Held, Joined, Leg, Step, TimeUp, TransferAsked
-from engine.calls.causes import BLIND_TRANSFER
+from engine.calls.causes import BLIND_TRANSFER, CALL_REJECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,11 @@ async def converse(call: Call, other: Leg, max_hold: timedelta | None = None, *,
                 call.note(Step("hold_expired", {"by": other.label}))
                 call.release(other)
                 return HoldExpired(other)
+            case TransferAsked(by, number) if by.external:
+                # he would make us call at the customer's cost; the switch refuses it already, and his phone has left
+                call.note(Step("transfer_refused", {"by": by.label, "number": number}))
+                call.release(by)
+                return Over(CALL_REJECTED)
             case TransferAsked(by, number):  # by the other party, or by the one served until now
                 call.note(Step("transfer_asked", {"by": by.label, "number": number}))
                 call.release(by, BLIND_TRANSFER)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -29,16 +30,18 @@ from engine.calls.call import (
     TimeUp,
 )
 from engine.calls.causes import NO_ANSWER, NORMAL_CLEARING, ORIGINATOR_CANCEL
-from engine.errors import CallGone, VatsError
+from engine.calls.presence import is_own
+from engine.errors import CallGone, WaitsForEver
 from engine.facts import Fact
-from engine.rehearsal.script import Script
+from engine.rehearsal.script import Answer, Script
 from engine.snapshot import Contact, Snapshot, Sound
 
 T = TypeVar("T")
 
 
-class WaitsForEver(VatsError):  # noqa: N818 — a finding, reported as such
-    """The scenario waits without a limit and nothing can happen any more: a dead end found by rehearsal."""
+NEVER: Answer = (float("inf"), "answer")
+MOST_AWAITS = 10_000
+"""A scenario that has waited so often goes round in a circle."""
 
 
 class RehearsedCall:
@@ -61,7 +64,7 @@ class RehearsedCall:
         self._order = itertools.count()
         self._dead: set[str] = set()
         self._bridged: set[str] = set()
-        self._by_contact: dict[int, str] = {}
+        self._rung: Counter[str] = Counter()
         for seconds, digit in script.keys:
             self._at(seconds, Key(self.party, digit))
         for seconds, event in script.inject:
@@ -89,6 +92,8 @@ class RehearsedCall:
         self.awaits += 1
         if self.awaits == self._script.gone_at_await:
             raise CallGone
+        if self.awaits > MOST_AWAITS:
+            raise WaitsForEver(f"{self.id}: goes round in a circle")
         while self._heap and (until is None or self._heap[0][0] <= until):
             self.now, _, event = heapq.heappop(self._heap)
             if isinstance(event, Ended) and event.leg == self.party:
@@ -132,7 +137,7 @@ class RehearsedCall:
         self._dead.add(playback.id)
 
     def record(self, leg: Leg, path: str, *, limit: timedelta | None = None, until_silence: timedelta | None = None) -> Recording:
-        recording = Recording(f"r{next(self._order)}", path)
+        recording = Recording(f"r{next(self._order)}", path, leg)
         self.note(Step("record", {"leg": leg.label}))
         if limit is not None:
             self._at(limit.total_seconds(), Recorded(recording, limit.total_seconds()))
@@ -154,13 +159,20 @@ class RehearsedCall:
             external=contact is None or contact.kind == "phone",
         )
         self.open[leg.id] = leg
-        after, what = self._script.answers.get(callee.label, (float("inf"), "answer"))
+        after, what = self._what_it_does(callee.label)
         limit = callee.timeout.total_seconds()
         if after >= limit:
             self._at(limit, Ended(leg, NO_ANSWER))
         else:
             self._at(after, Answered(leg) if what == "answer" else Ended(leg, what))
         return leg
+
+    def _what_it_does(self, label: str) -> Answer:
+        self._rung[label] += 1
+        scripted = self._script.answers.get(label, [])
+        if not isinstance(scripted, list):
+            return scripted
+        return scripted[self._rung[label] - 1] if self._rung[label] <= len(scripted) else NEVER
 
     def release(self, leg: Leg, cause: str = NORMAL_CLEARING) -> None:
         self._close(leg)
@@ -180,9 +192,7 @@ class RehearsedCall:
         return Presence(contact.label not in self._script.absent, self._script.busy.get(contact.label, 0))
 
     def involved(self, contact: Contact) -> bool:
-        if self.caller.user is not None and self.snapshot.contacts.get(contact.id, (None,))[0] == self.snapshot.users.get(self.caller.user):
-            return True
-        return any(leg.contact == contact.id for leg in self.open.values())
+        return is_own(self.snapshot, self.caller, contact) or any(leg.contact == contact.id for leg in self.open.values())
 
     def shuffle(self, items: Sequence[T]) -> Sequence[T]:
         return self._random.sample(list(items), len(items))

@@ -17,10 +17,11 @@ Answer: TypeAlias = tuple[float, str]
 class Script:
     """Times are seconds from the start of the call, answers from the dialling of the leg.
 
-    `answers` maps a contact's label to what it does; a contact not named never answers.
+    `answers` maps a contact's label to what it does each time it is rung, or to a list of what it does the first time, the
+    second, …; a contact not named, or rung more often, never answers.
     """
 
-    answers: Mapping[str, Answer] = field(default_factory=dict)
+    answers: Mapping[str, Answer | list[Answer]] = field(default_factory=dict)
     keys: Sequence[tuple[float, str]] = ()
     caller_leaves: float | None = None
     talk_seconds: float = 30.0

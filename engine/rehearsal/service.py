@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.calls.call import Caller, Step
-from engine.errors import CallGone
+from engine.errors import CallGone, WaitsForEver
 from engine.facts import Fact
-from engine.rehearsal.rehearsed import RehearsedCall, WaitsForEver
+from engine.rehearsal.rehearsed import RehearsedCall
 from engine.rehearsal.script import Script
 from engine.routing.action import Done, Entry, Hangup, Missed, RoutingAction
 from engine.routing.outbound import dial_number

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
-from engine.calls.call import Call, LegReason, Recording
+from engine.calls.call import Call, Callee, LegReason, Recording
 from engine.calls.causes import NORMAL_CLEARING, HangupCause
 from engine.snapshot import Snapshot, Target
 
@@ -59,6 +59,8 @@ class GoTo:
     user: int | None = None
     group: Target | None = None
     reason: LegReason = "transfer"
+    back: Callee | None = None
+    """Who has transferred the call: he is rung when nobody takes it there (R20)."""
 
 
 Outcome: TypeAlias = Forward | GoTo | Hangup | Done | Missed
@@ -70,11 +72,13 @@ class Entry:
 
     target: Target
     by: Literal["rule", "action", "extension", "repeat", "transfer", "nested", "root"] = "action"
+    again: bool = False
+    """Nested in an element that is gone through once more: no greetings (R3)."""
 
     @property
     def skips_greeting(self) -> bool:
         """R7, ACT-5."""
-        return self.by in ("extension", "repeat", "transfer")
+        return self.again or self.by in ("extension", "repeat", "transfer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,9 @@ class Nesting(Protocol):
     """The way to where the call is now, in order: elements it came back from are not on it."""
 
     async def attempt(self, call: Call, entry: Entry) -> Outcome: ...
+
+    def hop(self, call: Call) -> bool:
+        """Count one more step of the call's way, such as another round of a menu; False when it has gone too far (R11)."""
 
 
 class RoutingAction(Protocol):

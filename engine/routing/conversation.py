@@ -3,13 +3,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
-from engine.calls.call import Call, Callee, Leg, Played
-from engine.calls.ringing import Won
+from engine.calls.call import Call, Callee, Leg, Played, Step
+from engine.calls.ringing import Won, ring
 from engine.calls.talk import HoldExpired, Over, Transfer, converse
-from engine.routing.action import Done, GoTo, Missed, Nesting, Outcome
+from engine.routing.action import Done, Forward, GoTo, Nesting, Outcome
+from engine.routing.basic import NOTHING, REPEAT
 from engine.snapshot import Account, Branch, Contact, Ref, Sound, User
+
+RING_BACK: Final = timedelta(seconds=20)
+"""How long somebody is rung to whom a call comes back (R14, R20)."""
 
 
 def recording_path(call: Call) -> str:
@@ -31,20 +37,71 @@ async def talk(call: Call, router: Nesting, won: Won) -> Outcome:
     if router.recording is None and is_recorded(call, router, user, group):
         call.answer()  # a switch records no channel without media
         router.recording = call.record(call.party, recording_path(call))
-    return await stay(call, won.leg, group)
+    return await stay(call, router, won.leg, group)
 
 
-async def stay(call: Call, other: Leg, group: Ref | None = None, *, joined: bool = False) -> Outcome:
+async def stay(call: Call, router: Nesting, other: Leg, group: Ref | None = None, *, joined: bool = False) -> Outcome:
     """Talk with `other` until it is over; `joined` when the switch has bridged them already (after a restart)."""
     limit = call.snapshot.account.max_hold_seconds
     max_hold = timedelta(seconds=limit) if limit and call.caller.external else None
     match await converse(call, other, max_hold, joined=joined):
         case Over():
             return Done(talked=True)
-        case HoldExpired():
-            return Missed("hold_expired")
+        case HoldExpired(holder):  # R14
+            branch = came_through(call, holder, group)
+            away = fall_back(branch, Done(talked=True))
+            return away if isinstance(away, Forward) else await ring_back(call, router, _again(call, holder, group), away)
         case Transfer(number, by):
-            return GoTo(number, by.user, group)
+            return GoTo(number, by.user, group, back=_again(call, by, group))
+
+
+async def come_back(call: Call, router: Nesting, wish: GoTo) -> Outcome:
+    """R20: nobody has taken a transferred call; its transferor is rung, then his group's no-answer action follows."""
+    if wish.back is None:
+        return Done(talked=True)
+    call.note(Step("transfer_returns", {"who": wish.back.label}))
+    user = wish.back.user.id if wish.back.user else None
+    otherwise = fall_back(came_through(call, Leg("", "", user), wish.group), Done(talked=True))
+    return await ring_back(call, router, wish.back, otherwise)
+
+
+async def ring_back(call: Call, router: Nesting, callee: Callee | None, otherwise: Outcome) -> Outcome:
+    """Ring somebody who has just talked with the served party; `otherwise` when he does not answer or is no employee."""
+    if callee is None:
+        return otherwise
+    call.ringback(None)
+    # his line counts as busy until the switch has confirmed the end of his last leg
+    match await ring(call, ((((callee,),),),), fit_only=False):
+        case Won() as won:
+            return await talk(call, router, won)
+        case _:
+            return otherwise
+
+
+def _again(call: Call, leg: Leg, group: Ref | None) -> Callee | None:
+    """How the employee of a leg is reached once more."""
+    user, contact = call.snapshot.contacts.get(leg.contact or 0, (None, None))
+    if user is None or contact is None:
+        return None
+    return replace(callee_of(user, contact, call.snapshot.account), group=group, timeout=RING_BACK)
+
+
+def came_through(call: Call, employee: Leg, group: Ref | None) -> Branch | None:
+    """R14: the group a talk came through, else the employee's first one, else the root."""
+    snapshot = call.snapshot
+    passed = snapshot.get(group, Branch)
+    for branch in snapshot.ancestors(passed) if passed is not None else ():
+        if branch.falls_back:
+            return branch
+    return snapshot.first_group(employee.user or 0) or snapshot.root
+
+
+def fall_back(branch: Branch | None, otherwise: Outcome) -> Outcome:
+    """R2: with a no-answer action the call does not come back; empty or «Ничего не делать» means failed."""
+    target = branch.fallback() if branch is not None else None
+    if branch is None or target is None or target == NOTHING:
+        return otherwise
+    return Forward(branch.ref, "repeat") if target == REPEAT else Forward(target)
 
 
 def callees(user: User, account: Account, *, group: Branch | None = None) -> tuple[tuple[int, Callee], ...]:

@@ -149,8 +149,8 @@ class FrontDesk:
         router = Router(self.actions(), dial_number, trail=trail_of(call))
         if talking_with is not None:
             if call.recordings:
-                router.recording = call.recordings[0]
-            outcome = await stay(call, talking_with, joined=True)
+                router.recording = call.recordings[-1]
+            outcome = await stay(call, router, talking_with, call.legs[talking_with.id].group, joined=True)
             return verdict(await router.follow(call, outcome), call.answered)
         if at is not None:
             if router.trail and all(entry.target != at for entry in router.trail):

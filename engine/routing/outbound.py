@@ -41,12 +41,10 @@ async def dial_number(call: Call, wish: GoTo, router: Router) -> Outcome:
     user = call.snapshot.users.get(wish.user or 0)
     if number is None:
         call.note(Step("wrong_number", {"number": wish.number}))
-        await said(call, WRONG_NUMBER)
-        return Hangup(causes.INVALID_NUMBER_FORMAT)
+        return await _refused(call, wish, WRONG_NUMBER, causes.INVALID_NUMBER_FORMAT)
     if is_forbidden(user, number):
         call.note(Step("forbidden_number", {"number": number}))
-        await said(call, FORBIDDEN_NUMBER)
-        return Hangup(causes.OUTGOING_CALL_BARRED)
+        return await _refused(call, wish, FORBIDDEN_NUMBER, causes.OUTGOING_CALL_BARRED)
     own = call.snapshot.first_group(user.id) if user is not None else None
     group = wish.group or (own.ref if own is not None else None)  # its number is shown, unless he has one of his own (GRP-2)
     callee = Callee(number, None, user, number, group, wish.reason, RING_TIMEOUT)
@@ -57,3 +55,11 @@ async def dial_number(call: Call, wish: GoTo, router: Router) -> Outcome:
         case _ as nobody:
             cause = next(iter(getattr(nobody, "reasons", {}).values()), causes.NO_ANSWER)
             return Missed("no_answer", cause)
+
+
+async def _refused(call: Call, wish: GoTo, phrase: Sound, cause: str) -> Outcome:
+    """Who has dialled it hears why; a transferred caller, who has not, goes back to whoever sent him (R20)."""
+    if wish.reason == "transfer":
+        return Missed("transfer_failed", cause)
+    await said(call, phrase)
+    return Hangup(cause)

@@ -10,8 +10,9 @@ from typing import Final, TypeAlias
 
 from engine.calls.call import Call, Played, Recording, Step
 from engine.calls.causes import NO_ANSWER, NORMAL_TEMPORARY_FAILURE
-from engine.errors import CallGone
+from engine.errors import CallGone, WaitsForEver
 from engine.routing.action import Done, Entry, Forward, GoTo, Hangup, Missed, Outcome, RoutingAction
+from engine.routing.conversation import come_back
 from engine.snapshot import Sound
 
 log = logging.getLogger(__name__)
@@ -50,14 +51,22 @@ class Router:
                 case _:
                     return outcome
 
+    def hop(self, call: Call) -> bool:
+        self.hops += 1
+        if self.hops <= HOP_LIMIT:
+            return True
+        call.note(Step("hop_limit", {"limit": HOP_LIMIT}))
+        return False
+
     async def _go_to(self, call: Call, wish: GoTo) -> Outcome:
         target = call.snapshot.extension(wish.number)
         if target is not None:
-            return await self._run(call, Entry(target, "transfer"))
-        self.hops += 1
-        if self.hops > HOP_LIMIT:
+            outcome = await self._run(call, Entry(target, "transfer"))
+        elif self.hop(call):
+            outcome = await self.dial_number(call, wish, self)
+        else:
             return Hangup(NORMAL_TEMPORARY_FAILURE, missed=True)
-        return await self.dial_number(call, wish, self)
+        return await come_back(call, self, wish) if wish.reason == "transfer" and isinstance(outcome, Missed) else outcome
 
     async def attempt(self, call: Call, entry: Entry) -> Outcome:
         """Enter a nested element; Done or Missed come back to the parent, a Forward or Hangup leaves for good (R2)."""
@@ -68,10 +77,8 @@ class Router:
         return outcome
 
     async def _run(self, call: Call, entry: Entry) -> Outcome:
-        self.hops += 1
         self.trail.append(entry)
-        if self.hops > HOP_LIMIT:
-            call.note(Step("hop_limit", {"limit": HOP_LIMIT}))
+        if not self.hop(call):
             return Hangup(NORMAL_TEMPORARY_FAILURE, missed=True)
         element = call.snapshot.element(entry.target)
         title = element.title if element else str(entry.target)
@@ -81,7 +88,7 @@ class Router:
             return await self._unavailable(call, entry, "no_plugin")
         try:
             return await action.run(call, entry, self)
-        except CallGone:
+        except (CallGone, WaitsForEver):
             raise
         except Exception:  # the one guard around plugin code on a call: a bug must not drop the caller (R26)
             log.exception("action %s failed", entry.target)

@@ -89,6 +89,13 @@ class Branch(Element, frozen=True, kw_only=True):
     outbound: Ref | None = None
     """The number shown on outgoing calls of its users; unset = the parent's (GRP-2)."""
 
+    falls_back: ClassVar[bool] = False
+    """Whether its kind has a no-answer action (GRP-8); the calls of one that has none go by the nearest parent's."""
+
+    def fallback(self) -> Ref | None:
+        """Its no-answer action; None when nothing is chosen."""
+        return None
+
     def has_user(self, user: int) -> bool:
         """Whether he is a member, for what groups give to their members (R15); kinds that have members say so."""
         return False

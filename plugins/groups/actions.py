@@ -11,7 +11,6 @@ from typing import ClassVar, Literal
 from engine.sdk import (
     N_,
     NO_ANSWER,
-    REPEAT,
     USER_BUSY,
     Branch,
     Call,
@@ -19,9 +18,7 @@ from engine.sdk import (
     Choice,
     Chosen,
     DistributionFailed,
-    Done,
     Entry,
-    Forward,
     Member,
     Missed,
     Nesting,
@@ -34,6 +31,7 @@ from engine.sdk import (
     User,
     Won,
     callees,
+    fall_back,
     plan,
     ring,
     said,
@@ -63,7 +61,7 @@ class ToGroup:
             if entry.by == "nested":
                 return Missed(shut)  # stepped over (GRP-4)
             _failed(call, group, shut)
-            return _no_answer(group, Missed(shut))
+            return fall_back(group, Missed(shut))
         greeting = None if entry.skips_greeting else call.snapshot.sound(group.greeting)
         if greeting is not None:
             call.answer()
@@ -76,22 +74,22 @@ class ToGroup:
                 with _missed_if_left(call, group):
                     await _between(call, group)
                 call.note(Step("attempt", {"number": attempt + 1, "of": attempts}))
-            outcome = await self._attempt(call, group, router)
+            outcome = await self._attempt(call, group, router, again=attempt > 0 or entry.again or entry.by == "repeat")
             if not isinstance(outcome, Missed):
                 return outcome
             result = outcome
         _failed(call, group, _why(result))
-        return _no_answer(group, result)
+        return fall_back(group, result)
 
     def left(self, call: Call, entry: Entry, router: Nesting) -> None:
         group = call.snapshot.get(entry.target, Group)
         if group is not None:
             _failed(call, group, "left")
 
-    async def _attempt(self, call: Call, group: Group, router: Nesting) -> Outcome:
-        """One pass: nested groups and menus by priority, then the users (R3)."""
+    async def _attempt(self, call: Call, group: Group, router: Nesting, *, again: bool) -> Outcome:
+        """One pass: nested groups and menus by priority, then the users (R3). `again`: without greetings."""
         for child in call.snapshot.branches(group.ref):
-            outcome = _after_talk(await router.attempt(call, Entry(child.ref, "nested")), group)
+            outcome = await router.attempt(call, Entry(child.ref, "nested", again))
             if not isinstance(outcome, Missed):
                 return outcome
         members = fit_members(call, group, group.members)
@@ -100,7 +98,7 @@ class ToGroup:
         call.ringback(call.snapshot.sound(group.music))
         with _missed_if_left(call, group):
             rung = await ring(call, waves)
-        return await _outcome(call, router, rung, group)
+        return await _outcome(call, router, rung)
 
 
 class ToUser:
@@ -125,16 +123,16 @@ class ToUser:
             call.ringback(call.snapshot.sound(group.music) if group else None)
             with _missed_if_left(call, group):
                 rung = await ring(call, plan("BY_USER", [Member(1, callees(user, call.snapshot.account, group=group))]))
-            outcome = await _outcome(call, router, rung, group)
+            outcome = await _outcome(call, router, rung)
             if not isinstance(outcome, Missed):
                 return outcome
             result = outcome
-        if group is None or not call.caller.external:
-            return result  # R8: an employee hears busy or no answer
+        if group is None or not call.caller.external or entry.by == "transfer":
+            return result  # R8: an employee hears busy or no answer; R20: a transferred call goes back
         _failed(call, group, shut or _why(result))
         if group.no_answer == user.ref:
             return result  # he is whom the group falls back on: not again and again
-        return _no_answer(group, result)
+        return fall_back(group, result)
 
     def left(self, call: Call, entry: Entry, router: Nesting) -> None:
         user = call.snapshot.get(entry.target, User)
@@ -173,10 +171,9 @@ def _shut(call: Call, group: Group) -> Why | None:
     return "closed"
 
 
-async def _outcome(call: Call, router: Nesting, rung: Won | Chosen | NoOne, group: Group | None) -> Outcome:
+async def _outcome(call: Call, router: Nesting, rung: Won | Chosen | NoOne) -> Outcome:
     if isinstance(rung, Won):
-        end = await talk(call, router, rung)
-        return _after_talk(end, group) if group else end
+        return await talk(call, router, rung)
     busy = isinstance(rung, NoOne) and rung.all_busy
     return Missed("no_answer", USER_BUSY if busy else NO_ANSWER)
 
@@ -191,23 +188,6 @@ async def _between(call: Call, group: Group) -> None:
     until = call.now + timedelta(seconds=group.pause_seconds)
     while not isinstance(await call.next(until), TimeUp):
         pass
-
-
-def _after_talk(end: Outcome, group: Group) -> Outcome:
-    """R14: a caller held for too long goes to the no-answer action of the group he came through."""
-    if isinstance(end, Missed) and end.why == "hold_expired":
-        return _no_answer(group, Done(talked=True))
-    return end
-
-
-def _no_answer(group: Group, otherwise: Outcome) -> Outcome:
-    """R2: with an action the call does not come back; empty or «Ничего не делать» means failed."""
-    target = group.no_answer
-    if target is None or target.kind == "core.nothing":
-        return otherwise
-    if target == REPEAT:
-        return Forward(group.ref, "repeat")
-    return Forward(target)
 
 
 def _why(result: Missed) -> Why:

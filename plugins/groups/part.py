@@ -30,6 +30,10 @@ class Group(Branch, frozen=True, kw_only=True):
     missed_chats: Annotated[tuple[int, ...], Meta(title="Telegram chats for missed-call alerts")] = ()
     no_answer: Annotated[Ref | None, Meta(title="No-answer action")] = None
     members: Annotated[tuple[Membership, ...], Meta(title="Users")] = ()
+    falls_back: ClassVar[bool] = True
+
+    def fallback(self) -> Ref | None:
+        return self.no_answer
 
     def has_user(self, user: int) -> bool:
         return any(m.user == user for m in self.members)

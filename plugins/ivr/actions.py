@@ -16,6 +16,7 @@ from engine.sdk import (
     Chosen,
     Entry,
     Forward,
+    Key,
     KeyReader,
     Missed,
     Nesting,
@@ -75,36 +76,41 @@ class _Visit:
         ignored = frozenset(key for key, target in self.targets.items() if target == NOTHING)
         self.reader = KeyReader(frozenset(self.targets) - ignored - {TIMEOUT}, frozenset(_dialable(call.snapshot)), gap, ignored)
         self.members = fit_members(call, menu, menu.members)
+        self.unheard = 0
+        """Rounds of the file that nobody has answered by a key."""
 
     async def serve(self, *, greet: bool) -> Outcome:
         self.call.answer()
-        rounds = 0
         greeting = self.call.snapshot.sound(self.menu.greeting) if greet else None
         while True:
-            rounds += 1
             result = await self._round(greeting)
             greeting = None
-            if result is None:
-                if TIMEOUT not in self.targets and not self.members and rounds >= ROUNDS_WITHOUT_TIMEOUT_ACTION:
-                    return Missed("menu_timeout")
-                continue
-            return result
+            if result is not None:
+                return result
+            if not self.router.hop(self.call):
+                return Missed("menu_timeout")  # a leg that hears nothing and says nothing does not stay for ever
 
     async def _round(self, greeting: Sound | None) -> Outcome | None:
         """Greeting and file with keys live, then the users or the timeout; None = once more from the file."""
         sounds = [s for s in (greeting, self.call.snapshot.sound(self.menu.file)) if s is not None]
         playback: Playback | None = self.call.play(*sounds) if sounds else None
-        until = None if playback else self.call.now + timedelta(seconds=self.menu.timeout_seconds)
+        patience = timedelta(seconds=self.menu.timeout_seconds)
+        until = None if playback else self.call.now + patience
         while True:
             match await listen(self.call, self.reader, until):
                 case Chosen() as chosen:
                     if playback is not None:
                         self.call.stop(playback)
                     return self._decide(chosen)
+                case Key(leg) if leg == self.call.party:  # IVR-2: any digit stops the file, also one that begins an extension
+                    if playback is not None:
+                        self.call.stop(playback)
+                        playback = None
+                    until = self.call.now + patience
                 case Played(done, _) if done == playback:
                     if self.members:
                         return await self._ring_users()
-                    until = self.call.now + timedelta(seconds=self.menu.timeout_seconds)
+                    until = self.call.now + patience
                 case TimeUp():
                     if self.members:
                         return await self._ring_users()
@@ -124,7 +130,10 @@ class _Visit:
     def _timeout(self) -> Outcome | None:
         self.call.note(Step("menu_timeout"))
         target = self.targets.get(TIMEOUT)
-        if target is None or target == REPEAT:
+        if target is None:  # R4
+            self.unheard += 1
+            return Missed("menu_timeout") if self.unheard >= ROUNDS_WITHOUT_TIMEOUT_ACTION else None
+        if target == REPEAT:
             return None
         return Missed("menu_timeout") if target == NOTHING else Forward(target)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.db import models
+from engine.people import ContactWish
 from tests.calls.pbx import Pbx
 from tests.calls.telephone import Line, Provider
 from tests.embedded.telephone import Talk
@@ -62,6 +64,24 @@ async def test_a_blind_transfer_by_the_callee(shared: Pbx) -> None:
     assert [leg.label for leg in sorted(record.legs, key=lambda x: x.started_at)][1:] == ["201", "202"]
 
 
+@pytest.mark.feature("R20")
+async def test_a_blind_transfer_that_nobody_takes_comes_back(shared: Pbx) -> None:
+    async with AsyncExitStack() as stack:
+        await shared.user("203", ContactWish(kind="sip", address="203", timeout_seconds=1))
+        scene = await talking(shared, stack)
+        third = await stack.enter_async_context(shared.telephone("203"))
+        scene.phone.do("transfer", call=scene.call, uri=f"sip:203@{shared.domain}")
+        await third.takes()
+        await scene.phone.over(scene.call, 20)
+        back = str((await scene.phone.incoming(20))["call"])
+        scene.phone.answer(back)
+        await scene.caller.hears(1300)
+        await scene.talk.hang_up()
+        (record,) = await shared.records(1)
+    assert record.talked
+    assert [s["what"] for s in record.trace if s["what"] in ("talk", "transfer_returns")] == ["talk", "transfer_returns", "talk"]
+
+
 @pytest.mark.feature("R20", "R13", "R19")
 async def test_an_attended_transfer_keeps_the_talk_and_one_record(shared: Pbx) -> None:
     async with AsyncExitStack() as stack:
@@ -113,6 +133,24 @@ async def test_hold_and_resume(shared: Pbx, tmp_path: Path) -> None:
         (record,) = await shared.records(1)
     assert record.talked
     assert sound.hears(shared.folder / "201-hears.wav", 500) > 0.3
+
+
+@pytest.mark.feature("PBX-3")
+async def test_the_companys_own_music_on_hold(shared: Pbx) -> None:
+    async with AsyncExitStack() as stack:
+        music = await shared.file("Music", sound.tone(shared.folder / "music.wav", 700, seconds=5))
+        async with shared.edit() as edit:
+            row = await models.Account.filter(id=shared.account).using_db(edit.tx).get()
+            row.hold_music_kind, row.hold_music_id = music.kind, music.id
+            await row.save(using_db=edit.tx)
+        scene = await talking(shared, stack)
+        scene.phone.do("hold", call=scene.call)
+        await scene.caller.hears(700)
+        scene.phone.do("unhold", call=scene.call)
+        await scene.caller.hears(1300)
+        await scene.talk.hang_up()
+        await scene.phone.over(scene.call, 20)
+        await shared.records(1)
 
 
 @pytest.mark.feature("R20", "R8")

@@ -7,12 +7,13 @@ import pytest
 
 from engine.calls.call import Callee, Caller, Joined, Playback, Played
 from engine.calls.live import LiveCall
+from engine.calls.presence import Registration
 from engine.calls.reception import Verdict
-from engine.calls.talk import TalkEnd, Transfer, converse
+from engine.calls.talk import Over, TalkEnd, Transfer, converse
 from engine.plugin.testing import office, sip_user
 from engine.routing.conversation import said
 from engine.snapshot import Sound
-from tests.engine_calls.floor import Floor
+from tests.engine_calls.floor import OUTSIDER, Floor
 
 EMPLOYEE = Caller("201", "", False, 201, None, "89271112233")
 
@@ -59,9 +60,14 @@ async def test_a_stopped_playback_is_never_heard_of_again(floor: Floor) -> None:
     assert got == [Played(played[1])]
 
 
-def _talk(ends: list[TalkEnd]) -> object:
+COLLEAGUE = 2020
+"""The contact of 202."""
+
+
+def _talk(ends: list[TalkEnd], contact: int | None) -> object:
     async def serve(call: LiveCall) -> Verdict:
-        other = call.dial(Callee("202", number="+79271112233"))
+        user, phone = call.snapshot.contacts.get(contact or 0, (None, None))
+        other = call.dial(Callee("202", phone, user, None if phone else "+79271112233"))
         await call.next()
         ends.append(await converse(call, other))
         return Verdict()
@@ -69,9 +75,10 @@ def _talk(ends: list[TalkEnd]) -> object:
     return serve
 
 
-async def _talking(floor: Floor, uuid: str, caller: Caller, ends: list[TalkEnd]) -> str:
+async def _talking(floor: Floor, uuid: str, caller: Caller, ends: list[TalkEnd], contact: int | None = None) -> str:
+    floor.node.phones.registrations.add(1, Registration("202", "office.test", "sip:202@127.0.0.1"))
     before = len(floor.dialled())
-    floor.call(uuid, _talk(ends), caller, user=caller.user)  # type: ignore[arg-type]
+    floor.call(uuid, _talk(ends, contact), caller, user=caller.user)  # type: ignore[arg-type]
     await floor.until(lambda: len(floor.dialled()) > before)
     other = floor.dialled()[-1]
     floor.answers(other)
@@ -83,13 +90,40 @@ async def _talking(floor: Floor, uuid: str, caller: Caller, ends: list[TalkEnd])
 @pytest.mark.feature("R20")
 async def test_a_transfer_by_nobody_known_does_not_hang_up_the_caller(floor: Floor) -> None:
     ends: list[TalkEnd] = []
-    other = await _talking(floor, "a", EMPLOYEE, ends)
+    other = await _talking(floor, "a", EMPLOYEE, ends, COLLEAGUE)
     floor.says("CHANNEL_UNBRIDGE", "a", other=other)
     floor.says("CHANNEL_PARK", "a", source="1:a:bl_xfer:203/from-phone/XML", dialled="203")
     await floor.until(lambda: ends)
     assert isinstance(ends[0], Transfer)
     assert ("kill", "a", "BLIND_TRANSFER") not in floor.orders.given
     assert ("kill", other, "BLIND_TRANSFER") in floor.orders.given
+
+
+@pytest.mark.feature("R18", "R20")
+async def test_an_outsider_can_not_make_us_call(floor: Floor) -> None:
+    """Neither the outside caller nor an outside number that was called sends anybody anywhere at the customer's cost."""
+    ends: list[TalkEnd] = []
+    other = await _talking(floor, "a", OUTSIDER, ends, COLLEAGUE)
+    floor.says("CUSTOM", "a", subclass="sofia::transferor")
+    floor.says("CHANNEL_PARK", other, source="1:b:bl_xfer:8105551234567/from-phone/XML", dialled="8105551234567")
+    await floor.until(lambda: ends)
+    await _talking(floor, "c", EMPLOYEE, ends)
+    floor.says("CHANNEL_PARK", "c", source="1:c:bl_xfer:8105551234567/from-phone/XML", dialled="8105551234567")
+    await floor.until(lambda: len(ends) == 2)
+    assert ends == [Over("CALL_REJECTED"), Over("CALL_REJECTED")]
+
+
+@pytest.mark.feature("R13")
+async def test_the_recording_goes_on_with_whoever_is_served_instead(floor: Floor) -> None:
+    ends: list[TalkEnd] = []
+    other = await _talking(floor, "a", EMPLOYEE, ends, COLLEAGUE)
+    call = floor.node.calls["a"]
+    call.record(call.party, "recordings/1/a.wav")
+    floor.says("CUSTOM", "a", subclass="sofia::transferor")
+    floor.says("CHANNEL_PARK", other, source="1:b:bl_xfer:203/from-phone/XML", dialled="203")
+    assert floor.orders.of("record_start") == [["a", "/media/recordings/1/a.wav"], [other, "/media/recordings/1/a-2.wav"]]
+    assert [r.path for r in call.recordings] == ["recordings/1/a.wav", "recordings/1/a-2.wav"]
+    await floor.until(lambda: ends)
 
 
 async def test_a_caller_who_sends_his_callee_on_is_replaced_by_him(floor: Floor) -> None:

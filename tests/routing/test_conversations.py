@@ -3,21 +3,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
-from engine.calls.call import Callee, Caller, Held, Leg
+from engine.calls.call import Call, Callee, Caller, Held, Leg, TransferAsked
 from engine.calls.causes import USER_BUSY
 from engine.calls.trunks import to_number
 from engine.facts.distribution import DistributionFailed
 from engine.plugin.testing import AT, OUTSIDER, office, sip_user, steps, try_call
 from engine.rehearsal import Rehearsal, Script
 from engine.rehearsal.rehearsed import RehearsedCall
-from engine.routing.action import Done, Entry, GoTo, Hangup, Missed
+from engine.routing.action import Done, Entry, GoTo, Hangup, Missed, Nesting, Outcome
 from engine.routing.basic import HANGUP
 from engine.routing.outbound import dial_number
 from engine.routing.router import Router
-from engine.snapshot import Condition, Did, Part, Ref, Snapshot, Verdict
+from engine.snapshot import Condition, Contact, Did, Part, Ref, Snapshot, Verdict
 from plugins.groups.actions import ToGroup, ToUser
 from plugins.groups.part import Group, GroupsPart, Membership
 from plugins.ivr.actions import ToMenu
@@ -156,3 +158,78 @@ def test_a_caller_held_too_long_in_a_menu_goes_to_the_no_answer_action_of_its_gr
     assert [s[2] for s in steps(got, "rings")] == ["202"]
     assert isinstance(got.outcome, Hangup)
     assert not [f for f in got.facts if isinstance(f, DistributionFailed)]
+
+
+def held(leg: str, number: int, contact: int) -> Held:
+    return Held(Leg(leg, str(number), number, contact), True)
+
+
+@pytest.mark.feature("R14")
+def test_a_caller_held_too_long_by_a_user_he_was_sent_to_goes_by_that_users_group() -> None:
+    groups = GroupsPart(groups=(group(1, parent=None), group(2, 201, no_answer=Ref("core.user", 202))))
+    snapshot = office((sip_user(201), sip_user(202)), {"groups": groups}, max_hold_seconds=10)
+    script = Script({"201": (1, "answer"), "202": (1, "answer")}, inject=[(5, held("b1", 201, 2010))])
+    got = try_call(snapshot, ACTIONS, Ref("core.user", 201), script)
+    assert [s[::2] for s in steps(got, "rings")] == [(0.0, "201"), (15.0, "202")]
+    assert got.outcome == Done(talked=True)
+
+
+@pytest.mark.feature("R14")
+@pytest.mark.parametrize("takes", [True, False])
+def test_without_a_no_answer_action_the_holder_is_rung_once_more(takes: bool) -> None:
+    groups = GroupsPart(groups=(group(1, 201, parent=None),))
+    snapshot = office((sip_user(201),), {"groups": groups}, max_hold_seconds=10)
+    script = Script({"201": [(1, "answer")] * (2 if takes else 1)}, inject=[(5, held("b1", 201, 2010))])
+    got = try_call(snapshot, ACTIONS, ROOT, script)
+    assert [s[::2] for s in steps(got, "rings")] == [(0.0, "201"), (15.0, "201")]
+    assert got.outcome == Done(talked=True)
+
+
+@pytest.mark.feature("R20")
+@pytest.mark.parametrize(("no_answer", "after"), [(HANGUP, ["201", "202", "201"]), (Ref("core.user", 203), ["201", "202", "201", "203"])])
+def test_a_transfer_that_nobody_takes_comes_back(no_answer: Ref, after: list[str]) -> None:
+    groups = GroupsPart(groups=(group(1, 201, parent=None, no_answer=no_answer),))
+    snapshot = office((sip_user(201), sip_user(202), sip_user(203)), {"groups": groups})
+    asked = TransferAsked(Leg("b1", "201", 201, 2010), "202")
+    got = try_call(snapshot, ACTIONS, ROOT, Script({"201": [(1, "answer")]}, inject=[(5, asked)]))
+    assert [s[2] for s in steps(got, "rings")] == after
+    assert [s[::2] for s in steps(got, "transfer_returns")] == [(25.0, "201")]
+    assert not [f for f in got.facts if isinstance(f, DistributionFailed) and f.why != "no_answer"]
+
+
+@pytest.mark.feature("R20", "R18")
+@pytest.mark.parametrize("number", ["8105551234567", "99"], ids=["forbidden", "no number"])
+def test_a_caller_transferred_to_where_nobody_may_call_goes_back(number: str) -> None:
+    groups = GroupsPart(groups=(group(1, 201, parent=None),))
+    snapshot = office((sip_user(201, forbidden_prefixes=("810",)),), {"groups": groups})
+    script = Script({"201": [(1, "answer"), (1, "answer")]}, inject=[(5, TransferAsked(Leg("b1", "201", 201, 2010), number))])
+    got = try_call(snapshot, ACTIONS, ROOT, script)
+    assert [s[2] for s in steps(got, "rings")] == ["201", "201"]
+    assert not steps(got, "play")
+    assert got.outcome == Done(talked=True)
+
+
+def test_a_rehearsal_that_goes_round_is_a_dead_end() -> None:
+    class Round(ToUser):
+        async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
+            while True:
+                await call.next(call.now + timedelta(seconds=1))
+
+    class Waits(ToUser):
+        async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
+            await call.next()
+            return Done()
+
+    for action in (Round(), Waits()):
+        got = try_call(house(group(1, parent=None)), (action,), Ref("core.user", 201))
+        assert got.dead_end
+        assert got.outcome is None
+
+
+@pytest.mark.feature("R3")
+def test_the_phone_a_call_comes_from_is_not_rung_in_a_rehearsal_either() -> None:
+    mobile = Contact(id=9, kind="phone", address=OUTSIDER.number or "")
+    user = msgspec.structs.replace(sip_user(201), contacts=(mobile,))
+    snapshot = office((user,), {"groups": GroupsPart(groups=(group(1, 201, parent=None),))})
+    got = try_call(snapshot, ACTIONS, ROOT)
+    assert [s.facts["why"] for _, s in got.steps if s.what == "skipped"] == ["already_in_call"]

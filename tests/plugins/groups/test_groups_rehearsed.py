@@ -95,6 +95,16 @@ def test_nested_groups_come_before_users_by_priority_and_a_closed_one_is_stepped
     assert failed == [4, 3, 2]
 
 
+@pytest.mark.feature("R3", "GRP-6")
+@pytest.mark.parametrize("fields", [{"attempts": 2, "pause_seconds": 1}, {"no_answer": REPEAT}], ids=["second attempt", "repeat"])
+def test_a_further_pass_is_without_the_greetings_of_what_is_nested(fields: dict[str, object]) -> None:
+    nested = Group(id=3, title="B", parent=Ref("groups.group", 2), greeting=Ref("voicefiles.file", 1), members=(Membership(202),))
+    deep = Group(id=4, title="C", parent=Ref("groups.group", 3), greeting=Ref("voicefiles.file", 1), members=(Membership(203),))
+    got = try_call(with_groups(sales(**fields), nested, deep), ACTIONS, Ref("groups.group", 2))
+    assert len(steps(got, "play")) == 2
+    assert len([s for s in steps(got, "rings") if s[2] == "203"]) >= 2
+
+
 @pytest.mark.feature("R2")
 def test_a_nested_no_answer_action_does_not_come_back() -> None:
     nested = Group(id=3, title="B", parent=Ref("groups.group", 2), members=(Membership(202),), no_answer=HANGUP)

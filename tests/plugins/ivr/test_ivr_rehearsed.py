@@ -116,3 +116,26 @@ def test_a_hang_up_at_every_await_leaves_nothing_ringing() -> None:
     for at in range(1, total + 1):
         got = try_call(house(inside), ACTIONS, MENU, Script(script.answers, keys=script.keys, gone_at_await=at))
         assert got.leaked == (), at
+
+
+@pytest.mark.feature("R4", "ACT-5")
+def test_whoever_asks_for_the_file_again_and_again_is_not_timed_out() -> None:
+    keys = [(1, "9"), (2, "9"), (3, "9"), (4, "9"), (5, "1")]
+    got = try_call(house(menu(("9", REPEAT), ("1", SALES.ref))), ACTIONS, MENU, Script({"202": (2, "answer")}, keys=keys))
+    assert got.outcome == Done(talked=True)
+
+
+@pytest.mark.feature("R11", "ACT-5")
+def test_a_silent_leg_does_not_stay_in_a_menu_for_ever() -> None:
+    got = try_call(house(menu(("T", REPEAT))), ACTIONS, MENU)
+    assert got.outcome == Missed("menu_timeout")
+    assert steps(got, "hop_limit")
+
+
+@pytest.mark.feature("IVR-2")
+@pytest.mark.parametrize("first", ["2", "7"], ids=["begins an extension", "begins nothing"])
+def test_any_digit_stops_the_file(first: str) -> None:
+    got = try_call(house(menu(("T", HANGUP))), ACTIONS, MENU, Script(keys=[(1, first)]))
+    assert [s[::2] for s in steps(got, "play")] == [(0.0, "hello.wav + menu.wav")]
+    assert got.outcome == Hangup("NORMAL_CLEARING")
+    assert got.steps[-1][0] == (6.0)  # five seconds of silence from the digit on, not from the end of the file
