@@ -46,14 +46,18 @@ class WrongCodes:
 
     _seen: dict[int, deque[datetime]] = field(default_factory=dict)
 
-    def check(self, place: Place) -> None:
-        """Raises Refused while the place is braked."""
+    def add(self, place: Place) -> None:
+        """Count a code before it is looked up, since others come in meanwhile. Raises Refused while the place is braked."""
         if any(len(self._recent(number)) >= WRONG_CODES for number in _numbers(place)):
             raise Refused(N_("Too many wrong codes. Try again in ten minutes."))
-
-    def add(self, place: Place) -> None:
         for number in _numbers(place):
             self._seen.setdefault(number, deque()).append(clock.now())
+
+    def give_back(self, place: Place) -> None:
+        """The last counted code was right."""
+        for number in _numbers(place):
+            if seen := self._seen.get(number):
+                seen.pop()
 
     def _recent(self, number: int) -> deque[datetime]:
         times = self._seen.get(number, deque())
@@ -73,13 +77,13 @@ async def link(ctx: Context, place: Place, code: str, wrong: WrongCodes) -> Memb
 
     A group that another customer has linked stays with him until it is unlinked there.
     """
-    wrong.check(place)
+    wrong.add(place)
     async with ctx.transaction() as tx:
         found = await models.TelegramCode.filter(code=code.strip().upper()).using_db(tx).first()
         user = _user(ctx, found.account_id, found.user_id) if found and found.expires_at > clock.now() else None
         if found is None or user is None:
-            wrong.add(place)
             raise Refused(N_("This code is wrong or out of date. Take a new one in the cabinet."))
+        wrong.give_back(place)
         before = models.TelegramLink.filter(chat_id=place.chat).using_db(tx)
         if not place.private and await before.exclude(account_id=found.account_id).exists():
             raise Refused(N_("This group belongs to another company. It must be unlinked there first."))

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from bot.client import deep_link
+from bot.links import Place, WrongCodes, link
 from engine import clock
 from engine.db import models
 from tests.bot.office import SYSTEM, Office
@@ -54,6 +56,12 @@ async def test_guessing_is_braked(office: Office) -> None:
     with clock.shifted(timedelta(minutes=11)):
         await thief.send(f"/link {await office.code('user')}")
         assert "Linked" in (await thief.read()).text
+
+
+async def test_codes_tried_all_at_once_are_braked_too(office: Office) -> None:
+    place, wrong = Place(4711, "private", "Thief", 4711), WrongCodes()
+    tries = await asyncio.gather(*(link(office.ctx, place, f"{n:08}", wrong) for n in range(9)), return_exceptions=True)
+    assert [str(t).partition(" ")[0] for t in tries] == ["This"] * 5 + ["Too"] * 4
 
 
 async def test_a_new_link_replaces_the_old_one_and_unlink_ends_it(office: Office) -> None:

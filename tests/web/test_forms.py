@@ -20,7 +20,7 @@ from engine.sdk import Page, PluginError, Ref, clock
 from web.chart import HEIGHT, bars
 from web.forms import Form
 from web.host import Host
-from web.limits import Limiter
+from web.limits import Limiter, guess
 from web.visit import Visit
 
 
@@ -164,6 +164,20 @@ def test_attempts_are_limited_for_a_while() -> None:
         assert limiter.wait("a") is None
     limiter.forget("a")
     assert limiter.wait("a") is None
+
+
+def test_only_a_wrong_guess_is_counted() -> None:
+    limiter = Limiter(2, timedelta(minutes=5))
+    for _ in range(3):
+        with guess((limiter, "a")):
+            pass
+        with pytest.raises(NotFound), guess((limiter, "a")):
+            raise NotFound
+    for _ in range(2):
+        with pytest.raises(Problem), guess((limiter, "a")):
+            raise Problem("password", "wrong")
+    with pytest.raises(Refused), guess((limiter, "a")):
+        pytest.fail("the right password waits too")
 
 
 def test_a_flood_of_keys_does_not_fill_the_memory() -> None:

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from itertools import islice
+
 import pytest
 
+from engine import people
 from engine.db import models
 from tests.web.conftest import NewBrowser, Visitor
 from tests.web.house import PASSWORD, House
@@ -42,6 +46,26 @@ async def test_guessing_is_limited_and_the_right_password_waits_too(house: House
     other = browser()
     await other.get("/login")
     await other.post("/login", login="vasilek-admin", password=PASSWORD)  # nobody else is locked out
+
+
+async def test_guesses_sent_all_at_once_are_limited_too(house: House, browser: NewBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at, go_on = 0, asyncio.Event()
+
+    async def slow(kept: str | None, password: str) -> bool:
+        nonlocal looked_at
+        looked_at += 1
+        await go_on.wait()
+        return False
+
+    monkeypatch.setattr(people, "verify_password", slow)
+    stranger = browser()
+    await stranger.get("/login")
+    async with asyncio.TaskGroup() as group:
+        posts = [group.create_task(stranger.post("/login", status=422, login="romashka-admin", password=f"x{n}")) for n in range(20)]
+        first = [await task for task in islice(asyncio.as_completed(posts, timeout=20), 12)]  # while the others are looked at
+        go_on.set()
+    assert all("попыток" in page for page in first)
+    assert looked_at == 8
 
 
 @pytest.mark.feature("ACC-6")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from engine.db import models
@@ -33,6 +35,13 @@ async def test_the_present_password_cannot_be_guessed_here(visitor: Visitor) -> 
     for _ in range(6):
         await here.post("/profile", status=422, present="wrong", **fields)
     assert "Слишком много попыток" in await here.post("/profile", status=422, present=PASSWORD, **fields)
+
+
+async def test_the_present_password_cannot_be_guessed_by_many_posts_at_once(visitor: Visitor) -> None:
+    here = await visitor("romashka-user")
+    fields = {"form": "password", "password": NEW, "again": NEW}
+    pages = await asyncio.gather(*(here.post("/profile", status=422, present=f"wrong{n}", **fields) for n in range(12)))
+    assert sum("Это не ваш нынешний пароль." in page for page in pages) == 6
 
 
 @pytest.mark.feature("ACC-4")

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -11,10 +10,10 @@ import msgspec
 from aiohttp import web as http
 from msgspec import Meta
 
-from engine.sdk import N_, Page, Problem, Refused, models, people
+from engine.sdk import N_, Page, Problem, models, people
 from web.forms import Form
 from web.host import LANGUAGES, THEMES
-from web.limits import Limiter
+from web.limits import Limiter, guess
 from web.sessions import close_session, cookie_name, open_session, set_cookie
 from web.visit import Visit
 
@@ -49,14 +48,10 @@ async def login(visit: Visit) -> http.Response:
 async def _authenticate(visit: Visit, form: LoginForm) -> models.User:
     address = visit.host.address(visit.request)
     key = f"{address} {form.login.casefold()}"
-    wait = max((w for w in (BY_ADDRESS.wait(address), BY_LOGIN.wait(key)) if w is not None), default=None)
-    if wait is not None:
-        raise Refused(N_("Too many attempts. Try again in {minutes} min."), minutes=math.ceil(wait.total_seconds() / 60))
-    user = await models.User.filter(login__iexact=form.login, active=True, account__active=True).prefetch_related("account").first()
-    if not await people.verify_password(user.password_hash if user else None, form.password) or user is None:
-        BY_ADDRESS.spend(address)
-        BY_LOGIN.spend(key)
-        raise Problem("password", N_("Wrong login or password."))
+    with guess((BY_ADDRESS, address), (BY_LOGIN, key)):
+        user = await models.User.filter(login__iexact=form.login, active=True, account__active=True).prefetch_related("account").first()
+        if not await people.verify_password(user.password_hash if user else None, form.password) or user is None:
+            raise Problem("password", N_("Wrong login or password."))
     BY_LOGIN.forget(key)
     return user
 

@@ -10,9 +10,9 @@ import msgspec
 from aiohttp import web as http
 from msgspec import Meta
 
-from engine.sdk import N_, Condition, NotFound, Page, Problem, Refused, User, models, people
+from engine.sdk import N_, Condition, NotFound, Page, Problem, User, models, people
 from web.forms import Form
-from web.limits import Limiter
+from web.limits import Limiter, guess
 from web.picker import check_choice, elements
 from web.sessions import close_others
 from web.visit import Visit
@@ -74,12 +74,10 @@ async def _save(visit: Visit, element: User, wish: msgspec.Struct, schedules: An
 
 async def _change_password(visit: Visit, wish: PasswordForm) -> None:
     key = str(visit.user.id)
-    if GUESSES.wait(key) is not None:
-        raise Refused(N_("Too many attempts. Try again in {minutes} min."), minutes=10)
     row = await models.User.of(visit.account_id).fetch(visit.user.id)
-    if not await people.verify_password(row.password_hash, wish.present):
-        GUESSES.spend(key)
-        raise Problem("present", N_("This is not your present password."))
+    with guess((GUESSES, key)):
+        if not await people.verify_password(row.password_hash, wish.present):
+            raise Problem("present", N_("This is not your present password."))
     if wish.password != wish.again:
         raise Problem("again", N_("The passwords differ."))
     people.check_password("password", wish.password, row.login or "")
