@@ -52,6 +52,7 @@ from engine.facts import Fact
 from engine.facts import decode as decode_fact
 from engine.facts.distribution import DistributionFailed, Served
 from engine.facts.ended import CallEnded
+from engine.gates import DialQuestion, Gate
 from engine.i18n import (
     LANGUAGES,
     N_,
@@ -69,7 +70,6 @@ from engine.numbering import is_emergency, national, pretty, to_e164
 from engine.outbox import RetryLater, Undeliverable
 from engine.plugin.context import Context
 from engine.plugin.contract import (
-    ApiRoute,
     BotCommand,
     Command,
     Delivery,
@@ -127,7 +127,6 @@ __all__ = [
     "AccountRow",
     "Actor",
     "Answered",
-    "ApiRoute",
     "BotCommand",
     "Branch",
     "Call",
@@ -145,6 +144,7 @@ __all__ = [
     "Context",
     "CorePart",
     "Delivery",
+    "DialQuestion",
     "Did",
     "DidRow",
     "DistributionFailed",
@@ -161,6 +161,7 @@ __all__ = [
     "Finding",
     "Forbidden",
     "Forward",
+    "Gate",
     "GoTo",
     "Hangup",
     "HangupCause",

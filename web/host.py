@@ -72,6 +72,11 @@ class Host:
                 rest[key] = str(value)
         return path + ("?" + urlencode(rest) if rest else "")
 
+    def icon(self, kind: str) -> str:
+        """Of a kind of element: that of the page that shows it."""
+        page = self.pages.get(kind)
+        return page.icon if page and page.icon else "dot"
+
     def _guard(self, page: Page) -> Callable[[http.Request], Awaitable[http.StreamResponse]]:
         """Session, role and CSRF come before the handler, for every page alike."""
 

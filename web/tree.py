@@ -46,15 +46,12 @@ def tree(visit: Visit) -> list[Node]:
     return roots + loose
 
 
-_ICONS = {"groups.group": "group", "ivr.menu": "menu", "core.user": "user"}
-
-
 def _node(visit: Visit, element: Branch | User) -> Node:
     url = visit.url_of(element.ref)
     return Node(
         ref=element.ref,
         title=element.title,
-        icon="pbx" if element.parent is None and isinstance(element, Branch) else _ICONS.get(element.kind, "dot"),
+        icon="pbx" if element.parent is None and isinstance(element, Branch) else visit.host.icon(element.kind),
         url=url,
         extension=element.extension or "",
         active=element.active,

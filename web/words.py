@@ -21,18 +21,6 @@ SECTIONS: Final[dict[str, str]] = {
     "extra": N_("Additional features"),
     "service": N_("System"),
 }
-_ICONS: Final[dict[str, str]] = {
-    "live": "live",
-    "stats.calls": "calls",
-    "stats.missed": "missed",
-    "recording.list": "record",
-    "voicefiles.list": "sound",
-    "numbers.list": "number",
-    "numbers.trunks": "trunk",
-    "system.plugins": "plugin",
-    "system.mail": "mail",
-    "schedules.list": "clock",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +41,7 @@ def menu(visit: Visit) -> list[Section]:
     sections = []
     for section, title in SECTIONS.items():
         entries = [
-            Entry(visit.url(page.name), visit.t(page.menu), _ICONS.get(page.name, "list"))
+            Entry(visit.url(page.name), visit.t(page.menu), page.icon or "list")
             for page in visit.host.table
             if page.menu and page.name and page.menu_section == section and visit.may(page.role)
         ]

@@ -4,30 +4,67 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import engine.cli.accounts as accounts
 import engine.cli.call as call
 import engine.cli.demo as demo
 import engine.cli.doctor as doctor
+import engine.cli.erase as erase
 import engine.cli.serve as serve
-from engine.errors import Invalid, VatsError
+from engine.errors import Invalid, PluginError, VatsError
+from engine.plugin import loader
+from engine.plugin.contract import Command, Plugin
+from engine.plugin.registry import Registry
+from engine.runtime import Runtime
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(arguments: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """For these arguments: plugins are imported only if none of our own commands is asked for. Raises PluginError when two claim a name."""
     root = argparse.ArgumentParser(prog="vats", description="VATS, a self-hosted virtual PBX.")
     root.add_argument("--config", help="settings file (default: $VATS_CONFIG, then ./vats.toml)")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (serve, demo, call, doctor, accounts):
+    for module in (serve, demo, call, doctor, accounts, erase):
         module.add_commands(commands)
+    if _named(arguments) not in commands.choices:
+        for plugin, command in Registry(loader.find()).commands():
+            _add(commands, plugin, command)
     return root
+
+
+def _add(commands: Any, plugin: Plugin, command: Command) -> None:
+    if command.name in commands.choices:
+        raise PluginError(f"The plugin {plugin.meta.id} brings a command {command.name}, which there is already.")
+    words = commands.add_parser(command.name, help=command.help)
+    command.configure(words)
+    words.set_defaults(run=lambda options: asyncio.run(_of_plugin(plugin.meta.id, command.name, options)))
+
+
+async def _of_plugin(plugin: str, name: str, options: argparse.Namespace) -> int:
+    """Run a plugin's command in a process without roles. Raises PluginError when the plugin does not start."""
+    async with Runtime(serve.loaded(options), ()).tooling() as ctx:
+        state = ctx.registry.state(plugin)
+        if state is None or not state.running:
+            raise PluginError(f"The plugin {plugin} does not run: {state.error if state else 'it is gone'}.")
+        command = next(c for c in state.plugin.commands() if c.name == name)
+        return await command.run(ctx, options)
+
+
+def _named(arguments: Sequence[str] | None) -> str | None:
+    """The command asked for."""
+    words = argparse.ArgumentParser(add_help=False)
+    words.add_argument("--config")
+    words.add_argument("command", nargs="?")
+    return str(found) if (found := words.parse_known_args(arguments)[0].command) else None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; the exit code."""
-    options = parser().parse_args(arguments)
     try:
+        options = parser(arguments).parse_args(arguments)
         return int(options.run(options))
     except Invalid as error:
         for problem in error.problems:

@@ -2,7 +2,7 @@
 """Answers the switch's questions about SIP accounts and trunks, from memory; the runtime starts `DirectoryListener`."""
 
 from engine.directory.guard import Guard
-from engine.directory.listener import USERNAME, DirectoryListener
+from engine.directory.listener import USERNAME, DirectoryListener, directory_url
 from engine.directory.source import Directory, SipCredentials, TrunkConfig, gateway_name, ha1
 
-__all__ = ["USERNAME", "Directory", "DirectoryListener", "Guard", "SipCredentials", "TrunkConfig", "gateway_name", "ha1"]
+__all__ = ["USERNAME", "Directory", "DirectoryListener", "Guard", "SipCredentials", "TrunkConfig", "directory_url", "gateway_name", "ha1"]

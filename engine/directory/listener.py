@@ -29,6 +29,11 @@ USERNAME = "vats"
 _LARGEST_BODY = 256 * 1024
 
 
+def directory_url(host: str, port: int) -> str:
+    """Where the switch asks, without the last word of the path."""
+    return f"http://[{host}]:{port}/fs" if ":" in host else f"http://{host}:{port}/fs"
+
+
 class DirectoryListener:
     """POST /fs/directory and /fs/configuration, for holders of the secret at allowed addresses."""
 
@@ -57,8 +62,7 @@ class DirectoryListener:
     @property
     def url(self) -> str:
         """Where the switch should ask, without the last word of the path."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/fs"
+        return directory_url(self.host, self.port)
 
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""

@@ -13,6 +13,7 @@ from engine.people.branches import (
     set_membership,
 )
 from engine.people.contacts import add_contact, delete_contact, edit_contact, edit_own_contact, set_sip_password
+from engine.people.erasing import Erased, erasable, erase_number
 from engine.people.extensions import extension_warning
 from engine.people.passwords import check_password, hash_password, random_password, verify_password
 from engine.people.pbx import edit_pbx
@@ -23,6 +24,7 @@ from engine.people.wishes import ContactWish, LoginWish, OwnContactWish, PbxWish
 __all__ = [
     "ContactWish",
     "Doomed",
+    "Erased",
     "LoginWish",
     "OwnContactWish",
     "PbxWish",
@@ -39,6 +41,8 @@ __all__ = [
     "edit_own_contact",
     "edit_pbx",
     "edit_user",
+    "erasable",
+    "erase_number",
     "extension_warning",
     "hash_password",
     "leave_branch",

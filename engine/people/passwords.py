@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from engine.errors import Problem
+from engine.heavy import heavily
 from engine.i18n import N_
 
 SHORTEST: Final = 8
@@ -36,23 +35,13 @@ def check_password(field: str, password: str, login: str = "") -> None:
         raise Problem(field, N_("This password is too easy to guess."))
 
 
-_WORKERS: Final = ThreadPoolExecutor(2, "argon2")
-"""Few on purpose: each hash takes 64 MB for its 50 ms, and strangers decide how many are asked for at once."""
-
-
 async def hash_password(password: str) -> str:
-    """In a thread: argon2 lets other Python code run meanwhile."""
-    return await asyncio.get_running_loop().run_in_executor(_WORKERS, _HASHER.hash, password)
+    return await heavily(_HASHER.hash, password)
 
 
 async def verify_password(kept: str | None, password: str) -> bool:
     """Whether the password fits. Without a kept hash it takes the same time, so that nobody learns which logins exist."""
-    fits = await asyncio.get_running_loop().run_in_executor(_WORKERS, _verify, kept or _NOBODY, password)
-    return fits and kept is not None
-
-
-def _verify(kept: str, password: str) -> bool:
     try:
-        return _HASHER.verify(kept, password)
+        return await heavily(_HASHER.verify, kept or _NOBODY, password) and kept is not None
     except (VerifyMismatchError, InvalidHashError):
         return False

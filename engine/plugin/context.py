@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from engine.gates import Gates
 from engine.settings import Settings
 from engine.snapshot import Ref, Snapshot
 
@@ -22,12 +23,6 @@ class Orders(Protocol):
         """Insert an order once per `key` (idempotency); returns its id."""
 
 
-class LiveCalls(Protocol):
-    """The calls of an account that are in progress, from rows, so that any process may ask."""
-
-    async def current(self, account_id: int) -> list[dict[str, Any]]: ...
-
-
 class Context(Protocol):
     @property
     def settings(self) -> Settings: ...
@@ -35,6 +30,9 @@ class Context(Protocol):
     def registry(self) -> Registry: ...
     @property
     def orders(self) -> Orders: ...
+    @property
+    def gates(self) -> Gates:
+        """Questions asked before each leg through a trunk: `add` one in `start`. Asked in the process of the engine."""
 
     def plugin_settings(self, plugin: str) -> Any:
         """The validated settings struct of a plugin."""

@@ -59,19 +59,8 @@ class Page:
     menu: str = ""
     """Catalogue id of its entry in the cabinet's menu; empty = none."""
     menu_section: Literal["settings", "directories", "statistics", "extra", "service"] = "settings"
-
-
-@dataclass(frozen=True, slots=True)
-class ApiRoute:
-    """A route of /api/v1, described in OpenAPI by its schemas."""
-
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-    path: str
-    handler: Callable[..., Awaitable[Any]]
-    role: Role
-    summary: str
-    body: type[msgspec.Struct] | None = None
-    answer: Any = None
+    icon: str = ""
+    """Of the menu entry, or in the tree when the page is that of a kind of element: one of web/templates/macros.html."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +76,15 @@ class BotCommand:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A sub-command of the `vats` command line."""
+    """A sub-command of the `vats` command line. `configure` adds arguments to an argparse parser.
+
+    `run(ctx, options)` returns the exit code; the plugins of its process are started, but none of the roles.
+    """
 
     name: str
     help: str
-    configure: Callable[[Any], None]
-    run: Callable[[Any], int]
+    run: Callable[[Context, Any], Awaitable[int]]
+    configure: Callable[[Any], None] = lambda parser: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +134,6 @@ class Plugin:
     def pages(self) -> Sequence[Page]:
         return ()
 
-    def api_routes(self) -> Sequence[ApiRoute]:
-        return ()
-
     def bot_commands(self) -> Sequence[BotCommand]:
         return ()
 
@@ -172,8 +161,8 @@ class Plugin:
     async def demo(self, edit: Edit) -> None:
         """Fill the demo account; users exist already, plugins required come first (`await edit.preview()` shows what they made)."""
 
-    async def erase(self, account_id: int, number: str, tx: Any) -> None:
-        """Forget everything about an outside number (personal data law)."""
+    async def erase(self, edit: Edit, number: str) -> None:
+        """Forget an outside number, in E.164, as the law on personal data asks; for what the plugin keeps in rows or files of its own."""
 
 
 @dataclass(slots=True)

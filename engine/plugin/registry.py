@@ -13,7 +13,6 @@ import msgspec
 from engine.errors import PluginError
 from engine.plugin.context import Context
 from engine.plugin.contract import (
-    ApiRoute,
     BotCommand,
     Command,
     Delivery,
@@ -107,9 +106,6 @@ class Registry:
     def pages(self) -> list[tuple[Plugin, Page]]:
         return self._all(lambda p: p.pages())
 
-    def api_routes(self) -> list[tuple[Plugin, ApiRoute]]:
-        return self._all(lambda p: p.api_routes())
-
     def bot_commands(self) -> list[tuple[Plugin, BotCommand]]:
         return self._all(lambda p: p.bot_commands())
 
@@ -123,5 +119,5 @@ class Registry:
         return self._all(lambda p: p.deliveries())
 
     def commands(self) -> list[tuple[Plugin, Command]]:
-        """Of every loadable plugin: the command line runs before plugins start."""
+        """Of every loadable plugin: the command line is read before plugins start."""
         return [(s.plugin, c) for s in self.states if not s.error for c in s.plugin.commands()]

@@ -11,6 +11,7 @@ from typing import Any
 from engine.calls.trunks import gateway_name
 from engine.db import Database
 from engine.errors import NotFound
+from engine.gates import Gates
 from engine.jobs import Doorbell, OrderBook
 from engine.outbox import Outbox
 from engine.plugin.registry import Registry
@@ -31,7 +32,8 @@ class RuntimeContext:
     orders: OrderBook
     outbox: Outbox
     doorbell: Doorbell
-    phones: PresenceRows = field(default_factory=PresenceRows)
+    gates: Gates = field(default_factory=Gates)
+    presences: PresenceRows = field(default_factory=PresenceRows)
 
     def plugin_settings(self, plugin: str) -> Any:
         state = self.registry.state(plugin)
@@ -61,22 +63,22 @@ class RuntimeContext:
         return self.doorbell.listen(topic, account_id)
 
     def presence(self, account_id: int) -> Mapping[Ref, bool]:
-        return self.phones.of(self.revisions.snapshot(account_id))
+        return self.presences.of(self.revisions.snapshot(account_id))
 
     def trunk_states(self, account_id: int) -> Mapping[int, str]:
-        known = self.phones.node.phones.gateways if self.phones.node else {}
+        known = self.presences.node.phones.gateways if self.presences.node else {}
         trunks = self.revisions.snapshot(account_id).core.trunks
         return {t.id: known[gateway_name(t.id)] for t in trunks if t.registers and gateway_name(t.id) in known}
 
     async def health(self) -> Mapping[str, bool]:
-        node = self.phones.node
+        node = self.presences.node
         states = {"database": await self.db.reachable()}
         if node is not None:
             states["switch"] = node.switch.connected
         return states
 
     def metrics(self) -> Mapping[str, float]:
-        node = self.phones.node
+        node = self.presences.node
         accounts = self.revisions.accounts()
         figures = {"accounts": float(len(accounts)), "plugins_running": float(sum(1 for _ in self.registry.running()))}
         if node is not None:

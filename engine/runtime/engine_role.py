@@ -18,7 +18,6 @@ from engine.db import is_away, models
 from engine.directory import DirectoryListener
 from engine.errors import SwitchError, VatsError
 from engine.esl.switch import Switch
-from engine.gates import Gates
 from engine.routing.inbound import FrontDesk
 from engine.routing.orders import CallBack, call_back, caller_of
 from engine.runtime.context import RuntimeContext
@@ -40,7 +39,6 @@ class EngineRole:
 
     def __init__(self, ctx: RuntimeContext) -> None:
         self.ctx = ctx
-        self.gates = Gates()
         self.connected = asyncio.Event()
         """Set after the first sweep: calls are served."""
         settings = ctx.settings
@@ -78,7 +76,7 @@ class EngineRole:
             )  # fmt: skip
 
         self.node = Node(
-            make_switch, self.desk, self.journal, self.gates,
+            make_switch, self.desk, self.journal, self.ctx.gates,
             media_root_on_switch=settings.media_root_on_switch,
             early_media=settings.switch.early_media,
             unanswered_limit_seconds=settings.switch.unanswered_limit_seconds,
@@ -86,7 +84,7 @@ class EngineRole:
             on_changed=self.rows.changed,
             on_presence=lambda account, login, registered: self.ctx.doorbell.ring(PRESENCE_TOPIC, account),
         )  # fmt: skip
-        self.ctx.phones.node = self.node
+        self.ctx.presences.node = self.node
         self.resync = Resync(
             self.node, self.desk, self.journal, self.ctx.snapshot, settings.media_root / "cdr-csv" / "Master.csv",
             settings.state / "switch.core",

@@ -17,7 +17,9 @@ from typing import Any
 
 from aiohttp import web as http
 
+from engine import heavy
 from engine.db import Database, secrets
+from engine.directory import directory_url
 from engine.errors import SettingsError
 from engine.jobs import Doorbell, OrderBook, Ticker
 from engine.outbox import Outbox
@@ -55,9 +57,21 @@ class Runtime:
         self._skip = skip_plugins
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
-        if settings.database.url.startswith("sqlite") and self.roles and set(self.roles) != set(ALL_ROLES):
-            missing = ", ".join(r for r in ALL_ROLES if r not in self.roles)
-            raise SettingsError(f"SQLite serves one process with all roles; {missing} would be missing. Use PostgreSQL to split roles.")
+        self._check_roles()
+
+    def _check_roles(self) -> None:
+        """Raises SettingsError for a combination that can't work."""
+        switch, alone = self.settings.switch, self.roles == ("switch",)
+        missing = [r for r in ALL_ROLES if r not in self.roles]
+        if self.settings.database.url.startswith("sqlite") and self.roles and not alone and missing not in ([], ["switch"]):
+            raise SettingsError(
+                f"SQLite serves one process with all roles; {', '.join(missing)} would be missing. Use PostgreSQL to split roles."
+            )
+        if alone and switch.kind != "embedded":
+            raise SettingsError("Only the embedded switch is started by VATS; switch.kind is another one.")
+        apart = alone or ("engine" in self.roles and "switch" not in self.roles)
+        if apart and switch.kind == "embedded" and not (switch.esl_port and self.settings.directory.port):
+            raise SettingsError("Settings: switch.esl_port and directory.port can't be 0 when switch and engine are processes apart.")
 
     # -- the parts every command needs ---------------------------------------------------------------------------------------
 
@@ -85,12 +99,15 @@ class Runtime:
 
     async def start(self) -> None:
         """Everything this process is for. Raises VatsError with one sentence when it can't be."""
+        if self.roles == ("switch",):
+            await self._start_switch(directory_url(self.settings.directory.host, self.settings.directory.port))
+            return
         await self.open()
         ctx = self.ctx
+        await self._stack.enter_async_context(heavy.opened())
         await ctx.doorbell.start()
         self._stack.push_async_callback(ctx.doorbell.stop)
-        await ctx.registry.start(ctx, self.settings.plugins)
-        self._stack.push_async_callback(ctx.registry.stop)
+        await self._start_plugins()
         prompts.install(self.settings.media_root)
         self._spawn("configuration", self._follow_configuration())
         if "engine" in self.roles:
@@ -98,9 +115,7 @@ class Runtime:
             await self.engine.open_directory()
             self._stack.push_async_callback(self.engine.close)
         if "switch" in self.roles and self.settings.switch.kind == "embedded" and self.engine is not None:
-            self.switch = SwitchProcess(self.settings, self.engine.directory_url, self._switch_started)
-            ready = await self.switch.start()
-            self._stack.push_async_callback(self.switch.leave)
+            ready = await self._start_switch(self.engine.directory_url)
             self.engine.connect(port=ready.event_socket_port)
         elif self.engine is not None:
             self.engine.connect(port=self.settings.switch.esl_port)
@@ -113,6 +128,28 @@ class Runtime:
         if "bot" in self.roles:
             module, _, name = BOT_RUN.partition(":")
             self._spawn("bot", getattr(importlib.import_module(module), name)(ctx))
+
+    async def _start_plugins(self) -> None:
+        await self.ctx.registry.start(self.ctx, self.settings.plugins)
+        self._stack.push_async_callback(self.ctx.registry.stop)
+
+    @asynccontextmanager
+    async def tooling(self) -> AsyncIterator[RuntimeContext]:
+        """What a command of the command line needs: everything opened and the plugins started, but no role."""
+        try:
+            await self.open()
+            await self._start_plugins()
+            yield self.ctx
+        finally:
+            await self.close()
+
+    async def _start_switch(self, directory: str) -> Ready:
+        """Start or adopt the embedded switch, which asks at this address who may register; alone it needs no database."""
+        prompts.install(self.settings.media_root)
+        self.switch = SwitchProcess(self.settings, directory, self._switch_started)
+        ready = await self.switch.start()
+        self._stack.push_async_callback(self.switch.leave)
+        return ready
 
     def _switch_started(self, ready: Ready) -> None:
         log.warning("the switch runs again; phones and trunks find it at the same ports")

@@ -149,7 +149,7 @@ def going(visit: Visit, element: Branch, doomed: people.Doomed) -> list[str]:
 
 
 PAGES = (
-    Page("GET", "/groups/{id}", group, "admin", name=Group.kind),
+    Page("GET", "/groups/{id}", group, "admin", name=Group.kind, icon="group"),
     Page("POST", "/groups/{id}", group, "admin"),
     Page("GET", "/groups/{id}/new", new_group, "admin", name="groups.new"),
     Page("POST", "/groups/{id}/new", new_group, "admin"),

@@ -110,7 +110,7 @@ async def delete_menu(visit: Visit) -> http.Response:
 PAGES = (
     Page("GET", "/menus/new", new_menu, "admin", name="ivr.new"),
     Page("POST", "/menus/new", new_menu, "admin"),
-    Page("GET", "/menus/{id}", menu, "admin", name=Menu.kind),
+    Page("GET", "/menus/{id}", menu, "admin", name=Menu.kind, icon="menu"),
     Page("POST", "/menus/{id}", menu, "admin"),
     Page("GET", "/menus/{id}/delete", delete_menu, "admin", name="ivr.delete"),
     Page("POST", "/menus/{id}/delete", delete_menu, "admin"),

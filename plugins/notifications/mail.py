@@ -11,7 +11,7 @@ import email
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -20,20 +20,35 @@ from typing import Any
 
 import aiosmtplib
 
-from engine.sdk import NotFound, Settings, Undeliverable
+from engine.sdk import NotFound, Settings, Undeliverable, pretty
 
 TIMEOUT_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class KeptMail:
-    """A mail that was written to a file; `name` asks for it again."""
+    """A mail that was written to a file at a moment; the file's `name` asks for it again."""
 
-    name: str
-    to: str
-    subject: str
-    text: str
-    at: str
+    file: Path
+    at: datetime
+    message: EmailMessage
+
+    @property
+    def name(self) -> str:
+        return self.file.name
+
+    @property
+    def to(self) -> str:
+        return str(self.message["To"] or "")
+
+    @property
+    def subject(self) -> str:
+        return str(self.message["Subject"] or "")
+
+    @property
+    def text(self) -> str:
+        body = self.message.get_body(("plain",))
+        return str(body.get_content()) if body else ""
 
 
 class Mailer:
@@ -79,17 +94,26 @@ class Mailer:
         partial.write_bytes(message.as_bytes(policy=policy.SMTP))
         partial.replace(target)  # a repeated delivery writes the same file again
 
-    def kept(self, account_id: int, limit: int = 100) -> list[KeptMail]:
+    def kept(self, account_id: int, limit: int = 200) -> list[KeptMail]:
         """The account's mails in files, newest first."""
-        files = sorted((self.folder / str(account_id)).glob("*.eml"), reverse=True)[:limit]
-        return [_read(file) for file in files]
+        return [_read(file) for file in sorted(self._files(account_id), reverse=True)[:limit]]
 
-    def kept_file(self, account_id: int, name: str) -> Path:
-        """The file of one of them. Raises NotFound, for another account's mail too."""
-        found = next((f for f in (self.folder / str(account_id)).glob("*.eml") if f.name == name), None)
+    def kept_mail(self, account_id: int, name: str) -> KeptMail:
+        """One of them. Raises NotFound, for another account's mail too."""
+        found = next((f for f in self._files(account_id) if f.name == name), None)
         if found is None:
             raise NotFound
-        return found
+        return _read(found)
+
+    def erase(self, account_id: int, number: str) -> None:
+        """Delete the account's mails in files that speak of a number."""
+        for file in self._files(account_id):
+            mail = _read(file)
+            if any(spelling in f"{mail.subject}\n{mail.text}" for spelling in (number, pretty(number))):
+                file.unlink()
+
+    def _files(self, account_id: int) -> list[Path]:
+        return list((self.folder / str(account_id)).glob("*.eml"))
 
 
 def compose(payload: Mapping[str, Any], sender: str) -> EmailMessage:
@@ -114,6 +138,6 @@ def _digest(key: str, digits: int = 12) -> str:
 
 
 def _read(file: Path) -> KeptMail:
-    message = email.message_from_bytes(file.read_bytes(), policy=policy.SMTP)
-    body = message.get_body(("plain",))
-    return KeptMail(file.name, str(message["To"]), str(message["Subject"]), str(body.get_content()) if body else "", str(message["Date"]))
+    message = email.message_from_bytes(file.read_bytes(), policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return KeptMail(file, datetime.fromtimestamp(file.stat().st_mtime, UTC), message)

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.sdk import N_, BotCommand, CallEnded, Context, Delivery, FactSubscriber, Plugin, PluginMeta
+from engine.sdk import N_, BotCommand, CallEnded, Context, Delivery, Edit, FactSubscriber, Page, Plugin, PluginMeta
 from plugins.notifications.bot import COMMANDS
 from plugins.notifications.facts import MissedCalls
 from plugins.notifications.mail import Mailer
 from plugins.notifications.telegram import Telegram
+from plugins.notifications.web import PAGES
 
 
 class Notifications(Plugin):
@@ -33,3 +34,9 @@ class Notifications(Plugin):
 
     def bot_commands(self) -> Sequence[BotCommand]:
         return COMMANDS
+
+    def pages(self) -> Sequence[Page]:
+        return PAGES
+
+    async def erase(self, edit: Edit, number: str) -> None:
+        self._mailer.erase(edit.account_id, number)

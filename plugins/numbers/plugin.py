@@ -10,7 +10,7 @@ from plugins.numbers import lists_web
 from plugins.numbers.actions import ByRules
 from plugins.numbers.demo import fill
 from plugins.numbers.part import NumbersPart
-from plugins.numbers.service import store
+from plugins.numbers.service import forget_number, store
 from plugins.numbers.web import PAGES
 
 
@@ -31,3 +31,6 @@ class Numbers(Plugin):
 
     def pages(self) -> Sequence[Page]:
         return (*PAGES, *lists_web.PAGES)
+
+    async def erase(self, edit: Edit, number: str) -> None:
+        await forget_number(edit, number)

@@ -217,3 +217,12 @@ async def delete_list(edit: Edit, list_id: int) -> None:
     if places:
         raise InUse(numbers.title, places)
     await store.remove(edit.account_id, numbers, edit.tx)
+
+
+async def forget_number(edit: Edit, number: str) -> None:
+    """Out of every list of callers."""
+    part = edit.before.part("numbers", NumbersPart)
+    for one in part.lists if part else ():
+        left = tuple(entry for entry in one.entries if entry.number != number)
+        if left != one.entries:
+            await store.save(edit.account_id, msgspec.structs.replace(one, entries=left), edit.tx)

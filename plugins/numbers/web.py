@@ -243,7 +243,7 @@ async def delete_trunk(visit: Visit) -> http.Response:
 
 
 PAGES = (
-    Page("GET", "/numbers", numbers, "admin", name="numbers.list", menu=N_("Numbers and routing"), menu_section="settings"),
+    Page("GET", "/numbers", numbers, "admin", name="numbers.list", menu=N_("Numbers and routing"), menu_section="settings", icon="number"),
     Page("GET", "/numbers/new", new_number, "admin", name="numbers.new"),
     Page("POST", "/numbers/new", new_number, "admin"),
     Page("GET", "/numbers/{id}", number, "admin", name=Did.kind),
@@ -256,7 +256,7 @@ PAGES = (
     Page("POST", "/rules/{id}", rule, "admin"),
     Page("GET", "/rules/{id}/delete", delete_rule, "admin", name="numbers.rule.delete"),
     Page("POST", "/rules/{id}/delete", delete_rule, "admin"),
-    Page("GET", "/trunks", trunks, "admin", name="numbers.trunks", menu=N_("External lines"), menu_section="settings"),
+    Page("GET", "/trunks", trunks, "admin", name="numbers.trunks", menu=N_("External lines"), menu_section="settings", icon="trunk"),
     Page("GET", "/trunks/new", new_trunk, "admin", name="numbers.trunk.new"),
     Page("POST", "/trunks/new", new_trunk, "admin"),
     Page("GET", "/trunks/{id}", trunk, "admin", name=Trunk.kind),

@@ -30,6 +30,9 @@ async def sound(visit: Visit) -> http.StreamResponse:
 
 
 PAGES = (
-    Page("GET", "/recordings", recordings, "user", name="recording.list", menu=N_("Call recordings"), menu_section="statistics"),
+    Page(
+        "GET", "/recordings", recordings, "user", name="recording.list",
+        menu=N_("Call recordings"), menu_section="statistics", icon="record",
+    ),
     Page("GET", "/recordings/{id}/sound", sound, "user", name="recording.sound"),
 )

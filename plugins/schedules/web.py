@@ -133,7 +133,7 @@ async def delete_schedule(visit: Visit) -> http.Response:
 
 
 PAGES = (
-    Page("GET", "/schedules", schedules, "admin", name="schedules.list", menu=N_("Schedules"), menu_section="directories"),
+    Page("GET", "/schedules", schedules, "admin", name="schedules.list", menu=N_("Schedules"), menu_section="directories", icon="clock"),
     Page("GET", "/schedules/new", new_schedule, "admin", name="schedules.new"),
     Page("POST", "/schedules/new", new_schedule, "admin"),
     Page("GET", "/schedules/{id}", schedule, "admin", name=Schedule.kind),

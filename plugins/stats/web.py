@@ -88,7 +88,7 @@ async def call(visit: Visit) -> http.Response:
 
 
 PAGES = (
-    Page("GET", "/calls", calls, "user", name="stats.calls", menu=N_("Call details"), menu_section="statistics"),
-    Page("GET", "/calls/missed", missed, "user", name="stats.missed", menu=N_("Missed calls"), menu_section="statistics"),
+    Page("GET", "/calls", calls, "user", name="stats.calls", menu=N_("Call details"), menu_section="statistics", icon="calls"),
+    Page("GET", "/calls/missed", missed, "user", name="stats.missed", menu=N_("Missed calls"), menu_section="statistics", icon="missed"),
     Page("GET", "/calls/{id}", call, "user", name="stats.call"),
 )

@@ -92,7 +92,7 @@ async def delete_file(visit: Visit) -> http.Response:
 
 
 PAGES = (
-    Page("GET", "/voice-files", files, "admin", name="voicefiles.list", menu=N_("Voice files"), menu_section="directories"),
+    Page("GET", "/voice-files", files, "admin", name="voicefiles.list", menu=N_("Voice files"), menu_section="directories", icon="sound"),
     Page("POST", "/voice-files", files, "admin"),
     Page("GET", "/voice-files/{id}", file, "admin", name=VoiceFile.kind),
     Page("POST", "/voice-files/{id}", file, "admin"),

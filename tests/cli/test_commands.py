@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import re
 import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,9 @@ from argon2 import PasswordHasher
 from engine import log
 from engine.cli import main
 from engine.people import passwords
+from engine.plugin import loader
+from engine.plugin.contract import PluginState
+from engine.sdk import Command, Context, Plugin, PluginMeta
 
 
 @dataclass
@@ -202,7 +208,13 @@ def test_a_wrong_setting_is_told_in_one_sentence(
 
 @pytest.mark.parametrize(
     ("roles", "names"),
-    [("engine,jobs", "switch, web, bot"), ("web,cooking", "cooking"), ("", "nothing"), (",", "nothing")],
+    [
+        ("engine,jobs", "switch, web, bot"),
+        ("switch,engine", "web, bot, jobs"),
+        ("web,cooking", "cooking"),
+        ("", "nothing"),
+        (",", "nothing"),
+    ],
 )
 def test_roles_that_can_not_be(fresh: Shell, roles: str, names: str) -> None:
     """Unknown ones; and SQLite serves one process with all of them."""
@@ -231,3 +243,84 @@ def test_words_that_are_no_command(fresh: Shell) -> None:
         done = fresh.vats(*words)
         assert done.returncode == 2
         assert done.stderr.startswith("usage: vats")
+
+
+def test_an_outside_number_is_erased_everywhere(shell: Shell) -> None:
+    assert shell.vats(*ROMASHKA).returncode == 0
+    callers = [["+79271234567", "Марина", True], ["+79160000000", "Пётр", True]]
+    entries = json.dumps({"title": "Клиенты", "active": True, "entries": callers})
+    with sqlite3.connect(shell.state / "vats.sqlite3") as connection:
+        connection.execute("INSERT INTO numbers_list (account_id, data) VALUES (1, ?)", (entries,))
+        connection.execute(
+            "INSERT INTO call_record (account_id, call_id, started_at, ended_at, direction, caller_number, caller_name, dialled, "
+            "user_title, cause, talk_seconds, wait_seconds, missed, missed_why, talked, trace, revision) "
+            "VALUES (1, 'a', '2026-01-14 09:00:00+00:00', '2026-01-14 09:01:00+00:00', 'in', '+79271234567', 'Марина', '', "
+            "'', '', 0, 0, 0, '', 1, '[]', 1)"
+        )
+        connection.execute("INSERT INTO recording (account_id, call_id, path, seconds) VALUES (1, 1, 'rec/a.wav', 1)")
+    sound, mail = shell.state / "media" / "rec" / "a.wav", shell.state / "mail" / "1" / "1.eml"
+    letters = (mail, "Subject: x\n\nMissed: +7 927 123-45-67\n"), (mail.with_name("2.eml"), "Subject: y\n\n+79160000000\n")
+    for file, text in ((sound, "RIFF"), *letters):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    done = shell.vats("erase", "1001", "8 927 123-45-67")
+    assert (done.returncode, done.stdout) == (0, "Calls made anonymous: 1; recordings deleted: 1.\n"), done.stderr
+    assert not sound.exists()
+    assert [f.name for f in mail.parent.iterdir()] == ["2.eml"]
+    assert shell.rows("SELECT caller_number, caller_name FROM call_record") == [(None, "")]
+    everything = "\n".join(sqlite3.connect(shell.state / "vats.sqlite3").iterdump())
+    assert "+79160000000" in everything
+    assert not re.search(r"9271234567|Марина", everything)
+    assert "no account" in shell.refused("erase", "9999", "8 927 123-45-67")
+
+
+class Greeter(Plugin):
+    meta = PluginMeta("greeter", "Greeter")
+    started = False
+
+    async def start(self, ctx: Context) -> None:
+        self.started = True
+
+    def commands(self) -> Sequence[Command]:
+        return (Command("greet", "greet an account", self.greet, lambda words: words.add_argument("account")),)
+
+    async def greet(self, ctx: Context, options: argparse.Namespace) -> int:
+        assert self.started
+        print(f"Hello, {ctx.snapshot(ctx.accounts()[0]).account.title} ({options.account})!")
+        return 3
+
+
+def found_beside(monkeypatch: pytest.MonkeyPatch, *plugins: Plugin) -> None:
+    find = loader.find
+    monkeypatch.setattr(loader, "find", lambda **options: [*find(**options), *(PluginState(plugin) for plugin in plugins)])
+
+
+def test_a_plugin_brings_a_command(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    found_beside(monkeypatch, Greeter())
+    assert shell.vats(*ROMASHKA).returncode == 0
+    done = shell.vats("greet", "1001")
+    assert (done.returncode, done.stdout) == (3, "Hello, Ромашка (1001)!\n"), done.stderr
+    assert "greet an account" in shell.vats("--help").stdout
+
+
+def test_our_own_commands_do_not_need_plugins_and_no_plugin_takes_their_names(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Thief(Greeter):
+        meta = PluginMeta("thief", "Thief")
+
+        def commands(self) -> Sequence[Command]:
+            return (Command("doctor", "not ours", self.greet),)
+
+    found_beside(monkeypatch, Thief())
+    assert "not ours" not in shell.vats("doctor", "--help").stdout
+    assert "thief" in shell.refused("greet")
+
+
+def test_a_command_of_a_plugin_that_does_not_start_says_why(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lazy(Greeter):
+        async def start(self, ctx: Context) -> None:
+            raise RuntimeError("no coffee")
+
+    found_beside(monkeypatch, Lazy())
+    assert shell.vats(*ROMASHKA).returncode == 0
+    assert "no coffee" in shell.refused("greet", "1001")
+    assert "greeter" in shell.refused("erase", "1001", "8 927 123-45-67")

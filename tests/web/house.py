@@ -14,6 +14,7 @@ from typing import Any
 
 from engine import people
 from engine.db import Database, models, secrets
+from engine.gates import Gates
 from engine.plugin.loader import find
 from engine.plugin.registry import Registry
 from engine.revisions import Actor, Edit, Revisions
@@ -86,6 +87,7 @@ class TestContext:
         self.revisions = revisions
         self.bells = Bells()
         self.orders = PlacedOrders()
+        self.gates = Gates()
         self.registered: set[int] = set()
         self.trunks: dict[int, str] = {}
 

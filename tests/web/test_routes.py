@@ -141,7 +141,7 @@ async def test_every_page_answers_with_all_security_headers(house: House, server
                 assert answer.status == 200, page.path
                 policy = answer.headers["Content-Security-Policy"]
                 assert "default-src 'none'" in policy
-                assert page.name == "system.letter.html" or "unsafe" not in policy
+                assert page.name == "notifications.letter.html" or "unsafe" not in policy
                 assert answer.headers["X-Content-Type-Options"] == "nosniff"
                 if answer.content_type == "text/html":
                     assert answer.headers["Cache-Control"] == "no-store"

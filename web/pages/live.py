@@ -107,6 +107,6 @@ def _event(name: str, data: str) -> bytes:
 
 
 PAGES = (
-    Page("GET", "/live", live, "user", name="live", menu=N_("Current calls"), menu_section="statistics"),
+    Page("GET", "/live", live, "user", name="live", menu=N_("Current calls"), menu_section="statistics", icon="live"),
     Page("GET", "/live/stream", stream, "user", name="live.stream"),
 )

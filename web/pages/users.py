@@ -207,7 +207,7 @@ PAGES = (
     Page("GET", "/users", users, "admin", name="users"),
     Page("GET", "/users/new", new_user, "admin", name="users.new"),
     Page("POST", "/users/new", new_user, "admin"),
-    Page("GET", r"/users/{id}", user, "admin", name=User.kind),
+    Page("GET", r"/users/{id}", user, "admin", name=User.kind, icon="user"),
     Page("POST", r"/users/{id}", user, "admin"),
     Page("GET", "/users/{id}/delete", delete_user, "admin", name="users.delete"),
     Page("POST", "/users/{id}/delete", delete_user, "admin"),

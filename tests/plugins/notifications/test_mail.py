@@ -153,11 +153,11 @@ async def test_without_a_server_mail_goes_to_files_of_its_account(quiet_office: 
     [kept] = mailer.kept(office.ours.id)
     assert (kept.to, kept.subject) == ("sales@example.org", "Пропущенный вызов: +7 927 123-45-67")
     assert "Группа: Продажи" in kept.text
-    assert mailer.kept_file(office.ours.id, kept.name).read_bytes().startswith(b"From: vats@localhost\r\n")
+    assert mailer.kept_mail(office.ours.id, kept.name).file.read_bytes().startswith(b"From: vats@localhost\r\n")
     assert mailer.kept(office.theirs.id) == []
     for account, name in ((office.theirs.id, kept.name), (office.ours.id, f"../{office.ours.id}/{kept.name}"), (office.ours.id, "..")):
         with pytest.raises(NotFound):
-            mailer.kept_file(account, name)
+            mailer.kept_mail(account, name)
     row = await models.OutboxRow.get()
     await mailer.send(row.payload)  # a repetition writes the same file
     assert len(mailer.kept(office.ours.id)) == 1
