@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from engine.calls.call import Callee, Caller
 from engine.calls.causes import GATEWAY_DOWN, INVALID_NUMBER_FORMAT, USER_NOT_REGISTERED
 from engine.calls.presence import Registration
+from engine.db.secrets import mark
 from engine.numbering import is_emergency, national
 from engine.snapshot import Branch, Did, Ref, Snapshot, Trunk, User
 
@@ -25,8 +26,13 @@ class Route:
 
 
 def gateway_name(trunk_id: int) -> str:
-    """The SIP object the switch runs for a trunk; also written by the directory."""
-    return f"trunk-{trunk_id}"
+    """The switch's name of a trunk: `sofia/gateway/<name>/<number>` calls through it.
+
+    A provider we register with calls the Contact we gave him, `gw+<name>@…`, from whatever address he likes. So the name
+    is what proves that it is he, and nobody else can know it: it holds a mark of the installation's key.
+    Raises SettingsError before the key is set up.
+    """
+    return f"trunk-{trunk_id}-{mark(f'gateway {trunk_id}')}"
 
 
 def outbound_did(snapshot: Snapshot, user: User | None, group: Ref | None) -> Did | None:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Encryption of passwords that must be readable again (SIP accounts, trunks) with the installation's own key."""
+"""The installation's own key: it encrypts passwords that must be readable again (SIP accounts, trunks) and signs names."""
 
 from __future__ import annotations
 
+import hmac
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from engine.errors import SettingsError
 from engine.settings import Settings
 
 _fernet: Fernet | None = None
+_key = b""
 
 
 def setup(settings: Settings) -> None:
@@ -19,12 +21,13 @@ def setup(settings: Settings) -> None:
 
     Raises SettingsError when the key is unusable.
     """
-    global _fernet
+    global _fernet, _key
     key = settings.core.secret or _kept(settings.state / "secret.key")
     try:
         _fernet = Fernet(key)
     except ValueError as error:
         raise SettingsError("Settings: core.secret must be 32 random bytes in URL-safe base64 (44 characters).") from error
+    _key = key.encode()
 
 
 def encrypt(text: str) -> str:
@@ -37,6 +40,12 @@ def decrypt(token: str) -> str:
         return _ready().decrypt(token.encode()).decode()
     except InvalidToken as error:
         raise SettingsError("A stored password was encrypted with another key: restore secret.key or core.secret.") from error
+
+
+def mark(text: str) -> str:
+    """Twelve hex digits that belong to `text` in this installation; who lacks the key can't guess them."""
+    _ready()
+    return hmac.new(_key, text.encode(), "sha256").hexdigest()[:12]
 
 
 def _ready() -> Fernet:

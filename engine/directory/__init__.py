@@ -3,6 +3,6 @@
 
 from engine.directory.guard import Guard
 from engine.directory.listener import USERNAME, DirectoryListener, directory_url
-from engine.directory.source import Directory, SipCredentials, TrunkConfig, gateway_name, ha1
+from engine.directory.source import Directory, SipCredentials, TrunkConfig, ha1
 
-__all__ = ["USERNAME", "Directory", "DirectoryListener", "Guard", "SipCredentials", "TrunkConfig", "directory_url", "gateway_name", "ha1"]
+__all__ = ["USERNAME", "Directory", "DirectoryListener", "Guard", "SipCredentials", "TrunkConfig", "directory_url", "ha1"]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from engine.directory.source import SipCredentials, TrunkConfig, gateway_name, ha1
+from engine.calls.trunks import gateway_name
+from engine.directory.source import SipCredentials, TrunkConfig, ha1
 
 NOT_FOUND = (
     '<document type="freeswitch/xml"><section name="result"><result status="not found"/></section></document>\n'
@@ -108,7 +109,7 @@ def usable(trunk: TrunkConfig) -> bool:
 def _gateway(trunk: TrunkConfig) -> str:
     params: list[tuple[str, object]] = [
         # FreeSWITCH refuses a gateway without these two even when it never registers
-        ("username", trunk.username or gateway_name(trunk.id)),
+        ("username", trunk.username or f"trunk-{trunk.id}"),
         ("password", trunk.password or "none"),
         ("proxy", trunk.proxy),
         ("register", "true" if trunk.register else "false"),
@@ -127,7 +128,7 @@ def _gateway(trunk: TrunkConfig) -> str:
         "register-proxy": trunk.outbound_proxy,
     }
     params.extend((name, value) for name, value in optional.items() if value)
-    # the account is not told: these variables come from a name in the caller's request URI, which proves nothing
+    # the account is not told: it follows from the trunk
     variables = f'<variables><variable name="vats_trunk" value="{trunk.id}" direction="inbound"/></variables>'
     return f'<gateway name="{gateway_name(trunk.id)}">{_items("param", params)}{variables}</gateway>'
 

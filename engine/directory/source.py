@@ -27,7 +27,7 @@ class TrunkConfig:
     `proxy` is `host` or `host:port`; empty: calls come in only. With `register` the switch registers there; without,
     the provider knows our address.
     `addresses` are the networks the provider calls from; empty means "not known", which opens the trunk side to all
-    and leaves the check to the engine.
+    and leaves the check to the engine: by the gateway's name (engine.calls.trunks) or by address.
     """
 
     id: int
@@ -63,11 +63,6 @@ class Directory(Protocol):
 
     def trunks(self) -> Iterable[TrunkConfig]:
         """Every active trunk of every account."""
-
-
-def gateway_name(trunk_id: int) -> str:
-    """The switch's name of a trunk: `sofia/gateway/<name>/<number>` calls through it."""
-    return f"trunk-{trunk_id}"
 
 
 def ha1(login: str, realm: str, password: str) -> str:

@@ -35,6 +35,7 @@ class TrunkIndex:
     """Every customer's trunks and DIDs, for the question where a provider's call belongs. Look-ups do not grow with customers."""
 
     by_gateway: dict[str, Trunk] = field(default_factory=dict)
+    """Registering trunks: whoever calls the Contact we have registered is that provider, from whatever address."""
     by_did: dict[str, tuple[Snapshot, Did]] = field(default_factory=dict)
     trunks: dict[int, Trunk] = field(default_factory=dict)
     _networks: dict[tuple[int, int], dict[int, set[int]]] = field(default_factory=dict)
@@ -55,7 +56,8 @@ class TrunkIndex:
 
     def _add(self, trunk: Trunk) -> None:
         self.trunks[trunk.id] = trunk
-        self.by_gateway[gateway_name(trunk.id)] = trunk
+        if trunk.registers:
+            self.by_gateway[gateway_name(trunk.id)] = trunk
         for source in () if trunk.registers else trunk.sources:
             try:
                 network = ip_network(source, strict=False)
@@ -107,11 +109,8 @@ class FrontDesk:
 
     def _from_trunk(self, event: Event) -> Admission | Rejection:
         address = event.sip_received_ip or event.sip_network_ip or event.network_addr
-        if event.sip_gateway:
-            known = self.index.by_gateway.get(event.sip_gateway)
-            callers = [{known.id}] if known else []
-        else:
-            callers = self.index.calls_from(address)
+        known = self.index.by_gateway.get(event.sip_gateway)
+        callers = [{known.id}] if known else self.index.calls_from(address)
         if not callers:
             return Rejection(403, f"a call from {address}, which is no trunk's address")
         number = to_e164(event.destination_number) or caller_e164(event.destination_number)

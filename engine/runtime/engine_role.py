@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Iterator
+import re
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
 from engine.calls.resync import Resync
+from engine.calls.trunks import gateway_name
 from engine.db import is_away, models
 from engine.directory import DirectoryListener
 from engine.errors import SwitchError, VatsError
@@ -117,7 +119,12 @@ class EngineRole:
             await asyncio.sleep(SWEEP_AGAIN_SECONDS)
             if not self.node.switch.connected:
                 return  # the next connection sweeps
-        self._rescan_trunks()
+        try:
+            strangers = await self._strange_gateways()
+        except SwitchError as error:
+            log.warning("the switch has not said which lines it serves: %s", error)
+            return  # the next connection sweeps
+        self._rescan_trunks(strangers)
         self.connected.set()
 
     # -- configuration ---------------------------------------------------------------------------------------------------------
@@ -127,16 +134,22 @@ class EngineRole:
         if hasattr(self, "node") and self.node.switch.connected:
             self._rescan_trunks()
 
-    def _rescan_trunks(self) -> None:
+    async def _strange_gateways(self) -> list[str]:
+        """Gateways of a switch that an earlier engine has left running, of lines that are gone or named otherwise by now."""
+        ours = {gateway_name(t.id) for t in self.lookup.trunks()}
+        there = re.findall(r"<name>(trunk-\d+[^<]*)</name>", await self.node.switch.gateway_status())
+        return [name for name in there if name not in ours]
+
+    def _rescan_trunks(self, strangers: Sequence[str] = ()) -> None:
         """Tell the switch of changed lines: it only ever adds, so a changed or removed one is killed first."""
         wanted = {t.id: t for t in self.lookup.trunks()}
         known = getattr(self, "_trunks_told", None)
-        if known == wanted:
+        if known == wanted and not strangers:
             return
         switch = self.node.switch
-        changed = [t for t in (known or {}) if wanted.get(t) != (known or {}).get(t)]
-        for trunk_id in changed:
-            switch.gateway_kill("trunk", f"trunk-{trunk_id}")
+        changed = {*strangers, *(gateway_name(t) for t in (known or {}) if wanted.get(t) != (known or {}).get(t))}
+        for name in changed:
+            switch.gateway_kill("trunk", name)
         self._trunks_told = wanted
         loop = asyncio.get_running_loop()
         # the switch takes a moment to forget a killed gateway and would not take it up again meanwhile

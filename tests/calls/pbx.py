@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from engine.calls.live import LiveCall
+from engine.calls.trunks import gateway_name
 from engine.cli.accounts import ACTOR, open_account
 from engine.db import models
 from engine.people import ContactWish, UserWish, add_contact, create_user
@@ -154,7 +155,7 @@ class Pbx:
         """Wait until the engine has heard that the trunk is registered."""
         assert self.runtime.engine is not None
         async with asyncio.timeout(within):
-            while self.runtime.engine.node.phones.gateways.get(f"trunk-{trunk.id}") != "REGED":
+            while self.runtime.engine.node.phones.gateways.get(gateway_name(trunk.id)) != "REGED":
                 await asyncio.sleep(0.05)
 
     async def number(self, number: str, trunk: models.Trunk) -> None:
@@ -167,7 +168,7 @@ class Pbx:
         async with asyncio.timeout(within):
             for trunk in self.snapshot.core.trunks:
                 if trunk.server:
-                    while "Invalid Gateway" in await self.house.ask(f"sofia status gateway trunk-{trunk.id}"):
+                    while "Invalid Gateway" in await self.house.ask(f"sofia status gateway {gateway_name(trunk.id)}"):
                         await asyncio.sleep(0.05)
                 for source in trunk.sources:
                     while "true" not in await self.house.ask(f"acl {source.partition('/')[0]} trunks"):

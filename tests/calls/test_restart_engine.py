@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from engine import clock
+from engine.calls.trunks import gateway_name
 from engine.db import models
 from engine.people import ContactWish
 from plugins.groups.part import Membership
@@ -227,3 +228,26 @@ async def test_an_end_that_nobody_has_written_down_lies_between_two_moments(offi
     assert until > killed
     assert all(leg.ended_at and leg.started_at <= leg.ended_at for leg in record.legs)
     assert await owed(office) == ["sales@example.org"]
+
+
+@pytest.mark.feature("R1", "NUM-2")
+async def test_a_line_that_went_while_no_engine_ran_is_dropped_by_the_next_one(office: ApartPbx) -> None:
+    """The switch lives on with it: its registration would go on, under a name that leads nowhere."""
+    async with office.edit() as edit:
+        kept, gone = [
+            await models.Trunk.create(
+                account_id=office.account, title=title, registers=False, sources=[office.phones_at], server=office.phones_at, port=9,
+                using_db=edit.tx,
+            )
+            for title in ("Kept", "Gone")
+        ]  # fmt: skip
+    await office.house.start()
+    await office.ready()
+    await office.house.end(signal.SIGTERM)
+    async with office.edit() as edit:
+        await models.Trunk.of(office.account, edit.tx).filter(id=gone.id).delete()
+    await office.house.start()
+    async with asyncio.timeout(15):
+        while "Invalid Gateway" not in await office.house.ask(f"sofia status gateway {gateway_name(gone.id)}"):
+            await asyncio.sleep(0.1)
+    assert "NOREG" in await office.house.ask(f"sofia status gateway {gateway_name(kept.id)}")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,38 @@ async def test_who_is_turned_away(shared: Pbx, house: Installation, tmp_path: Pa
         assert not phone.rung
         assert not other.rung
     await neighbour.quiet()
+
+
+@pytest.mark.feature("R5", "NUM-2", "ACC-1")
+async def test_a_registering_trunk_lets_nobody_else_in(shared: Pbx) -> None:
+    """Its provider may call from any address, so the trunk side is open; only he knows the Contact that was registered."""
+    await shared.rule(await shared.group("Sales", await shared.user("201")))
+    async with shared.provider() as provider, shared.telephone("201") as phone, shared.provider(address=own_address()) as stranger:
+        trunk = await shared.line(
+            registers=True, sources=[], server=provider.host, port=provider.port, login=provider.login, secret=encrypt(provider.secret)
+        )
+        await shared.number("+74956660009", trunk)
+        await provider.is_registered()
+        await shared.line_is_up(trunk)
+        while "true" not in await shared.house.ask(f"acl {stranger.host} trunks"):
+            await asyncio.sleep(0.05)
+        us = f"{shared.trunk[0]}:{shared.trunk[1]}"
+        name = provider.registered_from.removeprefix("sip:gw+").partition("@")[0]
+        guesses = [
+            f"sip:74956660009@{us}", f"sip:gw+trunk-{trunk.id}@{us}", f"sip:gw+trunk-{trunk.id}-000000000000@{us}", f"sip:gw+@{us}",
+            f"sip:74956660009@{us};gw=trunk-{trunk.id}", f"sip:{name}@{us}", f"sip:gw+{name[:-1]}@{us}",
+        ]  # fmt: skip
+        for guess in guesses:
+            assert await (await stranger.calls("74956660009", by=guess)).refused() in (403, 404), guess
+        assert not phone.rung
+        assert not shared.calls
+        incoming = await provider.calls("74956660009", by=provider.registered_from)
+        ringing = await phone.answers()
+        await incoming.answered()
+        await incoming.hang_up()
+        await ringing.ended()
+        (record,) = await shared.records(1)
+    assert record.did == "+74956660009"
 
 
 @pytest.mark.feature("R19")

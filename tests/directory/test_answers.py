@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.calls.trunks import gateway_name
 from engine.directory import Guard, SipCredentials, TrunkConfig, ha1
 from engine.directory.answers import Answers, read_form
 from engine.directory.documents import NOT_FOUND
@@ -233,7 +234,7 @@ def test_trunks_become_gateways_named_by_their_id(answers: Answers, office: Offi
     assert set(profiles) == {"internal", "trunk"}
     assert not list(profiles["internal"].iter("gateway"))
     seven, eight = profiles["trunk"].iter("gateway")
-    assert (seven.attrib["name"], eight.attrib["name"]) == ("trunk-7", "trunk-8")
+    assert (seven.attrib["name"], eight.attrib["name"]) == (gateway_name(7), gateway_name(8))
     params = {e.attrib["name"]: e.attrib["value"] for e in seven.iter("param")}
     assert params["username"] == "u&1"
     assert params["password"] == 'p"<$${x}'
@@ -266,7 +267,7 @@ def test_a_trunk_without_an_outgoing_server_only_lets_calls_in(answers: Answers,
 def test_a_broken_trunk_does_not_take_the_others_with_it(answers: Answers, office: Office, broken: TrunkConfig) -> None:
     office.lines = [broken, TrunkConfig(2, 1, "[2001:db8::1]:5060")]
     root = ElementTree.fromstring(answers.configuration(configuration("sofia.conf")))
-    assert [e.attrib["name"] for e in root.iter("gateway")] == ["trunk-2"]
+    assert [e.attrib["name"] for e in root.iter("gateway")] == [gateway_name(2)]
 
 
 def test_the_trunk_side_is_open_only_while_an_address_is_unknown(answers: Answers, office: Office) -> None:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from engine.calls.trunks import gateway_name
 from engine.directory import TrunkConfig
 from tests.embedded.conftest import House
 from tests.embedded.sip.phone import parse
@@ -56,50 +57,50 @@ async def test_a_registering_trunk(house: House, provider: Provider) -> None:
     async with house.esl() as esl:
         assert await esl.api("sofia profile trunk rescan") == "Reload XML [Success]\n+OK scan complete\n"
         added = await esl.event("CUSTOM", **{"Event-Subclass": "sofia::gateway_add"})
-        assert added["Gateway"] == "trunk-1"
+        assert added["Gateway"] == gateway_name(1)
         states = []
         while not states or states[-1] != "REGED":
-            states.append((await esl.event("CUSTOM", **{"Event-Subclass": "sofia::gateway_state", "Gateway": "trunk-1"}))["State"])
+            states.append((await esl.event("CUSTOM", **{"Event-Subclass": "sofia::gateway_state", "Gateway": gateway_name(1)}))["State"])
         assert "TRYING" in states
-        status = await esl.api("sofia status gateway trunk-1")
+        status = await esl.api(f"sofia status gateway {gateway_name(1)}")
         assert "State   \tREGED\n" in status
         assert "Username\t74956000000\n" in status
         assert "<state>REGED</state>" in await esl.api("sofia xmlstatus gateway")
-        assert "trunk::trunk-1" in await esl.api("sofia status gateway")
+        assert f"trunk::{gateway_name(1)}" in await esl.api("sofia status gateway")
         await esl.api("reloadacl")
         # a call comes by the registration
-        assert "gw+trunk-1@" in provider.contact_of_switch
+        assert f"gw+{gateway_name(1)}@" in provider.contact_of_switch
         uri = provider.contact_of_switch
         provider.send(provider.request("INVITE", uri, to="<sip:74957776655@provider.test>", body=provider.sdp()))
         park = await esl.event("CHANNEL_PARK")
         assert park["Caller-Destination-Number"] == "74957776655"
         assert park["Caller-Context"] == "from-trunk"
-        assert park["variable_sip_gateway"] == "trunk-1"
+        assert park["variable_sip_gateway"] == gateway_name(1)
         assert park["variable_vats_trunk"] == "1"
         assert park["variable_sip_network_ip"] == provider.host
         await esl.api(f"uuid_kill {park['Unique-ID']} USER_BUSY")
         assert (await provider.final("INVITE")).code == 486
         # a call goes out
         variables = "{origination_caller_id_number=74956000001,sip_cid_type=pid}"
-        job = await esl.bgapi(f"originate {variables}sofia/gateway/trunk-1/79031234567 &park")
+        job = await esl.bgapi(f"originate {variables}sofia/gateway/{gateway_name(1)}/79031234567 &park")
         call = await provider.incoming()
         assert call.invite.uri.startswith(f"sip:79031234567@{provider.host}")
         assert "<sip:74956000001@provider.test>" in call.invite.get("From")
         assert "<sip:74956000001@provider.test>" in call.invite.get("P-Asserted-Identity")
-        assert "gw+trunk-1@" in call.invite.contact
+        assert f"gw+{gateway_name(1)}@" in call.invite.contact
         await call.answer()
         assert (await esl.job(job)).startswith("+OK")
         esl.rewind()
         leg = await esl.event("CHANNEL_ANSWER")
-        assert leg["variable_sip_gateway_name"] == "trunk-1"
+        assert leg["variable_sip_gateway_name"] == gateway_name(1)
 
 
 async def test_a_proxy_that_challenges_calls(house: House, provider: Provider) -> None:
     house.office.lines.append(trunk(1, provider.host, provider.port))
     async with house.esl() as esl:
         await esl.api("sofia profile trunk rescan")
-        assert "State   \tNOREG\n" in await esl.api("sofia status gateway trunk-1")
-        job = await esl.bgapi("originate sofia/gateway/trunk-1/79031234567 &park")
+        assert "State   \tNOREG\n" in await esl.api(f"sofia status gateway {gateway_name(1)}")
+        job = await esl.bgapi(f"originate sofia/gateway/{gateway_name(1)}/79031234567 &park")
         invite = await provider.get("INVITE")
         challenge = 'Digest realm="provider.test", nonce="n1", qop="auth", algorithm=MD5'
         provider.send(provider.reply(invite, 407, tag="x", extra=[("Proxy-Authenticate", challenge)]))
@@ -115,7 +116,7 @@ async def test_a_trunk_that_is_down(house: House, provider: Provider) -> None:
     async with house.esl() as esl:
         await esl.api("sofia profile trunk rescan")
         await esl.event("CUSTOM", State="FAILED", Status="403")
-        assert await esl.api("originate sofia/gateway/trunk-1/79031234567 &park") == "-ERR GATEWAY_DOWN\n"
+        assert await esl.api(f"originate sofia/gateway/{gateway_name(1)}/79031234567 &park") == "-ERR GATEWAY_DOWN\n"
 
 
 async def test_rescan_only_adds_killgw_removes(house: House) -> None:
@@ -124,15 +125,15 @@ async def test_rescan_only_adds_killgw_removes(house: House) -> None:
         await esl.api("sofia profile trunk rescan")
         house.office.lines[:] = [trunk(1, "127.0.0.1", 5096)]
         await esl.api("sofia profile trunk rescan")
-        assert "5095" in await esl.api("sofia status gateway trunk-1")
-        assert "5097" in await esl.api("sofia status gateway trunk-2")
-        for name in ("trunk-1", "trunk-2"):
+        assert "5095" in await esl.api(f"sofia status gateway {gateway_name(1)}")
+        assert "5097" in await esl.api(f"sofia status gateway {gateway_name(2)}")
+        for name in (gateway_name(1), gateway_name(2)):
             assert await esl.api(f"sofia profile trunk killgw {name}") == "+OK gateway marked for deletion.\n"
             await esl.event("CUSTOM", **{"Event-Subclass": "sofia::gateway_delete", "Gateway": name})
         await esl.api("sofia profile trunk rescan")
-        assert "5096" in await esl.api("sofia status gateway trunk-1")
-        assert await esl.api("sofia status gateway trunk-2") == "Invalid Gateway!\n"
-        assert await esl.api("sofia profile trunk killgw trunk-2") == "-ERR no such gateway.\n"
+        assert "5096" in await esl.api(f"sofia status gateway {gateway_name(1)}")
+        assert await esl.api(f"sofia status gateway {gateway_name(2)}") == "Invalid Gateway!\n"
+        assert await esl.api(f"sofia profile trunk killgw {gateway_name(2)}") == "-ERR no such gateway.\n"
 
 
 async def test_unknown_addresses_never_enter(house: House) -> None:

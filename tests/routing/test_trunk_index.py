@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+from cryptography.fernet import Fernet
+
+from engine.calls.trunks import gateway_name
+from engine.db import secrets
 from engine.routing.inbound import TrunkIndex
+from engine.settings import Core, Settings
 from engine.snapshot import Account, CorePart, Did, Snapshot, Trunk
 
 
@@ -41,6 +47,19 @@ def test_addresses_and_networks_of_several_customers() -> None:
     assert found(index, "no address") == set()
 
 
+@pytest.mark.feature("NUM-2", "R5")
+def test_the_name_of_a_gateway_proves_the_provider_of_a_registering_trunk_alone() -> None:
+    """A registered Contact is known to its provider only; an IP trunk's provider proves himself by his address."""
+    index = TrunkIndex.of([snapshot(1, trunk(1, registers=True), trunk(2, "192.0.2.2"))])
+    assert set(index.by_gateway) == {gateway_name(1)}
+    assert re.fullmatch(r"trunk-1-[0-9a-f]{12}", gateway_name(1))
+    assert len({gateway_name(n)[-12:] for n in range(1, 100)}) == 99
+    # another installation has other names
+    before = gateway_name(1)
+    secrets.setup(Settings(core=Core(secret=Fernet.generate_key().decode())))
+    assert gateway_name(1) != before
+
+
 @pytest.mark.feature("NUM-2")
 def test_registering_inactive_and_foreign_trunks_let_nobody_in() -> None:
     index = TrunkIndex.of([
@@ -48,7 +67,7 @@ def test_registering_inactive_and_foreign_trunks_let_nobody_in() -> None:
         snapshot(2, trunk(3, "192.0.2.3"), active=False),
     ])  # fmt: skip
     assert [index.calls_from(f"192.0.2.{n}") for n in (1, 2, 3)] == [[], [], []]
-    assert set(index.by_gateway) == {"trunk-1"}
+    assert set(index.by_gateway) == {gateway_name(1)}
     assert set(index.trunks) == {1}
     assert set(index.by_did) == {"+74950000001", "+74950000002"}
 

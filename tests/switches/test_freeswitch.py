@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.calls.trunks import gateway_name
 from engine.directory import DirectoryListener, SipCredentials, TrunkConfig
 from tests.switches.eventsocket import EventSocket
 from tests.switches.freeswitch import FreeSwitch
@@ -221,7 +222,7 @@ async def test_who_may_call_in_from_outside(house: House) -> None:
             assert event["variable_sip_network_ip"] == house.switch.address
             await events.api(f"uuid_kill {event['Unique-ID']} CALL_REJECTED")
             assert "603" in (await calling)[0]
-            calling = asyncio.create_task(provider.invite("gw+trunk-5", host=house.switch.address))
+            calling = asyncio.create_task(provider.invite(f"gw+{gateway_name(5)}", host=house.switch.address))
             event = await events.event(parked)
             assert event["variable_vats_trunk"] == "5"
             await events.api(f"uuid_kill {event['Unique-ID']} CALL_REJECTED")
@@ -230,16 +231,16 @@ async def test_who_may_call_in_from_outside(house: House) -> None:
             assert "403" in (await stranger.invite("74957776655"))[0]
         async with house.phone("101", "t1.test") as phone:
             assert "407" in (await phone.invite("500", sign=False))[0]
-            assert "403" in (await phone.invite("gw+trunk-6"))[0]
-            assert "403" in (await phone.invite("500;x=y", host=f"{house.switch.address};gw=trunk-6"))[0]
+            assert "403" in (await phone.invite(f"gw+{gateway_name(6)}"))[0]
+            assert "403" in (await phone.invite("500;x=y", host=f"{house.switch.address};gw={gateway_name(6)}"))[0]
 
 
 async def test_trunks_come_and_go_and_their_text_is_not_preprocessed(house: House) -> None:
     switch = house.switch
-    assert "$${vats_media}" in await switch.api("sofia status gateway trunk-6")
+    assert "$${vats_media}" in await switch.api(f"sofia status gateway {gateway_name(6)}")
     house.office.lines = [*house.office.lines, TrunkConfig(8, 1, "127.0.0.1:9", addresses=("127.8.8.8",))]
     await switch.api("sofia profile trunk rescan")
-    assert "NOREG" in await switch.api("sofia status gateway trunk-8")
+    assert "NOREG" in await switch.api(f"sofia status gateway {gateway_name(8)}")
     assert await switch.api("acl 127.8.8.8 trunks") == "false"
     await switch.api("reloadacl")
     assert await switch.api("acl 127.8.8.8 trunks") == "true"
