@@ -51,6 +51,8 @@ def test_phones_prove_themselves_and_providers_stand_in_a_list() -> None:
     assert "apply-inbound-acl" not in internal
     assert trunk["apply-inbound-acl"] == "trunks"
     assert trunk["disable-register"] == "true"
+    assert trunk["disable-transfer"] == "true"
+    assert "disable-transfer" not in internal
     for profile in (internal, trunk):
         assert profile["fire-transfer-events"] == "true"
         assert not {"force-register-domain", "force-subscription-domain"} & set(profile)

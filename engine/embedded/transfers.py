@@ -38,7 +38,11 @@ def to_extension(channel: Channel, extension: str, dialplan: str = "", context: 
 
 
 def referred(channel: Channel, refer: Refer) -> None:
-    """A phone asks to transfer the party it talks with."""
+    """A phone asks to transfer the party it talks with. Who talks through a trunk may not: it would be at the customer's cost."""
+    if channel.leg is None or channel.leg.call is None or channel.leg.call.listener == "trunk":
+        log.warning("%s: a transfer asked by an outside party refused", channel.name)
+        refer.reject(403)
+        return
     partner = channel.bridge.other(channel) if channel.bridge is not None else None
     if partner is None or partner.is_down():
         log.info("%s: a transfer of nobody refused", channel.name)

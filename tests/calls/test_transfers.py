@@ -12,7 +12,7 @@ from engine.db import models
 from engine.people import ContactWish
 from tests.calls.pbx import Pbx
 from tests.calls.telephone import Line, Provider
-from tests.embedded.telephone import Talk
+from tests.embedded.telephone import Answering, Talk
 from tests.phones import sound
 from tests.phones.pjsua import PjsuaPhone
 
@@ -174,3 +174,34 @@ async def test_a_blind_transfer_by_an_employee_who_called(shared: Pbx) -> None:
         await third.ended()
         (record,) = await shared.records(1)
     assert record.talked
+
+
+@pytest.mark.feature("R20", "R5")
+@pytest.mark.parametrize("direction", ["in", "out"])
+async def test_an_outside_party_transfers_nobody(shared: Pbx, direction: str) -> None:
+    """It would make us dial, at the customer's cost, whatever a stranger likes."""
+    await shared.rule(await shared.group("Sales", await shared.user("201")))
+    await shared.user("202")
+    async with shared.telephone("201") as phone, shared.telephone("202") as other, shared.provider() as provider:
+        trunk = await shared.line(server=provider.host, port=provider.port)
+        await shared.number("+74956670001" if direction == "in" else "+74956670002", trunk)
+        outside: Talk | Answering
+        inside: Talk | Answering
+        if direction == "in":
+            outside = await provider.calls(shared.did[1:])
+            inside = await phone.answers()
+            await outside.answered()
+        else:
+            inside = await phone.call("89031234567")
+            outside = await provider.answers()
+            await inside.answered()
+        await provider.hears_nothing(within=10)
+        for target in (f"sip:202@{shared.domain}", f"sip:89099999999@{shared.domain}", f"sip:810123456789@{provider.host}"):
+            assert await outside.refer(target) in (403, 405)
+        phone.say(1300)
+        await provider.hears(1300)  # the talk goes on
+        assert not other.rung
+        await outside.hang_up()
+        await inside.ended()
+        (record,) = await shared.records(1)
+    assert len(record.legs) == 2
