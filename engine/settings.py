@@ -55,6 +55,10 @@ class Switch(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     rtp_first_port: Annotated[Port, Meta(description="First UDP port for sound.")] = 20000
     rtp_last_port: Annotated[Port, Meta(description="Last UDP port for sound.")] = 24000
+    rtp_timeout_seconds: Annotated[
+        int, Meta(ge=0, description="A phone from which no sound comes for this long in a talk is gone, and the talk ends (0: never). Below a minute, phones that send nothing while muted are cut.")
+    ] = 300
+    rtp_hold_timeout_seconds: Annotated[int, Meta(ge=0, description="The same while the talk is on hold.")] = 1800
     unanswered_limit_seconds: Annotated[
         float, Meta(gt=0, description="An unanswered incoming call is answered after this time, since operators cut it at 60–120 s (R11).")
     ] = 50.0

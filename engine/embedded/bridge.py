@@ -51,6 +51,7 @@ class Bridge:
         if one is not None and two is not None:
             one.bridge(two)
         self.hold_changed()
+        self.watch()
         self.a.changed()
         self.b.changed()
 
@@ -67,6 +68,8 @@ class Bridge:
                 leg.media.player.remove(layer)
         self._music.clear()
         for leg, peer in ((self.a, self.b), (self.b, self.a)):
+            if leg.media.stream is not None:
+                leg.media.stream.watch(None)
             leg.bridge = None
             leg.partner_uuid = ""
             leg.set("bridge_uuid", None)
@@ -83,6 +86,22 @@ class Bridge:
 
     def _ids(self) -> dict[str, str | list[str]]:
         return {"Bridge-A-Unique-ID": self.a.uuid, "Bridge-B-Unique-ID": self.b.uuid}
+
+    # -- phones that are gone ----------------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        """A phone that has lost its power says no BYE: without RTP from it the talk ends.
+
+        Only in a talk: whoever listens to a menu or waits in a queue may be silent for good reasons (silence suppression,
+        a NAT that lets our sound through and his not), and those end by their own limits. A hold is a long silence, for the
+        one who is held too.
+        """
+        config = self.a.switch.config
+        held = bool(self.a.hold_started or self.b.hold_started)
+        limit = config.rtp_hold_timeout_seconds if held else config.rtp_timeout_seconds
+        for leg in (self.a, self.b):
+            if leg.media.stream is not None:
+                leg.media.stream.watch(limit if limit and leg.answered else None)
 
     # -- music -------------------------------------------------------------------------------------------------------
 

@@ -63,7 +63,6 @@ _MOST_MESSAGES = 10_000
 class Channel(ChannelRecord):
     def __init__(self, switch: Switch, *, uuid: str, direction: str, name: str, profile: CallerProfile) -> None:
         media = ChannelMedia(switch.media, self._dtmf, self._media_timeout)
-        media.inactivity_seconds = switch.config.media_timeout_seconds or None
         super().__init__(switch, media, uuid=uuid, direction=direction, name=name, profile=profile)
         self.leg: Leg | None = None
         self.bridge: Bridge | None = None
@@ -214,11 +213,13 @@ class Channel(ChannelRecord):
             self.profile.times.answered = now_us()
             self.set_callstate("ACTIVE")
             self.fire("CHANNEL_ANSWER")
+            if self.bridge is not None:
+                self.bridge.watch()
             self.changed()
 
     def _media_timeout(self, seconds: float) -> None:
-        if self.answered and not self.is_down():
-            log.info("%s: no RTP for %.0f s", self.name, seconds)
+        if self.bridge is not None and not self.is_down():
+            log.info("%s: no RTP for %.0f s in a talk", self.name, seconds)
             self.hangup("MEDIA_TIMEOUT")
 
     # -- digits ------------------------------------------------------------------------------------------------------

@@ -85,8 +85,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """Name of a local_stream:// and its folder of WAV files; `moh` defaults to `moh` in the sounds directory."""
     max_sessions: Annotated[int, Meta(ge=1)] = 1000
     switchname: str = "vats-embedded"
-    media_timeout_seconds: float = 0
-    """An answered call without RTP for this long ends with MEDIA_TIMEOUT; 0: never."""
+    rtp_timeout_seconds: Annotated[float, Meta(ge=0)] = 300
+    """A leg in a talk from which no RTP comes for this long ends with MEDIA_TIMEOUT; 0: never."""
+    rtp_hold_timeout_seconds: Annotated[float, Meta(ge=0)] = 1800
+    """The same while one of the two holds."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["human", "json"] = "human"
     ready_file: str = ""

@@ -29,6 +29,7 @@ def mark(channel: Channel) -> None:
     channel.fire("CHANNEL_HOLD")
     if channel.bridge is not None:
         channel.bridge.hold_changed()
+        channel.bridge.watch()
 
 
 def unmark(channel: Channel) -> None:
@@ -40,6 +41,7 @@ def unmark(channel: Channel) -> None:
     channel.fire("CHANNEL_UNHOLD")
     if channel.bridge is not None:
         channel.bridge.hold_changed()
+        channel.bridge.watch()
 
 
 def music_of(channel: Channel) -> str:

@@ -30,7 +30,6 @@ class ChannelMedia:
         self.holding = False
         """They have put us on hold."""
         self.held_by_us = False
-        self.inactivity_seconds: float | None = None
 
     def open(self, bind: str, shown: str) -> Stream:
         """Take a port. Raises rtp.NoPort, OSError."""
@@ -39,7 +38,6 @@ class ChannelMedia:
             self.stream = self._engine.open(bind)
             self.stream.on_dtmf = self._on_dtmf
             self.stream.on_inactivity = self._on_inactivity
-            self.stream.inactivity_seconds = self.inactivity_seconds
             self.player = Player(self.stream)
         return self.stream
 

@@ -137,6 +137,8 @@ class SwitchProcess:
             state_dir=str(self._folder),
             rtp_first_port=switch.rtp_first_port,
             rtp_last_port=switch.rtp_last_port,
+            rtp_timeout_seconds=switch.rtp_timeout_seconds,
+            rtp_hold_timeout_seconds=switch.rtp_hold_timeout_seconds,
             log_level=settings.core.log_level,
             log_format=settings.core.log_format,
             ready_file=str(self._ready_file),

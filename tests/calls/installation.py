@@ -70,6 +70,7 @@ def beside_freeswitch(settings: Settings, folder: Path) -> tuple[Settings, FreeS
     switch = FreeSwitch(
         BINARY, folder / "freeswitch", settings.media_root,
         address=address, directory_url=f"http://{local}:{port}/fs", directory_secret=secret, certificates=Path(_certificates().name),
+        rtp_timeout_seconds=settings.switch.rtp_timeout_seconds, rtp_hold_timeout_seconds=settings.switch.rtp_hold_timeout_seconds,
     )  # fmt: skip
     with_ports = msgspec.structs.replace(
         settings.switch, kind="freeswitch", esl_host=switch.esl_host, esl_port=switch.esl_port, esl_password=switch.esl_password,

@@ -12,7 +12,7 @@ import pytest
 
 from plugins.ivr.part import MenuKey
 from tests.calls.installation import installation, own_address, test_settings
-from tests.calls.pbx import OUTSIDER, Pbx, company
+from tests.calls.pbx import OUTSIDER, Pbx, company, pbx
 from tests.phones import sound
 
 session_loop = pytest.mark.asyncio(loop_scope="session")
@@ -112,3 +112,29 @@ async def test_many_callers_at_once(shared: Pbx) -> None:
     records = await shared.records(40, within=30)
     assert len(records) == 40
     assert {r.cause for r in records} == {"NORMAL_CLEARING"}
+
+
+@pytest.mark.feature("R12", "R13", "STA-5")
+async def test_phones_without_power_are_not_busy_for_ever(tmp_path: Path) -> None:
+    """They say no BYE; the talk ends all the same."""
+    address = own_address()
+    switch = msgspec.structs.replace(test_settings(tmp_path / "state", address).switch, rtp_timeout_seconds=2)
+    async with pbx(tmp_path, address, switch=switch) as office:
+        for login in ("201", "202"):
+            await office.user(login)
+        async with office.telephone("201") as one, office.telephone("202") as other:
+            talk = await one.call("202")
+            ringing = await other.answers()
+            await talk.answered()
+            one.say(500)
+            other.say(1300)
+            await one.hears(1300)
+            await other.hears(500)
+            one.quiet()
+            other.quiet()
+            await office.quiet()
+            await talk.ended()
+            await ringing.ended()
+            (record,) = await office.records(1)
+    assert record.talked
+    assert "MEDIA_TIMEOUT" in {leg.cause for leg in record.legs}

@@ -35,6 +35,8 @@ class FreeSwitch:
         unclaimed_seconds: int = 10,
         certificates: Path | None = None,
         rtp_ports: range = range(20000, 24000),
+        rtp_timeout_seconds: int = 300,
+        rtp_hold_timeout_seconds: int = 1800,
     ) -> None:
         self.binary = binary
         self.folder = folder
@@ -52,6 +54,8 @@ class FreeSwitch:
             "VATS_SWITCH__TRUNK_PORT": str(self.trunk_port),
             "VATS_SWITCH__RTP_FIRST_PORT": str(rtp_ports.start),
             "VATS_SWITCH__RTP_LAST_PORT": str(rtp_ports.stop),
+            "VATS_SWITCH__RTP_TIMEOUT_SECONDS": str(rtp_timeout_seconds),
+            "VATS_SWITCH__RTP_HOLD_TIMEOUT_SECONDS": str(rtp_hold_timeout_seconds),
             "VATS_FS_ESL_ADDRESS": address,
             "VATS_FS_ESL_ALLOWED": "127.0.0.0/8" if address.startswith("127.") else f"{address}/32",
             "VATS_SWITCH__ESL_PORT": str(self.esl_port),

@@ -74,7 +74,7 @@ class Stream:
         "_out_of_order", "_pacer", "_parse_source", "_pass_dtmf", "_payload_type", "_peer", "_playback", "_receive",
         "_received", "_recordings", "_relay_sequence_delta", "_relay_ssrc", "_relay_timestamp_delta", "_remote_sequence",
         "_remote_ssrc", "_send", "_send_errors", "_sendto", "_sent", "_sequence", "_slot", "_socket", "_timestamp_offset",
-        "_writers", "closed", "inactivity_seconds", "law", "local_ip", "local_port", "on_dtmf", "on_inactivity", "ssrc",
+        "_watched_from", "_writers", "closed", "inactivity_seconds", "law", "local_ip", "local_port", "on_dtmf", "on_inactivity", "ssrc",
         "telephone_event",
     )  # fmt: skip
 
@@ -114,7 +114,7 @@ class Stream:
         self._latch = Latch(sock.family)
         self._remote_ssrc: int | None = None
         self._remote_sequence = 0
-        self._heard_at = pacer.clock
+        self._heard_at = self._watched_from = pacer.clock
         self._inactivity_reported = False
         self._dtmf_in = DtmfReceiver(self._digit)
         self._received = self._lost = self._out_of_order = self._duplicates = self._malformed = self._foreign = 0
@@ -500,12 +500,17 @@ class Stream:
         after_the_last = max(clock, self._last_clock + FRAME_SAMPLES)
         self._relay_timestamp_delta = self._timestamp_offset + after_the_last - timestamp
 
+    def watch(self, seconds: float | None) -> None:
+        """From now on tell of so long a silence; None: of none."""
+        self.inactivity_seconds = seconds
+        self._watched_from, self._inactivity_reported = self._pacer.clock, False
+
     def check_inactivity(self, clock: int) -> None:
         """Called by the engine about once a second."""
         limit = self.inactivity_seconds
         if limit is None or not self._receive or self.on_inactivity is None:
             return
-        silent = (clock - self._heard_at) / SAMPLE_RATE
+        silent = (clock - max(self._heard_at, self._watched_from)) / SAMPLE_RATE
         if silent < limit:
             self._inactivity_reported = False
         elif not self._inactivity_reported:
