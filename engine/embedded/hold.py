@@ -45,8 +45,12 @@ def unmark(channel: Channel) -> None:
 
 
 def music_of(channel: Channel) -> str:
-    """What the other party hears while this channel holds; "" = nothing."""
-    music = channel.get("hold_music") or channel.switch.config.hold_music
+    """What the other party hears while this channel holds; "" = nothing.
+
+    The variables of the one who holds decide, as in switch_channel_get_hold_music: a stream, a file, `silence`.
+    """
+    chosen = channel.get("temp_hold_music") or channel.get("hold_music")
+    music = (channel.expand(chosen) if chosen else "") or channel.switch.config.hold_music
     return "" if music.lower() == "silence" else music
 
 

@@ -205,3 +205,31 @@ async def test_an_outside_party_transfers_nobody(shared: Pbx, direction: str) ->
         await inside.ended()
         (record,) = await shared.records(1)
     assert len(record.legs) == 2
+
+
+@pytest.mark.feature("PBX-3")
+@pytest.mark.parametrize("holder", ["caller", "callee"])
+async def test_the_music_of_a_hold_is_that_of_the_leg_that_holds(shared: Pbx, holder: str) -> None:
+    """The variable `hold_music` may name a file; that of the other leg counts for nothing."""
+    music = {"caller": sound.tone(shared.folder / "one.wav", 1500, 0.5), "callee": sound.tone(shared.folder / "other.wav", 1900, 0.5)}
+    for login in ("201", "202"):
+        await shared.user(login)
+    async with shared.telephone("201") as one, shared.telephone("202") as other:
+        talk = await one.call("202")
+        ringing = await other.answers()
+        await talk.answered()
+        one.say(500)
+        other.say(1300)
+        await one.hears(1300)
+        await other.hears(500)
+        await shared.step("talk")
+        for channel in await shared.channels():
+            file = music["caller" if channel["direction"] == "inbound" else "callee"]
+            assert "+OK" in await shared.house.ask(f"uuid_setvar {channel['uuid']} hold_music {file}")
+        await (talk.hold() if holder == "caller" else ringing.hold())
+        held = other if holder == "caller" else one
+        (one if holder == "caller" else other).quiet()
+        await held.hears(1500 if holder == "caller" else 1900)
+        await talk.hang_up()
+        await ringing.ended()
+        await shared.records(1)

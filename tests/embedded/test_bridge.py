@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from tests.embedded.conftest import House, dialled, joined, open_trunks, parked
+from tests.embedded.conftest import House, dialled, joined, open_trunks, parked, tone_file
 
 
 async def test_the_callee_ends_and_the_caller_parks_again_ten_times(house: House) -> None:
@@ -144,6 +144,36 @@ async def test_hold_gives_music_and_unhold_the_voice_back(house: House) -> None:
         await talk.hang_up()
         await call.ended()
         assert int((await esl.find("CHANNEL_HANGUP_COMPLETE", uuid))["Caller-Channel-Last-Hold"]) > 0
+
+
+async def test_the_music_is_chosen_by_who_holds(house: House) -> None:
+    """As in FreeSWITCH: the variable of the leg that holds; a file is played again and again."""
+    a, b = await house.phone("101"), await house.phone("102", register=True)
+    short = tone_file(house.folder / "own music.wav", 1500, 0.4)
+    tone_file(house.folder / "sounds" / "other.wav", 2000, 1)
+    async with house.esl() as esl:
+        talk, uuid = await parked(esl, a)
+        call = await dialled(esl, b, "leg")
+        await joined(esl, uuid, "leg")
+        await esl.api(f"uuid_setvar leg hold_music {short}")
+        await esl.api(f"uuid_setvar {uuid} hold_music ${{sounds_dir}}/other.wav")
+        b.say(900)
+        await a.hears(900)
+        await call.hold()
+        b.quiet()
+        await a.hears(1500)
+        await a.hears(1500, seconds=0.9)  # more than the file is long
+        await call.hold("sendrecv")
+        b.say(900)
+        await a.hears(900)
+        await talk.hold()
+        await b.hears(2000)
+        await talk.hold("sendrecv")
+        await esl.api("uuid_setvar leg hold_music silence")
+        b.quiet()
+        await call.hold()
+        await a.hears_nothing()
+        await talk.hang_up()
 
 
 async def test_hold_by_the_engine(house: House) -> None:
