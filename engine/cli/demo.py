@@ -23,7 +23,7 @@ from engine.settings import ALL_ROLES, Settings
 ACCOUNT, TITLE, DOMAIN = "1000", "Ромашка", "romashka.demo"
 NUMBER = "84951234567"
 PEOPLE = (("Анна Иванова", "201"), ("Борис Петров", "202"), ("Вера Сидорова", "203"))
-CARD = "demo.json"
+CARD, PLACES = "demo.json", "ports.json"
 
 
 def add_commands(commands: Any) -> None:
@@ -47,20 +47,54 @@ class Card(msgspec.Struct):
     trunk_port: int
 
 
+class Place(msgspec.Struct, frozen=True):
+    """A port that was wished for and the one that was found: the next start takes it again, since phones know it."""
+
+    wished: int
+    found: int
+
+
 def demo_settings(options: argparse.Namespace) -> Settings:
-    """The settings of the demonstration: everything in one folder, free ports where the usual ones are taken."""
+    """The settings of the demonstration: everything in one folder, the ports of the last time, free ones where they are taken."""
     found = settings.load(Path(options.config) if options.config else None)
     core = msgspec.structs.replace(found.core, state=options.state, default_account=ACCOUNT)
-    web = msgspec.structs.replace(found.web, port=_free(found.web.host, found.web.port, socket.SOCK_STREAM))
+    places = _places(Path(options.state))
+
+    def port(name: str, host: str, wished: int, kind: socket.SocketKind) -> int:
+        place = places.get(name)
+        return _free(host, place.found if place is not None and place.wished == wished else wished, kind)
+
+    web = msgspec.structs.replace(found.web, port=port("web", found.web.host, found.web.port, socket.SOCK_STREAM))
     switch = msgspec.structs.replace(
         found.switch,
         kind="embedded",
         esl_port=0,
-        sip_port=_free(found.switch.sip_host, found.switch.sip_port, socket.SOCK_DGRAM),
-        trunk_port=_free(found.switch.sip_host, found.switch.trunk_port, socket.SOCK_DGRAM),
+        sip_port=port("sip", found.switch.sip_host, found.switch.sip_port, socket.SOCK_DGRAM),
+        trunk_port=port("trunk", found.switch.sip_host, found.switch.trunk_port, socket.SOCK_DGRAM),
     )
-    directory = msgspec.structs.replace(found.directory, port=0)
+    directory = msgspec.structs.replace(found.directory, port=port("directory", found.directory.host, 0, socket.SOCK_STREAM))
     return msgspec.structs.replace(found, core=core, web=web, switch=switch, directory=directory)
+
+
+def _places(state: Path) -> dict[str, Place]:
+    try:
+        return msgspec.json.decode((state / PLACES).read_bytes(), type=dict[str, Place])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return {}
+
+
+def _remember(running: Runtime, wished: Settings) -> None:
+    """Keep the ports that were found beside those that were wished for."""
+    ready = running.switch.ready if running.switch else None
+    if ready is None or running.engine is None:
+        return
+    places = {
+        "web": Place(wished.web.port, running.web_port),
+        "sip": Place(wished.switch.sip_port, ready.internal_port),
+        "trunk": Place(wished.switch.trunk_port, ready.trunk_port),
+        "directory": Place(0, running.engine.listener.port),
+    }
+    (running.settings.state / PLACES).write_bytes(msgspec.json.encode(places))
 
 
 def _free(host: str, wanted: int, kind: socket.SocketKind) -> int:
@@ -147,6 +181,7 @@ def box(card: Card) -> str:
 
 def _demo(options: argparse.Namespace) -> int:
     found = demo_settings(options)
+    wished = settings.load(Path(options.config) if options.config else None)
     log.setup("WARNING" if found.core.log_level == "INFO" else found.core.log_level, found.core.log_format)
 
     async def work() -> None:
@@ -165,6 +200,7 @@ def _demo(options: argparse.Namespace) -> int:
             card.sip_port = ready.internal_port if ready else 0
             card.trunk_port = ready.trunk_port if ready else 0
             _keep(card, running.settings.state / CARD)
+            _remember(running, wished)
             print(box(card), flush=True)
 
         await runtime.run_until_stopped(stop_switch=not options.keep_switch, started=started)

@@ -20,6 +20,13 @@ CDR_TEMPLATE = (
 )
 
 
+FIXED = (
+    "event_socket", "internal", "trunk", "cdr", "sounds_dir", "state_dir", "rtp_first_port", "rtp_last_port", "local_streams",
+    "switchname", "ready_file",
+)  # fmt: skip
+"""What a running switch can't change: SIGHUP reads the file again and takes everything else from it."""
+
+
 class ConfigError(ValueError):
     """The file can't be used; the message is one sentence for the operator."""
 
@@ -120,6 +127,11 @@ def load(path: Path) -> Config:
         raise ConfigError(f"The switch's configuration {path}: {error}.") from error
     check(config)
     return config
+
+
+def fixed(config: Config) -> dict[str, object]:
+    """The values of FIXED."""
+    return {name: getattr(config, name) for name in FIXED}
 
 
 def check(config: Config) -> None:

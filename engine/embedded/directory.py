@@ -98,10 +98,16 @@ class DirectoryClient:
         self._session: aiohttp.ClientSession | None = None
         self._cache: dict[tuple[str, str], User] = {}
 
+    async def reconfigure(self, config: DirectoryConfig) -> None:
+        """Ask there from now on; nothing learnt from the former one is kept."""
+        self._config = config
+        self.flush()
+        await self.close()
+
     async def close(self) -> None:
         if self._session is not None:
-            await self._session.close()
-            self._session = None
+            session, self._session = self._session, None
+            await session.close()
 
     # -- accounts ----------------------------------------------------------------------------------------------------
 

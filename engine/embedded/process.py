@@ -25,13 +25,17 @@ _COLLECT = (10_000, 50, 1_000)
 _COLLECT_EVERY_SECONDS = 60.0
 
 
-async def run(config: Config) -> int:
-    """Serve until SIGTERM, SIGINT or `fsctl shutdown`; the exit status. A second signal changes nothing."""
+async def run(config: Config, file: Path) -> int:
+    """Serve until SIGTERM, SIGINT or `fsctl shutdown`; the exit status. A second signal changes nothing.
+
+    SIGHUP reads `file` again.
+    """
     loop = asyncio.get_running_loop()
     try:
         switch = Switch(config)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, switch.stop_asked.set)
+        loop.add_signal_handler(signal.SIGHUP, _reread, switch, file)
         await switch.start()
     except OSError as error:
         log.error("The switch can't start: %s", error)
@@ -45,6 +49,17 @@ async def run(config: Config) -> int:
     await switch.stop_asked.wait()
     await switch.stop()
     return 0
+
+
+def _reread(switch: Switch, file: Path) -> None:
+    try:
+        config = load(file)
+    except ConfigError as error:
+        log.error("going on with the former configuration: %s", error)
+        return
+    logs.setup(config.log_level, config.log_format)
+    switch.reconfigure(config)
+    log.info("configuration read again")
 
 
 async def _collect_when_idle(switch: Switch) -> None:
@@ -83,4 +98,4 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     logs.setup(config.log_level, config.log_format)
     _open_files()
-    return asyncio.run(run(config))
+    return asyncio.run(run(config, given.config))

@@ -11,11 +11,13 @@ from collections.abc import Coroutine
 from typing import Any
 from uuid import uuid4
 
+import msgspec
+
 from engine.embedded import bridge, cdr, dialplan, recordings, text, transfers
 from engine.embedded.applications import APPLICATIONS, control
 from engine.embedded.backend import EventSocketBackend
 from engine.embedded.channel import Channel
-from engine.embedded.config import Config
+from engine.embedded.config import Config, fixed
 from engine.embedded.dial import Destination
 from engine.embedded.directory import Acl, DirectoryAwayError, DirectoryClient
 from engine.embedded.event_socket.server import EventSocketServer
@@ -98,6 +100,12 @@ class Switch:
         if self.config.directory.url:
             self.start_task(self._first_configuration())
         log.info("switch %s ready: %s", self.bus.core_uuid, self.ports)
+
+    def reconfigure(self, config: Config) -> None:
+        """Take a new configuration while calls go on; what can't change (config.FIXED) stays as it is."""
+        self.config = msgspec.structs.replace(config, **fixed(self.config))
+        self.globals["hold_music"] = config.hold_music
+        self.start_task(self.directory.reconfigure(config.directory))
 
     async def stop(self) -> None:
         """Hang up every call, say goodbye to the trunks, close. Harmless when repeated."""

@@ -212,11 +212,12 @@ class Runtime:
             await self.stop(stop_switch=stop_switch)
 
     async def run_until_stopped(self, *, stop_switch: bool = False, started: Callable[[Runtime], None] = lambda runtime: None) -> None:
-        """Run until SIGTERM or SIGINT."""
+        """Run until SIGTERM or SIGINT, or until the terminal is closed (SIGHUP, unless it is ignored as nohup does)."""
         told = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, told.set)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, told.set)
         async with self.running(stop_switch=stop_switch):
             started(self)
             settle()

@@ -18,11 +18,13 @@ import msgspec
 from engine.directory import USERNAME
 from engine.embedded import config as embedded
 from engine.errors import SettingsError, SwitchError
+from engine.esl.switch import Switch
 from engine.settings import Settings
 
 log = logging.getLogger(__name__)
 
 READY_WITHIN_SECONDS = 60.0
+ANSWER_WITHIN_SECONDS = 3.0
 RESTART_DELAYS_SECONDS = (0.2, 1.0, 3.0, 10.0)
 
 
@@ -58,17 +60,22 @@ class SwitchProcess:
         self.restarts = 0
 
     @property
+    def _config_file(self) -> Path:
+        return self._folder / "switch.json"
+
+    @property
     def _ready_file(self) -> Path:
         return self._folder / "ready.json"
 
     async def start(self) -> Ready:
         """Adopt the running switch of this installation, or start one. Raises SwitchError."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self.ready = self._running()
-        if self.ready is not None:
-            log.info("adopted the running switch (process %d)", self.ready.pid)
+        running = self._running()
+        if running is not None and await self._adopt(running):
+            log.info("adopted the running switch (process %d)", running.pid)
+            self.ready = running
         else:
-            self.ready = await self._spawn()
+            self.ready = await self._spawn(running)
         self._watch = asyncio.create_task(self._supervise(), name="switch supervisor")
         return self.ready
 
@@ -81,10 +88,54 @@ class SwitchProcess:
             return None
         return ready if b"engine.embedded" in command and str(self._folder).encode() in command else None
 
-    async def _spawn(self) -> Ready:
+    async def _adopt(self, running: Ready) -> bool:
+        """Whether the running switch goes on for us. It is told where our directory is and what else it can change as it runs.
+
+        One with other ports, folders or passwords is ended, so that a new one may have them; while it carries calls only when
+        we could not command it.
+        """
+        wanted = self._config(running)
+        try:
+            theirs = _standing(embedded.load(self._config_file), running)
+        except embedded.ConfigError as error:
+            log.warning("the running switch can't be told anything new: %s", error)
+            theirs = wanted
+            differs = ["configuration"]
+        else:
+            differs = [name for name in embedded.FIXED if getattr(theirs, name) != getattr(wanted, name)]
+        if differs:
+            calls = await self._calls(theirs, running)
+            what = ", ".join(differs)
+            if not calls or "event_socket" in differs:
+                log.warning("the running switch has another %s; starting it again (%d channels end)", what, calls)
+                await _end(running.pid)
+                return False
+            log.warning("the running switch has another %s; it keeps that until it is started again, since it carries calls", what)
+        config = msgspec.structs.replace(wanted, **embedded.fixed(theirs))
+        if config != theirs:
+            self._write_config(config)
+            _signal(running.pid, signal.SIGHUP)
+        return True
+
+    async def _calls(self, config: embedded.Config, running: Ready) -> int:
+        """Channels of a running switch; 0 when it can't be asked, since then nobody can serve them."""
+        place = config.event_socket
+        switch = Switch(place.host, running.event_socket_port, place.password, on_event=lambda event: None)
+        switch.start()
+        try:
+            await switch.wait_connected(ANSWER_WITHIN_SECONDS)
+            return len(await switch.show_channels())
+        except SwitchError as error:
+            log.warning("the running switch does not answer: %s", error)
+            return 0
+        finally:
+            await switch.close()
+
+    async def _spawn(self, before: Ready | None) -> Ready:
+        """A new one; where `before` stood, unless the settings name other ports."""
         self._ready_file.unlink(missing_ok=True)
-        path = self._folder / "switch.json"
-        self._write_config(path)
+        path = self._config_file
+        self._write_config(self._config(before))
         output = os.open(self._folder / "switch.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -105,9 +156,9 @@ class SwitchProcess:
         self._process.kill()
         raise SwitchError(f"The embedded switch is not ready after {READY_WITHIN_SECONDS:.0f} s: {self._last_words()}")
 
-    def _write_config(self, path: Path) -> None:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(self._config())))
+    def _write_config(self, config: embedded.Config) -> None:
+        with open(os.open(self._config_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(config)))
 
     def _last_words(self) -> str:
         try:
@@ -115,20 +166,20 @@ class SwitchProcess:
         except (OSError, IndexError):
             return "it said nothing"
 
-    def _config(self) -> embedded.Config:
-        settings, before = self._settings, self.ready
+    def _config(self, before: Ready | None) -> embedded.Config:
+        settings = self._settings
         switch = settings.switch
         sounds = settings.media_root_on_switch
-        # after a restart the same ports: phones and trunks know them
+        # any free port means the former one after a restart: phones and trunks know it
         return embedded.Config(
             event_socket=embedded.EventSocket(
-                switch.esl_password, switch.esl_host, before.event_socket_port if before else switch.esl_port
+                switch.esl_password, switch.esl_host, switch.esl_port or (before.event_socket_port if before else 0)
             ),
             internal=embedded.Listener(
-                switch.sip_host, before.internal_port if before else switch.sip_port, advertised=switch.advertised_host
+                switch.sip_host, switch.sip_port or (before.internal_port if before else 0), advertised=switch.advertised_host
             ),
             trunk=embedded.Listener(
-                switch.sip_host, before.trunk_port if before else switch.trunk_port, advertised=switch.advertised_host
+                switch.sip_host, switch.trunk_port or (before.trunk_port if before else 0), advertised=switch.advertised_host
             ),
             directory=embedded.Directory(self._directory_url, f"{USERNAME}:{settings.directory.secret}"),
             cdr=embedded.Cdr(f"{sounds}/cdr-csv", LEG_TEMPLATE),
@@ -152,7 +203,7 @@ class SwitchProcess:
             log.error("the switch has died (%s); starting it again in %.1f s", self._last_words(), delay)
             await asyncio.sleep(delay)
             try:
-                self.ready = await self._spawn()
+                self.ready = await self._spawn(self.ready)
             except (SwitchError, OSError) as error:
                 log.error("the switch could not be started again: %s", error)
                 continue
@@ -177,13 +228,35 @@ class SwitchProcess:
         await self.leave()
         if self.ready is None or not _alive(self.ready.pid):
             return
-        os.kill(self.ready.pid, signal.SIGTERM)
-        for _ in range(100):
-            if (self._process is not None and self._process.returncode is not None) or not _alive(self.ready.pid):
-                self._ready_file.unlink(missing_ok=True)
-                return
-            await asyncio.sleep(0.05)
-        os.kill(self.ready.pid, signal.SIGKILL)
+        await _end(self.ready.pid)
+        self._ready_file.unlink(missing_ok=True)
+
+
+def _standing(config: embedded.Config, ready: Ready) -> embedded.Config:
+    """The configuration with the ports that were found for it."""
+    place = msgspec.structs.replace
+    return place(
+        config,
+        event_socket=place(config.event_socket, port=ready.event_socket_port),
+        internal=place(config.internal, port=ready.internal_port),
+        trunk=place(config.trunk, port=ready.trunk_port),
+    )
+
+
+async def _end(pid: int) -> None:
+    """Ask the switch to end its calls and itself; after five seconds it is killed."""
+    _signal(pid, signal.SIGTERM)
+    for _ in range(100):
+        if not _alive(pid):
+            return
+        await asyncio.sleep(0.05)
+    log.warning("the switch (process %d) does not end by itself; killing it", pid)
+    _signal(pid, signal.SIGKILL)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has just died by itself
+        os.kill(pid, number)
 
 
 def _ready(text: bytes) -> Ready:

@@ -109,6 +109,33 @@ async def test_sigterm_ends_the_calls_politely_and_a_second_one_changes_nothing(
     assert process.errors == []
 
 
+async def test_sighup_reads_the_configuration_again_and_a_bad_one_changes_nothing(process: Process) -> None:
+    phone = await process.phone("101")
+    path = process.folder / "switch.json"
+    async with process.esl() as esl:
+        talk, uuid = await parked(esl, phone)
+        good = path.read_bytes()
+        path.write_text("{")
+        process.signal(signal.SIGHUP)
+        changed = msgspec.json.decode(good)
+        changed["max_sessions"], changed["internal"]["port"] = 1, 9
+        async with asyncio.timeout(10):
+            while "going on with the former configuration" not in (process.folder / "log").read_text():
+                await asyncio.sleep(0.02)
+        assert "1000 session(s) max" in await esl.api("status")
+        path.write_bytes(msgspec.json.encode(changed))
+        process.signal(signal.SIGHUP)
+        async with asyncio.timeout(10):
+            while "\n1 session(s) max" not in await esl.api("status"):
+                pass
+        refused = await (await process.phone("102")).call("800")  # at the former port
+        assert await refused.refused() == 503
+        assert await esl.api(f"uuid_exists {uuid}") == "true"
+        await talk.hang_up()
+    (error,) = process.errors
+    assert "switch.json" in error
+
+
 async def test_the_switch_outlives_its_engine(process: Process) -> None:
     phone = await process.phone("101")
     async with process.esl() as esl:

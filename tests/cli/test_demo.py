@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vats demo` in a process of its own: closed terminals, kills, and phones that find it again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.calls.apart import alive
+from tests.calls.installation import own_address
+from tests.embedded.telephone import Telephone
+from tests.switches.freeswitch import free_ports
+
+ROOT = Path(__file__).parents[2]
+
+
+class Demo:
+    def __init__(self, folder: Path) -> None:
+        self.state, self.address = folder / "demo", own_address()
+        self.sip, self.trunk, self.web = free_ports(self.address, 3)
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> dict[str, Any]:
+        """The card, once the box is printed."""
+        environment = {
+            **os.environ, "VATS_SWITCH__SIP_HOST": self.address, "VATS_SWITCH__SIP_PORT": str(self.sip),
+            "VATS_SWITCH__TRUNK_PORT": str(self.trunk), "VATS_WEB__HOST": self.address, "VATS_WEB__PORT": str(self.web),
+        }  # fmt: skip
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "engine.cli", "demo", "--state", str(self.state),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, env=environment, cwd=ROOT,
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        async with asyncio.timeout(120):
+            await self.process.stdout.readuntil("└".encode())
+        card: dict[str, Any] = json.loads((self.state / "demo.json").read_bytes())
+        return card
+
+    async def end(self, how: signal.Signals) -> int:
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.send_signal(how)
+        async with asyncio.timeout(20):
+            return await self.process.wait()
+
+    @property
+    def switch(self) -> int:
+        """Its process; `start` has told us that there is one."""
+        return int(json.loads((self.state / "switch" / "ready.json").read_bytes())["pid"])
+
+    @property
+    def directory(self) -> tuple[str, int]:
+        url: str = json.loads((self.state / "switch" / "switch.json").read_bytes())["directory"]["url"]
+        host, _, port = url.removeprefix("http://").removesuffix("/fs").rpartition(":")
+        return host, int(port)
+
+    async def registers(self, card: dict[str, Any]) -> int:
+        login, password, _ = card["phones"][0]
+        phone = await Telephone((self.address, card["sip_port"]), login, card["domain"], password).open(self.address)
+        try:
+            return (await phone.register()).code
+        finally:
+            phone.close()
+
+
+@pytest.fixture
+async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
+    found = Demo(tmp_path)
+    yield found
+    await found.end(signal.SIGKILL)
+    if (found.state / "switch" / "ready.json").exists() and alive(found.switch):
+        os.kill(found.switch, signal.SIGKILL)
+
+
+async def test_phones_find_the_demonstration_that_was_killed(demo: Demo) -> None:
+    """The switch has survived, and the directory that it asks stands elsewhere by now."""
+    first = await demo.start()
+    assert await demo.registers(first) == 200
+    assert (first["sip_port"], first["trunk_port"]) == (demo.sip, demo.trunk)
+    switch, directory = demo.switch, demo.directory
+    await demo.end(signal.SIGKILL)
+    stranger = await asyncio.start_server(lambda reader, writer: writer.close(), *directory)
+    again = await demo.start()
+    assert demo.switch == switch
+    assert demo.directory != directory
+    assert again["sip_port"] == first["sip_port"]
+    assert await demo.registers(again) == 200
+    stranger.close()
+
+
+async def test_a_closed_terminal_ends_it_in_order_and_the_next_one_has_the_same_ports(demo: Demo) -> None:
+    """Also those that were found instead of the usual ones: phones were told them."""
+    taken = await Telephone(("127.0.0.1", 9)).open(demo.address)
+    demo.sip = taken.port
+    first = await demo.start()
+    assert first["sip_port"] != demo.sip
+    switch, directory = demo.switch, demo.directory
+    assert await demo.end(signal.SIGHUP) == 0
+    assert not alive(switch)
+    taken.close()
+    again = await demo.start()
+    assert again["sip_port"] == first["sip_port"]
+    assert demo.directory == directory
+    assert await demo.registers(again) == 200
