@@ -81,6 +81,7 @@ class Resync:
         """The connection is up (again)."""
         self._connected_at = clock.now()
         self._unheard = {} if self._first else {c.id: c.playing for c in self._node.calls.values()}
+        self._soon.set()  # FreeSWITCH's table lags behind: a leg whose end was not heard may still stand in it now
 
     def lost(self) -> None:
         """The connection went down: what happens from now on is not heard of."""

@@ -82,7 +82,7 @@ class Apart(Installation):
     @property
     def switch_pid(self) -> int:
         """The process of the switch that runs now."""
-        return int(self._ready.pid)
+        return self.freeswitch.pid if self.freeswitch else int(self._ready.pid)
 
     @asynccontextmanager
     async def event_socket(self) -> AsyncIterator[Esl]:
