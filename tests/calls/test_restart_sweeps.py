@@ -64,7 +64,8 @@ async def test_a_hangup_that_was_not_heard(office: Pbx) -> None:
         call = await caller.calls("74951234567")
         ringing = await phone.answers()
         await call.answered()
-        await office.step("talk")
+        phone.say(600)
+        await caller.hears(600)  # the switch has joined them
         await cut(office)
         await ringing.hang_up()
         await mend(office)
