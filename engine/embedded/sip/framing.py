@@ -53,12 +53,13 @@ class Framer:
             blank = 0
             while blank < len(buffer) and buffer[blank] in b"\r\n":
                 blank += 1
-            if blank == len(buffer) and blank % 4:  # perhaps half a ping: the rest decides
-                return False
             self.pings += bytes(buffer[:blank]).count(PING)
-            del buffer[:blank]
-            if not buffer:
+            if blank == len(buffer):
+                # perhaps it ends with half a ping, whose rest decides; nothing before that may pile up
+                whole = buffer.rfind(PING) + len(PING) if PING in buffer else 0
+                del buffer[: max(whole, blank - len(PING) + 1)]
                 return False
+            del buffer[:blank]
         end = buffer.find(b"\r\n\r\n", max(0, self._searched - 3))
         if end < 0:
             self._searched = len(buffer)

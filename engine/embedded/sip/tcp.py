@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 10.0
 _FIRST_MESSAGE_SECONDS = 30.0  # whoever connects must say something meaningful soon
+_SHARE = 4  # one address may hold a quarter of all connections
 _MAX_UNSENT = 1024 * 1024  # a peer that does not read is gone
 
 
@@ -108,7 +109,7 @@ class TcpFlow(Flow, asyncio.Protocol):
             return
         if theirs:
             self.remote = (peer[0], peer[1])
-            if len(self.listener.connections) >= self.listener.max_connections:
+            if self._too_many(peer[0]):
                 log.warning("tcp %s: %d connections, refusing %s", self.listener.name, len(self.listener.connections),
                             peer[0])
                 transport.abort()
@@ -122,6 +123,12 @@ class TcpFlow(Flow, asyncio.Protocol):
         for data in self._waiting:
             transport.write(data)
         self._waiting.clear()
+
+    def _too_many(self, host: str) -> bool:
+        """Whether no more connections are taken, in all or from this address: one stranger must not take every place."""
+        connections, most = self.listener.connections, self.listener.max_connections
+        share = max(1, most // _SHARE)
+        return len(connections) >= most or (len(connections) >= share and sum(a == host for a, _ in connections) >= share)
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -212,7 +212,32 @@ async def test_too_many_connections(switch: Switch, tcp: TcpPhone) -> None:
     other.close()
 
 
+async def test_one_address_does_not_take_every_place(switch: Switch, tcp: TcpPhone) -> None:
+    listener = switch.agent.stack.transports.listeners["trunk"]
+    listener.max_connections = 8
+    tcp.send(tcp.request("OPTIONS"))
+    await tcp.get(200)
+    second, third = [await TcpPhone(switch.trunk).open() for _ in range(2)]
+    await asyncio.wait_for(third.gone.wait(), 3)
+    assert not second.gone.is_set()
+    elsewhere = await TcpPhone(switch.trunk).open("127.77.0.9")
+    elsewhere.send(elsewhere.request("OPTIONS"))
+    await elsewhere.get(200)
+    for phone in (second, third, elsewhere):
+        phone.close()
+
+
 # -- the framer alone
+
+
+@pytest.mark.parametrize("piece", [b"\n" * 4, b"\r\n\r\n" * 9 + b"\r", b"\r" * 4001])
+def test_blank_lines_do_not_pile_up(piece: bytes) -> None:
+    framer = Framer()
+    framer.feed(b"\n\n\n")
+    for _ in range(100):
+        assert framer.feed(piece) == []
+        assert framer.pending < 4
+    assert framer.feed(b"\r\nX sip:y SIP/2.0\r\n\r\n") == [b"X sip:y SIP/2.0\r\n\r\n"]
 
 
 def test_framing_is_independent_of_the_cuts() -> None:
