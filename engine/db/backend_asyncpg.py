@@ -16,9 +16,10 @@ from tortoise.backends.base.client import (
     TransactionContextPooled,
 )
 from tortoise.connection import get_connections
-from tortoise.exceptions import DBConnectionError, TransactionManagementError
+from tortoise.exceptions import BaseORMException, DBConnectionError, TransactionManagementError
 
 from engine.db.transaction import AfterCommit, Savepoint
+from engine.db.trouble import is_away
 
 AWAY = (
     OSError,
@@ -81,7 +82,7 @@ class _Context(TransactionContextPooled):
         except AWAY as error:
             raise DBConnectionError(f"PostgreSQL can't be reached: {error}") from error
         try:
-            await self.client.begin()
+            await _translated(self.client.begin)
         except BaseException:
             await pool.release(self.client._connection)
             raise
@@ -116,6 +117,10 @@ async def _translated(func: Callable[..., Any], *args: Any, **kwargs: Any) -> An
         return await func(*args, **kwargs)
     except AWAY as error:
         raise DBConnectionError(f"PostgreSQL is away: {error}") from error
+    except (asyncpg.PostgresError, BaseORMException) as error:
+        if isinstance(error, DBConnectionError) or not is_away(error):
+            raise
+        raise DBConnectionError(f"PostgreSQL can't work now: {error}") from error
 
 
 client_class = Client

@@ -19,6 +19,7 @@ from tortoise.migrations.executor import MigrationTarget
 
 from engine.db.migrating import Executor
 from engine.db.transaction import Tx
+from engine.db.trouble import is_away
 from engine.errors import SettingsError
 from engine.settings import Settings
 
@@ -27,15 +28,6 @@ log = logging.getLogger(__name__)
 Dialect = Literal["sqlite", "postgres"]
 
 _MIGRATION_LOCK = 0x56415453  # "VATS": any number, the same in every process
-_TRANSIENT = ("locked", "busy", "unable to open", "disk i/o error", "disk is full", "readonly database")
-
-
-def is_away(error: BaseException) -> bool:
-    """Whether the database could not be asked at all, so that the same work may succeed later."""
-    if isinstance(error, DBConnectionError):  # both backends raise it for whatever is wrong with the line or the server
-        return True
-    # SQLite reports a full disk or a foreign lock as an OperationalError like any other
-    return isinstance(error, OperationalError) and any(word in str(error).lower() for word in _TRANSIENT)
 
 
 class Database:

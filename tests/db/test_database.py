@@ -7,10 +7,10 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from tortoise.exceptions import IntegrityError
+from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
 
 from engine import clock
-from engine.db import Database, Tx, after_commit, models, secrets
+from engine.db import Database, Tx, after_commit, is_away, models, secrets
 from engine.db.makemigrations import write
 from engine.errors import NotFound, SettingsError
 from engine.settings import Core, Settings
@@ -176,3 +176,46 @@ def test_secrets_are_made_once(tmp_path: object) -> None:
         secrets.decrypt(token)
     with pytest.raises(SettingsError, match=r"core\.secret"):
         secrets.setup(Settings(core=Core(secret="short")))
+
+
+@pytest.mark.parametrize("code", ["53100", "25006", "57P01", "57P02", "40001", "40P01", "58030", "08006"])
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "in a transaction"])
+async def test_trouble_of_the_server_passes(database: Database, code: str, inside: bool) -> None:
+    if database.dialect != "postgres":
+        pytest.skip("codes of PostgreSQL")
+    statement = f"DO $$ BEGIN RAISE EXCEPTION 'trouble' USING ERRCODE = '{code}'; END $$"
+
+    async def fails() -> None:
+        if not inside:
+            await database.connection.execute_script(statement)
+        async with database.transaction() as tx:
+            await tx.execute_script(statement)
+
+    with pytest.raises(DBConnectionError) as caught:
+        await fails()
+    assert is_away(caught.value)
+    assert await database.reachable()
+
+
+async def test_a_standby_is_away(database: Database) -> None:
+    if database.dialect != "postgres":
+        pytest.skip("SQLite has no standby")
+
+    async def writes() -> None:
+        async with database.transaction() as tx:
+            await tx.execute_query("SET TRANSACTION READ ONLY")
+            await models.Account.create(number="1", title="x", domain="x", using_db=tx)
+
+    with pytest.raises(DBConnectionError, match="read-only"):
+        await writes()
+    await account("1")
+
+
+async def test_what_was_asked_wrongly_is_no_trouble_of_the_server(database: Database) -> None:
+    await account("1")
+    with pytest.raises(IntegrityError) as caught:
+        await account("1")
+    assert not is_away(caught.value)
+    with pytest.raises(OperationalError) as wrong:
+        await database.connection.execute_query("SELECT nonsense")
+    assert not is_away(wrong.value)
