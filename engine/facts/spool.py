@@ -12,7 +12,7 @@ import fcntl
 import logging
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,20 @@ _WRITTEN = (b'{"t":"fact"', b'{"t":"end"')
 
 _decoder = msgspec.json.Decoder(Line)
 _encoder = msgspec.json.Encoder()
+
+
+class _Rejected(msgspec.Struct):
+    """A line of `rejected.jsonl`."""
+
+    why: str
+    entry: Stated | Closed
+
+
+def _rejected(line: bytes) -> Stated | Closed | None:
+    try:
+        return msgspec.json.decode(line, type=_Rejected).entry
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 @dataclass(slots=True)
@@ -234,10 +248,33 @@ class Spool:
                 self._path(number).unlink()
 
     def reject(self, entry: Stated | Closed, why: str) -> None:
-        """Keep an entry that the database refuses in `rejected.jsonl`, so that one bad record holds up nobody."""
+        """Keep an entry that the database refuses in `rejected.jsonl`, so that one bad record holds up nobody; see `rejected`."""
         log.error("an entry of call %s can't be written to the database and is kept in rejected.jsonl: %s", entry.call, why)
-        with (self.folder / "rejected.jsonl").open("ab") as file:
-            file.write(_encoder.encode({"why": why, "entry": entry}) + b"\n")
+        with self._rejects.open("ab") as file:
+            file.write(_encoder.encode(_Rejected(why, entry)) + b"\n")
+
+    def rejected(self) -> list[Stated | Closed]:
+        """The entries in `rejected.jsonl`, each once; damaged lines are passed over."""
+        try:
+            lines = self._rejects.read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        return list({(e.call, e.seq if isinstance(e, Stated) else 0): e for line in lines if (e := _rejected(line)) is not None}.values())
+
+    def accepted(self, entries: Collection[Stated | Closed]) -> None:
+        """The database has taken these of the `rejected` ones after all: they leave the file, whatever else is there stays."""
+        lines = self._rejects.read_bytes().splitlines(keepends=True)
+        left = [line for line in lines if (entry := _rejected(line)) is None or entry not in entries]
+        if left:
+            fresh = self.folder / ".rejected"
+            fresh.write_bytes(b"".join(left))
+            fresh.replace(self._rejects)
+        else:
+            self._rejects.unlink()
+
+    @property
+    def _rejects(self) -> Path:
+        return self.folder / "rejected.jsonl"
 
     def _lines(self, start: Position) -> Iterator[tuple[bytes, Position]]:
         """Complete lines from `start` on with the position after each; an empty one at the end of a segment."""

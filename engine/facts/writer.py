@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 TOPIC = "calls"
 """The doorbell's topic: rung with the account for which a CDR was written."""
+_UNREADABLE = "decode"
+"""In place of a subscriber's name: nobody could be told."""
 _BATCH = 500
 _GATHER_SECONDS = 0.05
 """Lines that come within this time share a transaction."""
@@ -158,14 +160,14 @@ class FactWriter:
         try:
             fact = decode(line.data)
         except msgspec.ValidationError as error:
-            return {"decode": str(error)}
+            return {_UNREADABLE: str(error)}
         if fact is None:
             return {}
         if record_id is not None and hasattr(fact, "record_id"):
             fact = msgspec.structs.replace(fact, record_id=record_id)
         failed: dict[str, str] = {}
         for subscriber in self._subscribers:
-            name = f"{subscriber.write.__module__}.{getattr(subscriber.write, '__qualname__', subscriber.fact.kind)}"
+            name = _name(subscriber)
             if not isinstance(fact, subscriber.fact) or (only is not None and name not in only):
                 continue
             try:
@@ -178,17 +180,60 @@ class FactWriter:
                 failed[name] = f"{type(error).__name__}: {error}"
         return failed
 
-    async def retry_failed(self, limit: int = 100) -> int:
+    async def retry_rejected(self, spool: Spool) -> int:
+        """Give entries that the database has refused another chance; returns how many it has taken now. Raises when it is away."""
+        taken = []
+        for entry in spool.rejected():
+            try:
+                await self._transact([entry])
+            except Exception as error:
+                if is_away(error):
+                    raise
+                log.info("an entry of call %s is still refused: %s", entry.call, error)
+            else:
+                taken.append(entry)
+        if taken:
+            spool.accepted(taken)
+            log.info("%d entries that had been refused are in the database now", len(taken))
+        return len(taken)
+
+    async def retry_failed(self, page: int = 100) -> int:
         """Give facts whose subscribers had failed another chance (after an upgrade); returns how many are whole now."""
-        healed = 0
-        for row in await models.FactRow.filter(failed__isnull=False).using_db(self._db.connection).order_by("id").limit(limit):
-            async with self._db.transaction() as tx:
-                record = await models.CallRecord.filter(call_id=row.call_id).using_db(tx).only("id").first()
-                line = Stated(row.call_id, row.seq, row.data)
-                failed = await self._tell(line, record.id if record else None, tx, only=row.failed)
-                await models.FactRow.filter(id=row.id).using_db(tx).update(failed=failed or None)
-            healed += not failed
-        return healed
+        healed = last = 0
+        while True:
+            failed = models.FactRow.filter(failed__isnull=False, id__gt=last).using_db(self._db.connection)
+            rows = await failed.order_by("id").limit(page)
+            for row in rows:
+                last = row.id
+                healed += await self._retry(row)
+            if len(rows) < page:
+                return healed
+
+    async def _retry(self, row: models.FactRow) -> bool:
+        """A fact that could not be read has reached nobody; another one goes to those that had failed, as far as they are here."""
+        before = dict(row.failed or {})
+        line = Stated(row.call_id, row.seq, row.data)
+        if _is_strange(line):
+            return False
+        async with self._db.transaction() as tx:
+            record = await models.CallRecord.filter(call_id=row.call_id).using_db(tx).only("id").first()
+            failed = await self._tell(line, record.id if record else None, tx, only=None if _UNREADABLE in before else before)
+            here = {_name(subscriber) for subscriber in self._subscribers}
+            failed |= {name: why for name, why in before.items() if name != _UNREADABLE and name not in here}
+            await models.FactRow.filter(id=row.id).using_db(tx).update(failed=failed or None)
+        return not failed
+
+
+def _is_strange(line: Stated) -> bool:
+    """A kind of fact that no plugin here knows."""
+    try:
+        return decode(line.data) is None
+    except msgspec.ValidationError:
+        return False
+
+
+def _name(subscriber: Subscriber) -> str:
+    return f"{subscriber.write.__module__}.{getattr(subscriber.write, '__qualname__', subscriber.fact.kind)}"
 
 
 def _group(ref: Ref | None) -> dict[str, Any]:

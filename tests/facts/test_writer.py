@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from engine.db import Database, models
@@ -140,6 +141,74 @@ async def test_a_bad_record_holds_up_nobody(database: Database, tmp_path: Path) 
     assert sorted(row.call_id for row in await models.CallRecord.all()) == ["fine", "good"]
     (line,) = (tmp_path / "rejected.jsonl").read_text("utf-8").splitlines()
     assert json.loads(line)["entry"]["call"] == "orphan"
+    spool.close()
+
+
+async def test_what_was_refused_is_taken_when_the_database_would_take_it(database: Database, tmp_path: Path) -> None:
+    writer = FactWriter(database)
+    spool = Spool.open(tmp_path)
+    owner = await account()
+    spool.ended(record("early", owner + 1), [ended("early", owner + 1)])
+    spool.ended(record("orphan", owner + 99))
+    await writer.drain(spool)
+    with (tmp_path / "rejected.jsonl").open("ab") as file:
+        file.write(b'{"damaged\n')
+    assert await writer.retry_rejected(spool) == 0
+    assert await account("2") == owner + 1
+    assert await writer.retry_rejected(spool) == 1
+    assert [row.call_id for row in await models.CallRecord.all()] == ["early"]
+    assert [row.call_id for row in await models.FactRow.all()] == ["early"]
+    assert [entry.call for entry in spool.rejected()] == ["orphan"]
+    assert b'{"damaged\n' in (tmp_path / "rejected.jsonl").read_bytes()
+    spool.close()
+
+
+async def test_nothing_is_refused_for_trouble_of_the_server(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, spool = FactWriter(database, pause_seconds=0.0), Spool.open(tmp_path)
+    troubles: list[Exception] = [asyncpg.DiskFullError("no space left on device"), asyncpg.ReadOnlySQLTransactionError("read-only")]
+    transact = writer._transact
+
+    async def sometimes(entries: Any) -> None:
+        if troubles:
+            raise troubles.pop(0)
+        await transact(entries)
+
+    monkeypatch.setattr(writer, "_transact", sometimes)
+    spool.ended(record("a", await account()))
+    await writer.drain(spool)
+    assert not spool.rejected()
+    assert await models.CallRecord.all().count() == 1
+    spool.close()
+
+
+async def test_a_fact_that_can_be_read_again_reaches_everybody(database: Database, tmp_path: Path) -> None:
+    one, other = Subscriber(), Subscriber()
+    writer, spool = FactWriter(database, [one, other]), Spool.open(tmp_path)
+    owner = await account()
+    spool.fact(Rang(account=owner, call="a", at=NOW, who="Anna"))
+    await writer.drain(spool)
+    one.seen.clear(), other.seen.clear()
+    await models.FactRow.all().update(failed={"decode": "written by a later version"})
+    assert await writer.retry_failed() == 1
+    assert [len(one.seen), len(other.seen)] == [1, 1]
+    spool.close()
+
+
+async def test_failures_that_stay_do_not_hold_up_newer_ones(database: Database, tmp_path: Path) -> None:
+    told = Subscriber()
+    writer, spool = FactWriter(database, [told]), Spool.open(tmp_path)
+    owner = await account()
+    name = f"{told.write.__module__}.{told.write.__qualname__}"
+    for call in ("a", "b", "c"):
+        spool.fact(Rang(account=owner, call=call, at=NOW, who="Anna"))
+    await writer.drain(spool)
+    await models.FactRow.filter(call_id__in=["a", "b"]).update(failed={"absent.plugin.write": "bug"})
+    await models.FactRow.filter(call_id="c").update(failed={name: "bug"})
+    told.seen.clear()
+    assert await writer.retry_failed(page=1) == 1
+    assert [fact.call for fact in told.seen] == ["c"]
+    rows = await models.FactRow.all().order_by("id")
+    assert [row.failed for row in rows] == [{"absent.plugin.write": "bug"}, {"absent.plugin.write": "bug"}, None]
     spool.close()
 
 
