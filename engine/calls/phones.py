@@ -31,7 +31,7 @@ class Phones:
             case "sofia::unregister" | "sofia::expire":
                 account = self._account_of_domain(event.from_host)
                 user = event.from_user or event.user
-                if account is not None and self.registrations.remove(account, user, event.contact):
+                if account is not None and self.registrations.remove(account, user, contact_uri(event.contact)):
                     self._on_presence(account, user, False)
             case "sofia::gateway_state" | "sofia::gateway_add":
                 self.gateways[event.gateway] = event.gateway_state or self.gateways.get(event.gateway, "")
@@ -42,16 +42,37 @@ class Phones:
         account = self._account_of_domain(host)
         if account is None:
             return
-        phone = Registration(user, host, event.contact, f"{event.network_ip}:{event.network_port}", event.user_agent, clock.now())
+        contact, address = contact_uri(event.contact), f"{event.network_ip}:{event.network_port}"
+        known = self.registrations.find(account, user, contact)
+        since = known.since if known is not None and known.since is not None else clock.now()
+        phone = Registration(user, host, contact, address, event.user_agent, since)
         if self.registrations.add(account, phone):
             self._on_presence(account, user, True)
 
     def load(self, rows: Iterable[Mapping[str, str]]) -> None:
-        """`show registrations` after a (re)connect."""
+        """`show registrations`, after a (re)connect and now and then. Since when and what kind of phone only events have told."""
+        before = self.registrations.all_logins()
         found = []
         for row in rows:
-            account = self._account_of_domain(row.get("realm", ""))
-            if account is not None:
-                address = f"{row.get('network_ip', '')}:{row.get('network_port', '')}"
-                found.append((account, Registration(row.get("reg_user", ""), row.get("realm", ""), row.get("url", ""), address)))
+            login, domain = row.get("reg_user", ""), row.get("realm", "")
+            account = self._account_of_domain(domain)
+            if account is None:
+                continue
+            contact = contact_uri(row.get("url", ""))
+            phone = Registration(login, domain, contact, f"{row.get('network_ip', '')}:{row.get('network_port', '')}")
+            known = self.registrations.find(account, login, contact)
+            if known is not None:
+                phone.since, phone.user_agent = known.since, known.user_agent
+            found.append((account, phone))
         self.registrations.replace_all(found)
+        after = self.registrations.all_logins()
+        for account, login in before ^ after:  # what no event has told
+            self._on_presence(account, login, (account, login) in after)
+
+
+def contact_uri(contact: str) -> str:
+    """The bare URI of a binding, which events show as `"Anna" <sip:…>` and the table as `sofia/profile/sip:…`."""
+    if contact.startswith("sofia/"):
+        return contact.split("/", 2)[-1]
+    _, bracket, rest = contact.partition("<")
+    return rest.partition(">")[0] if bracket else contact

@@ -67,6 +67,13 @@ class Registrations:
         """The phones of a login, the latest last."""
         return tuple(self._known.get((account, login), {}).values())
 
+    def find(self, account: int, login: str, contact: str) -> Registration | None:
+        return self._known.get((account, login), {}).get(contact)
+
+    def all_logins(self) -> frozenset[tuple[int, str]]:
+        """(account, login) of whoever is registered."""
+        return frozenset(self._known)
+
     def logins(self, account: int) -> frozenset[str]:
         return frozenset(login for owner, login in self._known if owner == account)
 
