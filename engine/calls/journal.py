@@ -12,6 +12,7 @@ import msgspec
 from engine.calls.call import Caller, Step
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
+from engine.calls.ordered import Ordered
 from engine.facts import Fact
 from engine.facts.ended import Direction
 
@@ -25,6 +26,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     party: str
     started_at: datetime
     caller: Caller
+    ordered: Ordered | None = None
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ def opening(call: LiveCall) -> Opening:
         party=call.party.id,
         started_at=call.started_at,
         caller=call.caller,
+        ordered=call.ordered,
     )
 
 

@@ -36,6 +36,7 @@ from engine.calls.call import (
 )
 from engine.calls.causes import NO_ANSWER, NORMAL_CLEARING
 from engine.calls.leg import LegState
+from engine.calls.ordered import Ordered
 from engine.calls.playing import Playing
 from engine.calls.presence import is_own
 from engine.calls.surroundings import Surroundings
@@ -74,6 +75,8 @@ class LiveCall:
         self.party = first.leg if first else NOBODY
         self.started_at = started_at
         self.direction: Direction = "in"
+        self.ordered: Ordered | None = None
+        """Set when nobody has dialled the call."""
         self.legs: dict[str, LegState] = {first.uuid: first} if first else {}
         self.steps: list[tuple[datetime, Step]] = []
         self.facts: list[Fact] = []
@@ -144,6 +147,7 @@ class LiveCall:
         before, self.party = self.party, leg
         self._answered = True
         self._node.claim(self, leg)
+        self._node.guard(self, armed=True)
         self._node.journal_leg(self, self.legs[leg.id])  # the journal knows whom we serve
         running = self.recordings[-1] if self.recordings else None
         if running is not None and running.leg == before:  # it ends with its channel; the talk goes on (R13)
@@ -411,11 +415,12 @@ class LiveCall:
             "origination_caller_id_name": route.caller_name or route.caller_number,
             "ignore_early_media": "true",
             "originate_timeout": str(max(1, round(callee.timeout.total_seconds()))),
-            # nobody takes over an answered B when the engine dies before the bridge: it ends by itself
-            "park_timeout": f"10:{NO_ANSWER}",
             "force_transfer_context": "from-phone",
             **self.hold_music,
         }
+        if self.party != NOBODY:  # whoever answers first is served where he is parked, for as long as others ring
+            # nobody takes over an answered B when the engine dies before the bridge: it ends by itself
+            values["park_timeout"] = f"10:{NO_ANSWER}"
         self._node.switch.originate(leg.id, route.dial_string, values)
         return leg
 

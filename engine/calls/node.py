@@ -15,6 +15,7 @@ from engine.calls.guards import Guards
 from engine.calls.journal import Journal, SilentJournal
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
+from engine.calls.ordered import Ordered
 from engine.calls.phones import Phones, PresenceListener
 from engine.calls.reception import Admission, Reception, Rejection, Verdict
 from engine.calls.trunks import Route, to_number, to_sip
@@ -82,8 +83,10 @@ class Node:
                 self._feed(call, event, state)
             return
         match event.name:
-            case "CHANNEL_PARK" if event.direction == "inbound":
+            case "CHANNEL_PARK" if event.direction == "inbound" and not event.vats_call:  # else a call that the sweep takes up
                 self.on_parked(event)
+            case "CHANNEL_HANGUP_COMPLETE":
+                self._claiming.discard(event.uuid)
             case "CUSTOM":
                 self.phones.on_event(event)
 
@@ -97,6 +100,8 @@ class Node:
         self._claiming.add(event.uuid)
 
         def claimed(deleted: int) -> None:
+            if event.uuid not in self._claiming:
+                return  # he has hung up meanwhile
             self._claiming.discard(event.uuid)
             if deleted == 1 or (abandoned and deleted == 0):
                 self.serve(event)
@@ -118,7 +123,11 @@ class Node:
 
     def serve(self, event: Event) -> None:
         """Begin the scenario of a claimed caller."""
-        admitted = self._reception.admit(event)
+        try:
+            admitted = self._reception.admit(event)
+        except Exception:  # his timer is deleted: without an answer he would hear silence for ever
+            log.exception("it can't be told whose call this is", extra={"call": event.uuid})
+            admitted = Rejection(503, "the engine has failed")
         if isinstance(admitted, Rejection):
             log.warning("refused %s: %s", admitted.code, admitted.why, extra={"call": event.uuid})
             self.switch.respond(event.uuid, admitted.code)
@@ -140,12 +149,12 @@ class Node:
             },
         )
 
-    def order(self, call_uuid: str, snapshot: Snapshot, caller: Caller) -> LiveCall:
+    def order(self, call_uuid: str, snapshot: Snapshot, caller: Caller, ordered: Ordered) -> LiveCall:
         """A call that nobody has dialled: its parties are called one after the other by its scenario. KeyError when it exists."""
         if call_uuid in self.calls:
             raise KeyError(call_uuid)
         call = LiveCall(self, snapshot, caller, None, started_at=clock.now(), id=call_uuid)
-        call.direction = "out"
+        call.direction, call.ordered = "out", ordered
         self.calls[call.id] = call
         self._journal.opened(call)
         return call
@@ -171,8 +180,9 @@ class Node:
     def disown(self, call: LiveCall) -> None:
         """Undo `adopt_call`."""
         self.calls.pop(call.id, None)
+        for leg_uuid in [leg for leg in call.legs if self._by_leg.get(leg) is call]:
+            del self._by_leg[leg_uuid]
         for state in call.open_legs():
-            self._by_leg.pop(state.uuid, None)
             self.left(call, state)
 
     def run(self, call: LiveCall, serve: Callable[[LiveCall], Awaitable[Verdict]], *, fresh: bool = False) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
 from engine.calls.reception import Verdict
-from engine.errors import SwitchError, VatsError
+from engine.errors import SwitchError
 from engine.esl.event import Event
 from engine.esl.switch import Row
 from engine.snapshot import Ref, Snapshot
@@ -28,19 +29,27 @@ from engine.snapshot import Ref, Snapshot
 log = logging.getLogger(__name__)
 
 SWEEP_EVERY_SECONDS = 30.0
+RETRY_SECONDS = 0.5
+"""When a sweep was broken off."""
 AGAIN_SECONDS = 2.0
-"""When a sweep was broken off, or has seen legs too young to be judged."""
+"""When a sweep has seen legs too young to be judged."""
 NEW_LEG_SECONDS = 5.0
 """A leg younger than this may simply not be there yet; the next sweep looks again."""
 LEG_FILE_DELAY_SECONDS = 0.3
 """The switch writes a leg's line a moment after the leg has left its table."""
+_TRANSFER = re.compile(r"(?P<at>\d+):[^:]*:bl_xfer:(?P<number>[^/]+)/(?!vats/)")
+"""How the switch notes a transfer: epoch second, channel, where to. Into the context "vats" go only our own dead-man timers."""
 BRIDGED_STATES = ("CS_EXCHANGE_MEDIA", "CS_SOFT_EXECUTE", "CS_HIBERNATE")
 
 
 class OpenCalls(Protocol):
     """The journal's memory of calls without an end, and when the engine that wrote them was last alive."""
 
-    def open_calls(self) -> Mapping[str, OpenCall]: ...
+    def open_calls(self) -> Collection[str]: ...
+    def open_call(self, call_id: str) -> OpenCall:
+        """Raises whatever is wrong with what was written."""
+    def give_up(self, call_id: str, living: Collection[str]) -> bool:
+        """Close a call that nobody can take up, if it is old and none of its legs is among the `living` ones."""
     def last_alive(self) -> datetime | None: ...
 
 
@@ -48,6 +57,8 @@ class Resumption(Protocol):
     """Routing, as a resumed call sees it."""
 
     async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None) -> Verdict: ...
+    async def transferred(self, call: LiveCall, number: str, by: Leg) -> Verdict:
+        """A phone has sent the served party to `number` while nobody listened."""
     def left(self, call: LiveCall) -> None:
         """The caller has gone from where he was while nobody listened: state what that means (R1)."""
 
@@ -67,8 +78,14 @@ class Resync:
         self._node, self._desk, self._journal = node, desk, journal
         self._snapshot, self._legs_file, self._core_file = snapshot, legs_file, core_file
         self._first = True
+        self._left: set[str] | None = None
+        """Calls of the last engine that were not taken up yet; None = not asked."""
+        self._complained: set[str] = set()
+        self._core = ""
         self._lock = asyncio.Lock()
-        self._soon = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._look_again = False
+        self._due = 0.0
         self._connected_at: datetime | None = None
         self._seen_at: datetime | None = None
         """Until then nothing could have escaped us."""
@@ -81,25 +98,40 @@ class Resync:
         """The connection is up (again)."""
         self._connected_at = clock.now()
         self._unheard = {} if self._first else {c.id: c.playing for c in self._node.calls.values()}
-        self._soon.set()  # FreeSWITCH's table lags behind: a leg whose end was not heard may still stand in it now
+        self._sweep_in(0.0)
+        self._look_again = True
 
     def lost(self) -> None:
         """The connection went down: what happens from now on is not heard of."""
         self._seen_at = clock.now()
 
-    async def keep_sweeping(self) -> None:
-        """Sweep now and then, in case an event was lost; runs as a task."""
-        pause = SWEEP_EVERY_SECONDS
+    @property
+    def core_uuid(self) -> str:
+        """Which run of the switch was swept last; "" before the first sweep."""
+        return self._core
+
+    async def keep_sweeping(self, swept: Callable[[], None] = lambda: None) -> None:
+        """Sweep after each (re)connect, and now and then in case an event was lost; runs as a task. `swept` is called after each."""
+        loop = asyncio.get_running_loop()
         while True:
-            try:
-                async with asyncio.timeout(pause):
-                    await self._soon.wait()
-                self._soon.clear()
-                await asyncio.sleep(AGAIN_SECONDS)
-            except TimeoutError:
-                pass
-            if self._node.switch.connected:
-                await self.sweep()
+            while (left := self._due - loop.time()) > 0:
+                self._wake.clear()
+                try:
+                    async with asyncio.timeout(left):
+                        await self._wake.wait()
+                except TimeoutError:
+                    break
+            self._due = loop.time() + SWEEP_EVERY_SECONDS
+            if self._node.switch.connected and await self.sweep():
+                swept()
+                if self._look_again:
+                    # FreeSWITCH's table lags behind: a leg whose end was not heard may still have stood in it
+                    self._look_again = False
+                    self._sweep_in(AGAIN_SECONDS)
+
+    def _sweep_in(self, seconds: float) -> None:
+        self._due = min(self._due, asyncio.get_running_loop().time() + seconds)
+        self._wake.set()
 
     async def sweep(self) -> bool:
         """Bring both worlds together. Idempotent. False when the switch went away or did not answer: it is swept again."""
@@ -108,8 +140,11 @@ class Resync:
                 await self._sweep()
             except (SwitchError, TimeoutError) as error:
                 log.warning("sweep broken off: %s", error)
-                self._soon.set()
+                self._sweep_in(RETRY_SECONDS)
                 return False
+            except Exception:
+                self._sweep_in(RETRY_SECONDS)
+                raise
         return True
 
     async def _sweep(self) -> None:
@@ -131,9 +166,8 @@ class Resync:
         known = await self._how_they_ended([s.uuid for _, s in gone])
         for call, state in gone:
             self._close_leg(call, state, known.get(state.uuid), lost_cause, asked_at)
-        if self._first:
-            await self._take_over(rows, lost_cause)
-        else:
+        await self._take_over(rows, lost_cause)
+        if not self._first:
             await self._catch_up(rows)
         await self._unclaimed(rows)
         self._first = False
@@ -145,19 +179,29 @@ class Resync:
             return True
         if (asked_at - state.started_at).total_seconds() > NEW_LEG_SECONDS:
             return True
-        self._soon.set()
+        self._sweep_in(AGAIN_SECONDS)
         return False
 
     def _known_core(self) -> str:
         """The Core-UUID of the switch's run that we knew last, in this life of ours or in the one before; "" at the very first start."""
+        if self._core:
+            return self._core
         try:
             return self._core_file.read_text("ascii").strip()
         except FileNotFoundError:
             return ""
+        except (OSError, UnicodeDecodeError) as error:
+            log.error("%s can't be read: %s", self._core_file, error)
+            return ""
 
     def _remember_core(self, core_uuid: str) -> None:
-        if core_uuid != self._known_core():
+        known, self._core = self._known_core(), core_uuid
+        if core_uuid == known:
+            return
+        try:
             self._core_file.write_text(f"{core_uuid}\n", "ascii")
+        except OSError as error:  # a full disk: calls are served all the same
+            log.error("%s can't be written: %s", self._core_file, error)
 
     async def _how_they_ended(self, uuids: Collection[str]) -> dict[str, leg_file.EndedLeg]:
         if not uuids:
@@ -207,19 +251,35 @@ class Resync:
     # -- after a restart of the engine --------------------------------------------------------------------------------------
 
     async def _take_over(self, rows: Mapping[str, Row], lost_cause: str) -> None:
-        """Every call in the journal goes on or is closed."""
-        open_calls = self._journal.open_calls()
-        legs = [u for c in open_calls.values() for u, s in c.legs.items() if s.alive and u not in rows]
+        """Every call in the journal goes on or is closed. One that can't be taken up holds up no other; the next sweep tries again."""
+        if self._left is None:
+            self._left = set(self._journal.open_calls())
+        known = {c.id: c for call_id in sorted(self._left) if (c := self._readable(call_id)) is not None}
+        legs = [u for c in known.values() for u, s in c.legs.items() if s.alive and u not in rows]
         ended = await self._how_they_ended(legs)
-        for open_call in open_calls.values():
-            if open_call.id in self._node.calls:
-                continue
+        for call_id in sorted(self._left):
             try:
-                snapshot = self._snapshot(open_call.opening.account)
-            except VatsError as error:
-                log.error("call %s can't be taken up: %s", open_call.id, error)
-                continue
-            await self._take_up(open_call, snapshot, rows, ended, lost_cause)
+                if call_id in known and call_id not in self._node.calls:
+                    snapshot = self._snapshot(known[call_id].opening.account)
+                    await self._take_up(known[call_id], snapshot, rows, ended, lost_cause)
+            except (SwitchError, TimeoutError):
+                raise
+            except Exception as error:  # noqa: BLE001 — one call's trouble is not that of the others
+                self._complain(call_id, error)
+            if call_id in self._node.calls or self._journal.give_up(call_id, rows.keys()):
+                self._left.discard(call_id)
+
+    def _readable(self, call_id: str) -> OpenCall | None:
+        try:
+            return self._journal.open_call(call_id)
+        except Exception as error:  # noqa: BLE001 — written by another version, or damaged
+            self._complain(call_id, error)
+            return None
+
+    def _complain(self, call_id: str, error: Exception) -> None:
+        if call_id not in self._complained:
+            self._complained.add(call_id)
+            log.error("the call can't be taken up yet: %s", error, exc_info=error, extra={"call": call_id})
 
     async def _take_up(
         self, known: OpenCall, snapshot: Snapshot, rows: Mapping[str, Row], ended: Mapping[str, leg_file.EndedLeg], lost_cause: str
@@ -228,7 +288,7 @@ class Resync:
         party = known.legs.get(known.opening.party)
         call = LiveCall(self._node, snapshot, known.opening.caller, party, started_at=known.opening.started_at, id=known.id)
         call.id = known.id
-        call.direction = known.opening.direction
+        call.direction, call.ordered = known.opening.direction, known.opening.ordered
         call.legs, call.steps, call.facts = known.legs, known.steps, known.facts
         self._node.adopt_call(call)  # before anything is asked, so that no event is missed meanwhile
         dumps: dict[str, Event] = {}
@@ -239,26 +299,49 @@ class Resync:
                     dumps[state.uuid] = dump
             vanished = [s.uuid for s in call.open_legs() if s.uuid in rows and s.uuid not in dumps]
             ended = {**ended, **await self._how_they_ended(vanished)}
-        except (SwitchError, TimeoutError):
+            for state in call.open_legs():
+                dump = dumps.get(state.uuid)
+                if dump is None:
+                    self._close_leg(call, state, ended.get(state.uuid), lost_cause, now)
+                    continue
+                row = rows[state.uuid]
+                state.answered_at = state.answered_at or dump.answered_at
+                state.ready = state.answered_at is not None
+                state.peer = row.get("call_uuid", "") if row.get("state") in BRIDGED_STATES else ""
+            self._go_on(call, party, rows, dumps)
+        except BaseException:
             self._node.disown(call)
             raise
-        for state in call.open_legs():
-            dump = dumps.get(state.uuid)
-            if dump is None:
-                self._close_leg(call, state, ended.get(state.uuid), lost_cause, now)
-                continue
-            row = rows[state.uuid]
-            state.answered_at = state.answered_at or dump.answered_at
-            state.ready = state.answered_at is not None
-            state.peer = row.get("call_uuid", "") if row.get("state") in BRIDGED_STATES else ""
+
+    def _go_on(self, call: LiveCall, party: LegState | None, rows: Mapping[str, Row], dumps: Mapping[str, Event]) -> None:
+        sent = sent_on(call, dumps)
+        if sent is not None and sent[0] is not party:  # the caller sent his callee on: the callee is served now
+            party = sent[0]
+            call.party = party.leg
+            self._node.claim(call, party.leg)
+            self._node.journal_leg(call, party)
         call.restore_talk()
         call.note(Step("engine_restarted"))
+        if sent is not None:
+            self._node.run(call, self._transfer(call, *sent))
+            return
         other = self._partner(call, party)
         if party is not None and other is None and party.uuid in rows and rows[party.uuid].get("application") not in ("", "park"):
             self._node.switch.break_(party.uuid)  # what an engine that is gone was playing
         if other is not None and rows.get(other.uuid, {}).get("callstate") == "HELD":
             call.feed(replace(dumps[other.uuid], name="CHANNEL_HOLD"), other)
         self._node.run(call, self._scenario(call, party, other))
+
+    def _transfer(self, call: LiveCall, sent: LegState, number: str) -> Callable[[LiveCall], Awaitable[Verdict]]:
+        """What the transfer that nobody heard of asks for; the leg that asked has nothing left to do."""
+        asked_by = call.talked_with if call.talked_with is not sent else next((s for s in call.legs.values() if s is not sent), None)
+        by = asked_by.leg if asked_by is not None else sent.leg
+        sent.peer = ""
+        for state in call.open_legs():
+            if state is not sent:
+                call.release(state.leg, causes.BLIND_TRANSFER)
+        call.note(Step("transfer_asked", {"by": by.label, "number": number}))
+        return lambda call: self._desk.transferred(call, number, by)
 
     def _partner(self, call: LiveCall, party: LegState | None) -> LegState | None:
         """The leg that the served party talks with now."""
@@ -277,10 +360,15 @@ class Resync:
         async def over(call: LiveCall) -> Verdict:
             return Verdict(causes.NORMAL_CLEARING)
 
+        if party is None and call.ordered is not None:
+            return lambda call: self._desk.resume(call, None, None)  # nobody has answered yet
         if party is None or not party.alive:
             call.gone = True
             self._desk.left(call)
             return over
+        at = next((s.target for _, s in reversed(call.steps) if s.what == "enters"), None)
+        if call.ordered is not None and at is None and call.talk_started_at is None:
+            return lambda call: self._desk.resume(call, None, None)  # whoever rings goes on ringing
         for state in call.open_legs():
             if state not in (party, other):  # it rang for a distribution that is gone; the caller begins anew at his place
                 self._node.switch.kill(state.uuid, causes.ORIGINATOR_CANCEL)
@@ -289,7 +377,6 @@ class Resync:
         if other is None and (ended := talk_ended(call)) is not None:
             call.note(Step("talk_over", {"who": ended.leg.label, "cause": ended.cause}))
             return over
-        at = next((s.target for _, s in reversed(call.steps) if s.what == "enters"), None)
         return lambda call: self._desk.resume(call, at, other.leg if other is not None else None)
 
     async def _unclaimed(self, rows: Mapping[str, Row]) -> None:
@@ -298,13 +385,32 @@ class Resync:
             if row.get("direction") != "inbound" or row.get("application") != "park" or self._node.call_of(uuid):
                 continue
             dump = await self._node.switch.dump(uuid)
-            if dump is not None and not dump.vats_call and not self._node.call_of(uuid):
-                self._node.on_parked(dump, abandoned=self._first)
+            if dump is not None and dump.answer_state != "hangup" and not dump.vats_call and not self._node.call_of(uuid):
+                # no other engine serves this node, so whoever deleted his timer does not serve him: an engine that died, or this
+                # one, when the connection broke before the switch's answer to the claim
+                self._node.on_parked(dump, abandoned=True)
 
 
 def talk_ended(call: LiveCall) -> LegState | None:
     """With whom the caller talked when the last engine died, if that party has gone since: nothing is left to do for the caller."""
-    telling = ("talk", "talk_over", "transfer_asked", "hold_expired", "enters")
-    last = next((s.what for _, s in reversed(call.steps) if s.what in telling), "")
     with_whom = call.talked_with
-    return with_whom if last == "talk" and with_whom is not None and not with_whom.alive else None
+    return with_whom if talking_since(call) is not None and with_whom is not None and not with_whom.alive else None
+
+
+def talking_since(call: LiveCall) -> datetime | None:
+    """Since when the parties talked when the last engine died; None when they did something else."""
+    telling = ("talk", "talk_over", "transfer_asked", "hold_expired", "enters")
+    at, last = next(((at, s.what) for at, s in reversed(call.steps) if s.what in telling), (call.started_at, ""))
+    return at if last == "talk" else None
+
+
+def sent_on(call: LiveCall, dumps: Mapping[str, Event]) -> tuple[LegState, str] | None:
+    """The leg that a phone has sent to a number (REFER) since the last thing that the journal knows, and the number."""
+    since = talking_since(call)
+    if since is None:
+        return None
+    for state in call.open_legs():
+        found = _TRANSFER.match(dumps[state.uuid].transfer_source) if state.uuid in dumps else None
+        if found is not None and int(found["at"]) >= int(since.timestamp()):
+            return state, found["number"]
+    return None

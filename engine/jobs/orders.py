@@ -58,7 +58,7 @@ class OrderBook:
     async def claim(self, limit: int = 20, lease: timedelta = timedelta(seconds=60)) -> list[models.CallOrder]:
         """Take up to `limit` orders, oldest first: new ones, and those whose claimer has not finished them within his lease.
 
-        An order may thus be carried out twice when an engine dies; `origination_uuid` made from its id refuses the second.
+        Whoever carries one out finishes it before he begins: a row that can't be written any more must not ring people twice.
         """
         if not self._voided:
             await void_old(models.CallOrder, self._db.connection, mine=self.name)
@@ -74,11 +74,6 @@ class OrderBook:
             limit=limit,
             set_also=", status = 'claimed'",
         )
-
-    async def renew(self, order: models.CallOrder, lease: timedelta = timedelta(seconds=60)) -> bool:
-        """Go on with a long order (a callback that rings); False when it is no longer ours."""
-        mine = models.CallOrder.filter(id=order.id, status="claimed", claimed_by=self.name).using_db(self._db.connection)
-        return bool(await mine.update(lease_until=clock.now() + lease))
 
     async def finish(self, order: models.CallOrder, result: Mapping[str, Any] | None = None, *, failed: bool = False) -> bool:
         """Close an order this process claimed; False when the lease was lost to another one meanwhile."""

@@ -94,6 +94,7 @@ class Revisions:
         self._ring = ring
         self._snapshots: dict[int, Snapshot] = {}
         self._domains: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
         self._listeners: list[Changed] = []
 
     # -- asking ----------------------------------------------------------------------------------------------------------
@@ -114,7 +115,7 @@ class Revisions:
 
     def account_for_number(self, number: str) -> int | None:
         """The account with this customer number (`core.default_account`)."""
-        return next((id for id, snapshot in self._snapshots.items() if snapshot.account.number == number), None)
+        return self._numbers.get(number)
 
     def account_for_did(self, number: str) -> int | None:
         """The account that owns an outside number (E.164)."""
@@ -219,9 +220,20 @@ class Revisions:
             self._snapshots[account_id] = snapshot
         else:
             return
-        self._domains = {s.account.domain.lower(): id for id, s in self._snapshots.items()}
+        self._index(account_id, known, snapshot)
         for listener in self._listeners:
             listener(account_id, snapshot)
+
+    def _index(self, account_id: int, before: Snapshot | None, after: Snapshot | None) -> None:
+        """Only this account's entries: a name may have gone from one account to another in the meantime."""
+        for account, gone in ((before, True), (after, False)):
+            if account is None:
+                continue
+            for index, name in ((self._domains, account.account.domain.lower()), (self._numbers, account.account.number)):
+                if not gone:
+                    index[name] = account_id
+                elif index.get(name) == account_id:
+                    del index[name]
 
     # -- changing --------------------------------------------------------------------------------------------------------
 

@@ -18,10 +18,11 @@ from engine.errors import VatsError
 from engine.esl.event import Event
 from engine.facts.ended import Direction
 from engine.numbering import caller_e164, to_e164
-from engine.routing.action import Done, Entry, GoTo, Hangup, Missed, RoutingAction, Waiting
+from engine.routing.action import Entry, GoTo, RoutingAction, Waiting
 from engine.routing.conversation import stay
+from engine.routing.orders import go_on
 from engine.routing.outbound import dial_number
-from engine.routing.router import Router
+from engine.routing.router import Router, verdict
 from engine.snapshot import Did, Ref, Snapshot, Trunk
 
 log = logging.getLogger(__name__)
@@ -151,6 +152,8 @@ class FrontDesk:
                 router.recording = call.recordings[-1]
             outcome = await stay(call, router, talking_with, call.legs[talking_with.id].group, joined=True)
             return verdict(await router.follow(call, outcome), call.answered)
+        if at is None and call.ordered is not None:
+            return await go_on(call, call.ordered, self.actions())
         if at is not None:
             if router.trail and all(entry.target != at for entry in router.trail):
                 at = router.trail[-1].target  # the switch remembers a nested element that the call had come back from
@@ -159,6 +162,13 @@ class FrontDesk:
             did = _own_number(call.snapshot, call.caller.dialled)
             return await self.serve_incoming(call, did.ref) if did else Verdict(causes.NORMAL_TEMPORARY_FAILURE)
         return await self.serve_dialled(call, call.caller.dialled, call.caller.user or 0)
+
+    async def transferred(self, call: LiveCall, number: str, by: Leg) -> Verdict:
+        """A phone has sent the served party to `number` while no engine listened."""
+        router = Router(self.actions(), dial_number, trail=trail_of(call))
+        if call.recordings:
+            router.recording = call.recordings[0]
+        return verdict(await router.follow(call, GoTo(number, by.user)), call.answered)
 
     def left(self, call: LiveCall) -> None:
         """The caller has left, while no engine listened, the element he was in: the last one that had not failed before."""
@@ -215,18 +225,6 @@ def trail_of(call: LiveCall) -> list[Entry]:
     left = {s.target for _, s in call.steps if s.what == "closed"} | set(failed_groups(call.facts))
     entered = (s for _, s in call.steps if s.what == "enters" and not (s.facts.get("by") == "nested" and s.target in left))
     return [Entry(s.target, "repeat") for s in entered if s.target is not None]
-
-
-def verdict(outcome: Done | Hangup | Missed, answered: bool) -> Verdict:
-    """The cause that ends the caller's leg: what an unanswered caller's phone is told (R11)."""
-    match outcome:
-        case Done():
-            return Verdict(causes.NORMAL_CLEARING)
-        case Hangup(cause):
-            refused = cause == causes.NORMAL_CLEARING and not answered
-            return Verdict(causes.CALL_REJECTED if refused else cause)
-        case Missed(_, cause):
-            return Verdict(causes.NORMAL_CLEARING if answered else cause)
 
 
 def _own_number(snapshot: Snapshot, dialled: str) -> Did | None:

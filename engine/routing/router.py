@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from engine.calls.call import Call, Played, Recording, Step
-from engine.calls.causes import NO_ANSWER, NORMAL_TEMPORARY_FAILURE
+from engine.calls.causes import CALL_REJECTED, NO_ANSWER, NORMAL_CLEARING, NORMAL_TEMPORARY_FAILURE
+from engine.calls.reception import Verdict
 from engine.errors import CallGone, WaitsForEver
 from engine.routing.action import Done, Entry, Forward, GoTo, Hangup, Missed, Outcome, RoutingAction
 from engine.routing.conversation import come_back
@@ -101,3 +102,15 @@ class Router:
         while not (isinstance(event := await call.next(), Played) and event.playback == playback):
             pass
         return Missed(why, NO_ANSWER)
+
+
+def verdict(outcome: Done | Hangup | Missed, answered: bool) -> Verdict:
+    """The cause that ends the caller's leg: what an unanswered caller's phone is told (R11)."""
+    match outcome:
+        case Done():
+            return Verdict(NORMAL_CLEARING)
+        case Hangup(cause):
+            refused = cause == NORMAL_CLEARING and not answered
+            return Verdict(CALL_REJECTED if refused else cause)
+        case Missed(_, cause):
+            return Verdict(NORMAL_CLEARING if answered else cause)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,7 @@ from engine.outbox import Outbox
 from engine.plugin.registry import Registry
 from engine.revisions import Actor, Edit, Revisions
 from engine.runtime.live_rows import PresenceRows
+from engine.runtime.loops import Loops
 from engine.settings import Settings
 from engine.snapshot import Ref, Snapshot
 
@@ -34,6 +35,9 @@ class RuntimeContext:
     doorbell: Doorbell
     gates: Gates = field(default_factory=Gates)
     presences: PresenceRows = field(default_factory=PresenceRows)
+    loops: Loops = field(default_factory=Loops)
+    serving: Callable[[], bool] | None = None
+    """Whether the engine of this process has met the switch and serves calls; None without an engine."""
 
     def plugin_settings(self, plugin: str) -> Any:
         state = self.registry.state(plugin)
@@ -75,6 +79,9 @@ class RuntimeContext:
         states = {"database": await self.db.reachable()}
         if node is not None:
             states["switch"] = node.switch.connected
+        if self.serving is not None:
+            states["calls"] = self.serving()
+        states["work"] = not self.loops.down
         return states
 
     def metrics(self) -> Mapping[str, float]:
@@ -86,4 +93,5 @@ class RuntimeContext:
             figures["legs"] = float(sum(len(c.open_legs()) for c in node.calls.values()))
             figures["phones_registered"] = float(sum(len(node.phones.registrations.logins(a)) for a in accounts))
             figures["switch_connected"] = float(node.switch.connected)
+        figures["loops_down"] = float(len(self.loops.down))
         return figures

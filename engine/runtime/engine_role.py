@@ -6,45 +6,44 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
-from collections.abc import Coroutine, Iterator, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
 
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
+from engine.calls.ordered import Ordered
 from engine.calls.resync import Resync
-from engine.calls.trunks import gateway_name
 from engine.db import is_away, models
 from engine.directory import DirectoryListener
 from engine.errors import SwitchError, VatsError
 from engine.esl.switch import Switch
 from engine.routing.inbound import FrontDesk
-from engine.routing.orders import CallBack, call_back, caller_of
+from engine.routing.orders import CALL_BACK, CallBack, call_back, caller_of
 from engine.runtime.context import RuntimeContext
 from engine.runtime.directory import SnapshotDirectory
 from engine.runtime.journal import SpoolJournal
+from engine.runtime.lines import Lines
 from engine.runtime.live_rows import PRESENCE_TOPIC, LiveRows
 from engine.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
 ORDERS_POLL_SECONDS = 1.0
-SWEEP_AGAIN_SECONDS = 0.5
 
 
 class EngineRole:
     """`directory_url` exists after `open_directory`, `node` after `connect`."""
 
     node: Node
+    lines: Lines
 
     def __init__(self, ctx: RuntimeContext) -> None:
         self.ctx = ctx
         self.connected = asyncio.Event()
         """Set after the first sweep: calls are served."""
         settings = ctx.settings
-        self.lookup = SnapshotDirectory(self._snapshots, settings.core.default_account)
+        self.lookup = SnapshotDirectory(ctx.revisions, settings.core.default_account)
         self.listener = DirectoryListener(
             self.lookup, host=settings.directory.host, port=settings.directory.port, secret=settings.directory.secret,
             allowed=settings.directory.allowed,
@@ -87,6 +86,10 @@ class EngineRole:
             on_presence=lambda account, login, registered: self.ctx.doorbell.ring(PRESENCE_TOPIC, account),
         )  # fmt: skip
         self.ctx.presences.node = self.node
+        self.ctx.serving = self.connected.is_set
+        self.lines = Lines(self.node.switch, settings.state / "lines.told")
+        for snapshot in self._snapshots():
+            self.lines.changed(snapshot.account.id, snapshot)
         self.resync = Resync(
             self.node, self.desk, self.journal, self.ctx.snapshot, settings.media_root / "cdr-csv" / "Master.csv",
             settings.state / "switch.core",
@@ -95,66 +98,32 @@ class EngineRole:
     async def start(self) -> None:
         self.journal.open()
         self.node.switch.start()
-        self._spawn("dead-man timers", self.node.guards.keep())
-        self._spawn("live view", self.rows.run())
-        self._spawn("journal", self.journal.run())
-        self._spawn("orders", self._take_orders())
-        self._spawn("sweeps", self.resync.keep_sweeping())
+        self._spawn("dead-man timers", self.node.guards.keep)
+        self._spawn("live view", self.rows.run)
+        self._spawn("journal", self.journal.run)
+        self._spawn("orders", self._take_orders)
+        self._spawn("sweeps", lambda: self.resync.keep_sweeping(self._swept))
 
-    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name=name)
-        task.add_done_callback(_report)
-        self._tasks.append(task)
+    def _spawn(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(self.ctx.loops.spawn(name, work))
 
     def _on_connected(self) -> None:
         self.resync.connected()
-        self._spawn("sweep", self._sweep())
 
     def _on_lost(self, error: SwitchError) -> None:
         log.warning("the switch is away: %s", error)
         self.resync.lost()
 
-    async def _sweep(self) -> None:
-        while not await self.resync.sweep():
-            await asyncio.sleep(SWEEP_AGAIN_SECONDS)
-            if not self.node.switch.connected:
-                return  # the next connection sweeps
-        try:
-            strangers = await self._strange_gateways()
-        except SwitchError as error:
-            log.warning("the switch has not said which lines it serves: %s", error)
-            return  # the next connection sweeps
-        self._rescan_trunks(strangers)
+    def _swept(self) -> None:
+        self.lines.connected(self.resync.core_uuid)
         self.connected.set()
 
     # -- configuration ---------------------------------------------------------------------------------------------------------
 
     def _configuration_changed(self, account_id: int, snapshot: Snapshot | None) -> None:
         self.desk.forget()
-        if hasattr(self, "node") and self.node.switch.connected:
-            self._rescan_trunks()
-
-    async def _strange_gateways(self) -> list[str]:
-        """Gateways of a switch that an earlier engine has left running, of lines that are gone or named otherwise by now."""
-        ours = {gateway_name(t.id) for t in self.lookup.trunks()}
-        there = re.findall(r"<name>(trunk-\d+[^<]*)</name>", await self.node.switch.gateway_status())
-        return [name for name in there if name not in ours]
-
-    def _rescan_trunks(self, strangers: Sequence[str] = ()) -> None:
-        """Tell the switch of changed lines: it only ever adds, so a changed or removed one is killed first."""
-        wanted = {t.id: t for t in self.lookup.trunks()}
-        known = getattr(self, "_trunks_told", None)
-        if known == wanted and not strangers:
-            return
-        switch = self.node.switch
-        changed = {*strangers, *(gateway_name(t) for t in (known or {}) if wanted.get(t) != (known or {}).get(t))}
-        for name in changed:
-            switch.gateway_kill("trunk", name)
-        self._trunks_told = wanted
-        loop = asyncio.get_running_loop()
-        # the switch takes a moment to forget a killed gateway and would not take it up again meanwhile
-        loop.call_later(1.5 if changed else 0.0, switch.gateway_rescan, "trunk")
-        loop.call_later(1.5 if changed else 0.0, switch.reload_acl)
+        if hasattr(self, "node"):
+            self.lines.changed(account_id, snapshot)
 
     # -- orders ------------------------------------------------------------------------------------------------------------------
 
@@ -172,23 +141,28 @@ class EngineRole:
                 await bell.wait(ORDERS_POLL_SECONDS)
 
     async def _carry_out(self, order: models.CallOrder) -> None:
-        if order.kind != "callback":
-            await self.ctx.orders.finish(order, {"error": f"unknown order {order.kind}"}, failed=True)
-            return
+        """Begin the call once its row says so: whatever dies or is away afterwards, nobody is rung a second time."""
+        call_id = f"order-{order.id}"
         try:
+            if order.kind != CALL_BACK:
+                raise VatsError(f"unknown order {order.kind}")
             wish = msgspec.convert(order.arguments, CallBack)
-            call = self.node.order(f"order-{order.id}", self.ctx.snapshot(order.account_id), caller_of(wish))
-        except (msgspec.ValidationError, KeyError, VatsError) as error:  # its own fault: the orders of others go on
+            snapshot = self.ctx.snapshot(order.account_id)
+        except (msgspec.ValidationError, VatsError) as error:  # its own fault: the orders of others go on
             await self.ctx.orders.finish(order, {"error": str(error)}, failed=True)
             return
+        if not await self.ctx.orders.finish(order, {"call": call_id}):
+            log.warning("order %d was taken by somebody else meanwhile", order.id)
+            return
+        call = self.node.order(call_id, snapshot, caller_of(wish), Ordered(order.kind, dict(order.arguments)))
         self.node.run(call, lambda c: call_back(c, wish, self.ctx.registry.actions()))
-        await self.ctx.orders.finish(order, {"call": call.id})
 
     # -- the end -------------------------------------------------------------------------------------------------------------------
 
     async def close(self) -> None:
         """Stop deciding; calls go on in the switch, their journal is on disk."""
         if hasattr(self, "node"):
+            self.lines.close()
             await self.node.close_down()
         for task in self._tasks:
             task.cancel()
@@ -199,8 +173,3 @@ class EngineRole:
 
     def call(self, call_id: str) -> LiveCall | None:
         return self.node.calls.get(call_id)
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the task %s has failed", task.get_name(), exc_info=error)

@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
+import logging
 import wave
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
+from engine import clock
+from engine.calls import causes
 from engine.calls.call import Leg, LegReason, Recording, Step
 from engine.calls.cdr import ended_fact, summarise
 from engine.calls.journal import OpenCall, Opening, opening
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
-from engine.db import Database
+from engine.db import Database, is_away
 from engine.facts import Fact
 from engine.facts.record import CallRecordData, LegData, RecordingData, TraceStep
 from engine.facts.spool import OpenCall as SpooledCall
@@ -23,6 +27,10 @@ from engine.facts.spool import Spool
 from engine.facts.writer import FactWriter, Subscriber
 from engine.settings import Settings
 from engine.snapshot import Element, Ref
+
+log = logging.getLogger(__name__)
+
+GIVE_UP_AFTER = timedelta(days=1)
 
 
 class SpoolJournal:
@@ -53,6 +61,13 @@ class SpoolJournal:
 
     async def run(self) -> None:
         """Write behind for ever; as a task."""
+        try:
+            await self._writer.retry_rejected(self.spool)
+        except Exception as error:
+            if not is_away(error):  # nothing that is wrong there may hold up the journal
+                log.exception("what the database has refused can't be tried again")
+            else:
+                log.warning("database away: what it has refused is tried again later: %s", error)
         await self._writer.run(self.spool)
 
     async def drained(self) -> None:
@@ -60,7 +75,8 @@ class SpoolJournal:
         await self._writer.drain(self.spool)
 
     async def retry_failed(self) -> None:
-        """Give facts whose plugins could not write them another chance; a job."""
+        """Give records that the database and facts that their plugins could not write another chance; a job."""
+        await self._writer.retry_rejected(self.spool)
         await self._writer.retry_failed()
 
     # -- while a call lives ---------------------------------------------------------------------------------------------------
@@ -119,8 +135,23 @@ class SpoolJournal:
 
     # -- after a restart ------------------------------------------------------------------------------------------------------
 
-    def open_calls(self) -> Mapping[str, OpenCall]:
-        return {call_id: _revived(call) for call_id, call in self.spool.recovered.items()}
+    def open_calls(self) -> Collection[str]:
+        return list(self.spool.recovered)
+
+    def open_call(self, call_id: str) -> OpenCall:
+        """Raises ValueError, TypeError or msgspec.ValidationError when another version has written it."""
+        return _revived(self.spool.recovered[call_id])
+
+    def give_up(self, call_id: str, living: Collection[str]) -> bool:
+        """Close a call of an earlier engine that could not be taken up for a day, as far as it is known, unless a leg still lives."""
+        call = self.spool.recovered.get(call_id)
+        if call is None:
+            return True
+        if clock.now() - call.at < GIVE_UP_AFTER or any(uuid in living for uuid in call.legs):
+            return False
+        log.error("the call could not be taken up for a day; it is closed as far as it is known", extra={"call": call_id})
+        self.spool.ended(_as_known(call))
+        return True
 
     def last_alive(self) -> datetime | None:
         return self.spool.last_alive
@@ -148,6 +179,21 @@ def seconds_of(path: Path) -> float:
             return round(file.getnframes() / file.getframerate(), 2)
     except (OSError, EOFError, wave.Error, ZeroDivisionError):
         return 0.0
+
+
+def _as_known(call: SpooledCall) -> CallRecordData:
+    """The record of a call of which only the lines in the spool are left; its exact end is unknown."""
+    caller = call.state.get("caller")
+    known = caller if isinstance(caller, dict) else {}
+    moments = [call.at, *(call.at + timedelta(milliseconds=s.at) for s in call.steps)]
+    moments += [at for leg in call.legs.values() for at in (leg.started_at, leg.answered_at, leg.ended_at) if at is not None]
+    last = max(moments)
+    over = (replace(leg, ended_at=leg.ended_at or last, cause=leg.cause or causes.ENGINE_LOST) for leg in call.legs.values())
+    return CallRecordData(
+        account=call.account, call_id=call.call_id, started_at=call.at, ended_at=last, cause=causes.ENGINE_LOST,
+        direction=str(call.state.get("direction", "in")), caller_number=known.get("number"), caller_name=str(known.get("name", "")),
+        dialled=str(known.get("dialled", "")), trace=tuple(call.steps), legs=tuple(over),
+    )  # fmt: skip
 
 
 def _revived(call: SpooledCall) -> OpenCall:

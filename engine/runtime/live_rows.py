@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from engine import clock
@@ -63,6 +63,7 @@ class LiveRows:
         self._db, self._doorbell, self._name = db, doorbell, node_name
         self._dirty: dict[str, LiveCall] = {}
         self._wake = asyncio.Event()
+        self._fresh = True
 
     def changed(self, call: LiveCall) -> None:
         self._dirty[call.id] = call
@@ -70,12 +71,11 @@ class LiveRows:
 
     async def run(self) -> None:
         """Runs for ever as a task; begins by forgetting what an earlier engine of this node left."""
-        fresh = True
         while True:
             try:
-                if fresh:
+                if self._fresh:
                     await models.LiveCall.filter(node=self._name).delete()
-                    fresh = False
+                    self._fresh = False
                 await self._write()
             except Exception as error:
                 if not is_away(error):
@@ -90,17 +90,34 @@ class LiveRows:
         if not dirty:
             return
         try:
-            async with self._db.transaction() as tx:
-                over = [c.id for c in dirty.values() if not c.open_legs()]
-                if over:
-                    await models.LiveCall.filter(call_id__in=over).using_db(tx).delete()
-                for call in dirty.values():
-                    if call.open_legs():
-                        account = call.snapshot.account.id
-                        values = {"account_id": account, "node": self._name, "state": state_of(call), "updated_at": clock.now()}
-                        await models.LiveCall.update_or_create(values, using_db=tx, call_id=call.id)
-        except BaseException:
-            self._dirty = {**dirty, **self._dirty}
-            raise
+            await self._store(dirty.values())
+        except Exception as error:
+            if is_away(error):
+                self._dirty = {**dirty, **self._dirty}
+                raise
+            log.warning("live view: a batch of %d calls was refused (%s); writing them one by one", len(dirty), error)
+            await self._one_by_one(dirty)
         for account_id in {c.snapshot.account.id for c in dirty.values()}:
             self._doorbell.ring(LIVE_TOPIC, account_id)
+
+    async def _one_by_one(self, calls: Mapping[str, LiveCall]) -> None:
+        """So that one bad call (its customer was deleted meanwhile) hides no other."""
+        for call in calls.values():
+            try:
+                await self._store([call])
+            except Exception as error:
+                if is_away(error):
+                    self._dirty = {**calls, **self._dirty}
+                    raise
+                log.error("the live view can't show the call: %s", error, extra={"call": call.id})
+
+    async def _store(self, calls: Collection[LiveCall]) -> None:
+        async with self._db.transaction() as tx:
+            over = [c.id for c in calls if not c.open_legs()]
+            if over:
+                await models.LiveCall.filter(call_id__in=over).using_db(tx).delete()
+            for call in calls:
+                if call.open_legs():
+                    account = call.snapshot.account.id
+                    values = {"account_id": account, "node": self._name, "state": state_of(call), "updated_at": clock.now()}
+                    await models.LiveCall.update_or_create(values, using_db=tx, call_id=call.id)

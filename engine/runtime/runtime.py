@@ -9,7 +9,7 @@ import gc
 import importlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -56,7 +56,6 @@ class Runtime:
         self.engine: EngineRole | None = None
         self._skip = skip_plugins
         self._stack = AsyncExitStack()
-        self._tasks: list[asyncio.Task[None]] = []
         self._check_roles()
 
     def _check_roles(self) -> None:
@@ -109,7 +108,7 @@ class Runtime:
         self._stack.push_async_callback(ctx.doorbell.stop)
         await self._start_plugins()
         prompts.install(self.settings.media_root)
-        self._spawn("configuration", self._follow_configuration())
+        self._spawn("configuration", self._follow_configuration)
         if "engine" in self.roles:
             self.engine = EngineRole(ctx)
             await self.engine.open_directory()
@@ -127,7 +126,8 @@ class Runtime:
             await self._start_web()
         if "bot" in self.roles:
             module, _, name = BOT_RUN.partition(":")
-            self._spawn("bot", getattr(importlib.import_module(module), name)(ctx))
+            run = getattr(importlib.import_module(module), name)
+            self._spawn("bot", lambda: run(ctx))
 
     async def _start_plugins(self) -> None:
         await self.ctx.registry.start(self.ctx, self.settings.plugins)
@@ -162,7 +162,7 @@ class Runtime:
         ctx = self.ctx
         for _, delivery in ctx.registry.deliveries():
             ctx.outbox.add(delivery)
-        self._spawn("outbox", ctx.outbox.run())
+        self._spawn("outbox", ctx.outbox.run)
         core = [Job("core.forget_deliveries", timedelta(days=1), self._forget_deliveries)]
         if self.engine is not None:
             core.append(Job("core.retry_facts", timedelta(hours=1), self.engine.journal.retry_failed))
@@ -189,10 +189,8 @@ class Runtime:
         self.web_port = int(runner.addresses[0][1])
         log.info("cabinet at http://%s:%d", self.settings.web.host, self.web_port)
 
-    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name=name)
-        task.add_done_callback(_report)
-        self._tasks.append(task)
+    def _spawn(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        task = self.ctx.loops.spawn(name, work)
         self._stack.push_async_callback(_cancel, task)
 
     async def stop(self, *, stop_switch: bool = False) -> None:
@@ -239,8 +237,3 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the task %s has failed", task.get_name(), exc_info=error)

@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ordered calls: the employee is rung first, then the client through the trunk, then both talk."""
+"""Ordered calls: the employee is rung first, then the client through the trunk, then both talk; also when the engine dies in between."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 
+from engine.people import ContactWish
+from tests.calls.apart import ApartPbx, apart
 from tests.calls.pbx import OUTSIDER, Pbx
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+of_the_session = pytest.mark.asyncio(loop_scope="session")
 
 
+@of_the_session
 @pytest.mark.feature("BOT-2", "ADD-1", "CB-3", "R19")
 async def test_call_back(shared: Pbx) -> None:
     user = await shared.user("201")
@@ -40,6 +46,7 @@ async def test_call_back(shared: Pbx) -> None:
     assert len(record.legs) == 2
 
 
+@of_the_session
 @pytest.mark.feature("BOT-2", "CB-3")
 async def test_the_employee_does_not_answer(shared: Pbx) -> None:
     user = await shared.user("201")
@@ -51,3 +58,43 @@ async def test_the_employee_does_not_answer(shared: Pbx) -> None:
         (record,) = await shared.records(1)
         assert not provider.rung
     assert not record.talked
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[ApartPbx]:
+    async with apart(tmp_path) as made:
+        yield made
+
+
+@pytest.mark.feature("BOT-2")
+@pytest.mark.parametrize("when", ["employee rings", "client rings"])
+async def test_a_call_back_goes_on_with_the_next_engine(office: ApartPbx, when: str) -> None:
+    user = await office.user("201", ContactWish(kind="sip", address="201", timeout_seconds=60))
+    await office.house.start()
+    async with office.provider() as provider:
+        await office.number("+74956660012", await office.line(server=provider.host, port=provider.port))
+        await office.house.end()
+        await office.house.start()  # it knows the number now
+        async with office.telephone("201") as phone:
+            wish = {"user": user, "number": OUTSIDER, "did": "+74956660012"}
+            await office.runtime.ctx.orders.place(office.account, "callback", wish, key="once")
+            employee = await phone.takes()
+            if when == "employee rings":
+                await office.house.end()
+                await office.house.start()
+            await employee.answer()
+            client = await provider.takes()
+            if when == "client rings":
+                await office.house.end()
+                await office.house.start()
+            await client.answer()
+            phone.say(500)
+            provider.say(1300)
+            await provider.hears(500)
+            await phone.hears(1300)
+            await client.hang_up()
+            await employee.ended()
+            (record,) = await office.records(1)
+            assert len(phone.rung) == len(provider.rung) == 1
+    assert record.talked
+    assert [leg.reason for leg in sorted(record.legs, key=lambda leg: leg.started_at)] == ["callback_employee", "callback_client"]

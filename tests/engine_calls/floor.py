@@ -42,6 +42,8 @@ class Orders:
     async def exists(self, uuid: str) -> bool:
         return False
 
+    async def close(self) -> None: ...
+
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *words: self.given.append((name, *words))
 
@@ -75,9 +77,9 @@ class Nobody:
 class Floor:
     """One node and the events of its imaginary switch."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, orders: Orders | None = None) -> None:
         self.snapshot = snapshot
-        self.orders = Orders()
+        self.orders = orders or Orders()
         self.journal = Written([])
         self.node = Node(
             lambda node: self.orders,  # type: ignore[arg-type, return-value]  # the switch's double
@@ -99,8 +101,13 @@ class Floor:
             "other": "Other-Leg-Unique-ID", "cause": "Hangup-Cause", "subclass": "Event-Subclass", "run": "Application-UUID",
             "response": "Application-Response", "digit": "DTMF-Digit", "dialled": "Caller-Destination-Number",
             "source": "variable_transfer_source", "disposition": "variable_endpoint_disposition",
+            "direction": "Call-Direction", "call": "variable_vats_call",
         }  # fmt: skip
         self.node.on_event(Event.of({"Event-Name": name, "Unique-ID": uuid, **{known[k]: v for k, v in headers.items()}}))
+
+    def arrives(self, uuid: str) -> None:
+        """A caller parks."""
+        self.says("CHANNEL_PARK", uuid, direction="inbound")
 
     async def until(self, seen: Callable[[], object]) -> None:
         """Let the scenarios run until this holds; they never wait for anything but events."""

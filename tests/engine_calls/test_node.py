@@ -10,6 +10,7 @@ import pytest
 from engine.calls.call import Answered, Callee, Caller, Ended, Event
 from engine.calls.cdr import summarise
 from engine.calls.live import LiveCall
+from engine.calls.ordered import Ordered
 from engine.calls.reception import Verdict
 from engine.calls.talk import converse
 from engine.esl.switch import Refusal
@@ -99,7 +100,8 @@ async def test_an_ordered_call_is_the_employees(floor: Floor) -> None:
         call.serve(phone)
         return Verdict()
 
-    call = floor.node.order("order-1", floor.snapshot, Caller("+79271234567", "", True, None, None, "+74951234567"))
+    client = Caller("+79271234567", "", True, None, None, "+74951234567")
+    call = floor.node.order("order-1", floor.snapshot, client, Ordered("callback", {}))
     floor.node.run(call, serve)
     await floor.until(lambda: call.legs)
     leg = next(iter(call.legs))
@@ -123,3 +125,24 @@ async def test_emergency_calls_pass_every_gate(floor: Floor) -> None:
     await floor.until(lambda: not call.legs[refused.id].alive)
     assert call.legs[refused.id].cause == "OUTGOING_CALL_BARRED"
     floor.hangs_up(["a"])
+
+
+async def test_a_claimed_caller_whom_nobody_can_place_is_refused(floor: Floor) -> None:
+    floor.arrives("a")  # routing fails: see Nobody
+    await floor.until(lambda: floor.orders.of("respond"))
+    assert floor.orders.of("respond") == [["a", 503]]
+
+
+async def test_a_parked_leg_of_a_call_that_is_not_taken_up_yet_is_no_new_caller(floor: Floor) -> None:
+    floor.says("CHANNEL_PARK", "a", direction="inbound", call="a", source="1:a:bl_xfer:202/from-trunk/XML")
+    floor.arrives("b")
+    await floor.until(lambda: floor.orders.of("respond"))
+    assert [words[0] for words in floor.orders.of("sched_del")] == ["b"]
+
+
+async def test_a_caller_who_hangs_up_while_he_is_claimed_is_not_served(floor: Floor) -> None:
+    floor.arrives("a")
+    floor.hangs_up(["a"])
+    floor.arrives("b")
+    await floor.until(lambda: floor.orders.of("respond"))
+    assert [words[0] for words in floor.orders.of("respond")] == ["b"]

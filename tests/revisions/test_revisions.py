@@ -51,6 +51,10 @@ async def test_a_save_is_one_revision(home: House) -> None:
     assert last.summary == "+ Boris · + 101 · + Papers"
     assert home.revisions.account_for_domain("C1.Example") == account
     assert home.revisions.account_for_number("1") == account
+    async with home.revisions.edit(account, ANNA) as edit:
+        await models.Account.filter(id=account).using_db(edit.tx).update(domain="New.example")
+    assert home.revisions.account_for_domain("new.example") == account
+    assert home.revisions.account_for_domain("c1.example") is None
 
 
 async def test_only_changed_parts_are_kept(home: House) -> None:
