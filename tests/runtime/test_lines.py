@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine.calls.trunks import gateway_name
 from engine.plugin.testing import office
 from engine.runtime import lines as module
 from engine.runtime.lines import Lines
@@ -78,9 +79,13 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
+def killed(trunk_id: int) -> str:
+    return f"kill {gateway_name(trunk_id)}"
+
+
 async def test_a_line_that_changed_while_no_engine_ran_is_killed_and_added(file: Path) -> None:
     assert await life(file, house(trunk(1), trunk(2), trunk(3))) == ["rescan", "acl"]
-    assert await life(file, house(trunk(1), trunk(2, "elsewhere.example"))) == ["kill trunk-2", "kill trunk-3", "rescan", "acl"]
+    assert await life(file, house(trunk(1), trunk(2, "elsewhere.example"))) == [killed(2), killed(3), "rescan", "acl"]
     assert await life(file, house(trunk(1), trunk(2, "elsewhere.example"))) == []
 
 
@@ -91,7 +96,7 @@ async def test_another_run_of_the_switch_has_read_everything_anew(file: Path) ->
 
 @pytest.mark.parametrize("after", [None, house(trunk(1), active=False), house()], ids=["account gone", "account locked", "line gone"])
 async def test_a_change_while_the_engine_runs(file: Path, after: Snapshot | None) -> None:
-    assert await life(file, house(trunk(1)), then=[after]) == ["rescan", "acl", "kill trunk-1", "rescan", "acl"]
+    assert await life(file, house(trunk(1)), then=[after]) == ["rescan", "acl", killed(1), "rescan", "acl"]
 
 
 async def test_what_could_not_be_told_is_told_after_the_reconnect(file: Path) -> None:
@@ -104,11 +109,11 @@ async def test_what_could_not_be_told_is_told_after_the_reconnect(file: Path) ->
     lines.changed(1, house())
     switch.connected = False  # before it could be told to add
     await settled()
-    assert await life(file, house()) == ["kill trunk-1", "rescan", "acl"]  # the engine died: the next one knows
+    assert await life(file, house()) == [killed(1), "rescan", "acl"]  # the engine died: the next one knows
     switch.connected = True
     lines.connected(CORE)
     await settled()
-    assert switch.orders == ["kill trunk-1", "kill trunk-1", "rescan", "acl"]
+    assert switch.orders == [killed(1), killed(1), "rescan", "acl"]
 
 
 async def test_no_secret_is_written_down(file: Path) -> None:
