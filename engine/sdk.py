@@ -80,6 +80,7 @@ from engine.plugin.contract import (
     Plugin,
     PluginMeta,
     Role,
+    Sentence,
 )
 from engine.rehearsal import Rehearsal, Script, rehearse
 from engine.revisions import Actor, Edit
@@ -205,6 +206,7 @@ __all__ = [
     "Role",
     "RoutingAction",
     "Script",
+    "Sentence",
     "Served",
     "Settings",
     "SettingsError",

@@ -19,6 +19,7 @@ from multidict import MultiDict, MultiDictProxy
 from engine.sdk import Context, Forbidden, Page, PluginError, Refused, SettingsError, decrypt, encrypt, models
 from web.headers import add_headers
 from web.sessions import cookie_name, find_session, set_cookie
+from web.trace import with_plugins
 from web.visit import Post, Visit
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -40,6 +41,7 @@ class Host:
         self.secure = ctx.settings.public_url.startswith("https://")
         self.pages: dict[str, Page] = {}
         self.table: list[Page] = []
+        self.sentences = with_plugins(ctx.registry.sentences())
         self.static_version = _digest_of(STATIC)
 
     # routes -----------------------------------------------------------------------------------------------------------

@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trace of a call in words: one catalogue sentence per `Step.what`; used by the call page and by rehearsals shown in the cabinet."""
+"""The trace of a call in words: a catalogue sentence for each `Step.what`, of the core here, of plugins by `Plugin.sentences`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from engine.sdk import N_, Ref, pretty
+from engine.sdk import N_, PluginError, Ref, Sentence, pretty
 
 Words = Callable[..., str]
 """`Visit.t`, or anything that translates a catalogue id with parameters."""
 
 SENTENCES: Final[Mapping[str, str]] = {
-    "rule": N_("The routing rule applies: {title}"),
-    "rule_skipped": N_("The rule “{title}” does not fit: {why}"),
-    "no_rule": N_("No routing rule fits; the call goes to the PBX itself"),
     "enters": N_("Goes to “{title}”"),
     "closed": N_("“{title}” takes no calls: {why}"),
     "answer": N_("The call is answered by the PBX"),
@@ -25,9 +22,6 @@ SENTENCES: Final[Mapping[str, str]] = {
     "ringback_music": N_("The caller hears {music}"),
     "record": N_("The conversation is recorded"),
     "key": N_("The caller presses {digit}"),
-    "key_chosen": N_("Key {key} is chosen"),
-    "extension_dialled": N_("The caller dials extension {number}"),
-    "menu_timeout": N_("Nothing was dialled in time"),
     "rings": N_("Rings {who}, up to {seconds} s"),
     "phone_rings": N_("The phone rings: {who}"),
     "answered": N_("{who} answered"),
@@ -35,7 +29,6 @@ SENTENCES: Final[Mapping[str, str]] = {
     "gate_closed": N_("{who} is not rung: {why}"),
     "no": N_("{who} did not take the call: {cause}"),
     "cancelled": N_("Ringing of {who} is stopped"),
-    "attempt": N_("Attempt {number} of {of}"),
     "talk": N_("Talks with {who}"),
     "talk_over": N_("{who} ended the talk"),
     "hold": N_("{who} is put on hold"),
@@ -48,7 +41,6 @@ SENTENCES: Final[Mapping[str, str]] = {
     "pick_up": N_("Picks up a call that rings at a colleague"),
     "picked_up": N_("Picked up by {who}"),
     "nothing_to_pick_up": N_("There was no ringing call to pick up"),
-    "distribution_failed": N_("Nobody in “{title}” took the call: {why}"),
     "forbidden_number": N_("Calls to {number} are forbidden"),
     "wrong_number": N_("{number} is no number that can be called"),
     "ordered": N_("Ordered call: first {who}, then {number}"),
@@ -59,7 +51,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "engine_restarted": N_("The PBX was restarted during the call"),
     "leg_lost": N_("{who} was lost: {cause}"),
 }
-"""Every `what` that engine and plugins note (a test looks for it)."""
+"""Every `what` that the engine notes (a test looks for it); plugins bring those of their own."""
 
 REASONS: Final[Mapping[str, str]] = {
     "inactive": N_("switched off"),
@@ -128,10 +120,10 @@ CAUSES: Final[Mapping[str, str]] = {
 QUOTED: Final = N_("“{title}”")
 _GOOD = frozenset({"talk", "answered", "picked_up"})
 _BAD = frozenset(
-    {"no", "distribution_failed", "unavailable", "hop_limit", "hold_expired", "closed", "skipped", "gate_closed", "menu_timeout"}
+    {"no", "unavailable", "hop_limit", "hold_expired", "closed", "skipped", "gate_closed"}
     | {"forbidden_number", "wrong_number", "leg_lost", "transfer_refused", "transfer_returns"}
 )
-_MAIN = frozenset({"enters", "rule", "no_rule", "ordered"})
+_MAIN = frozenset({"enters", "ordered"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +142,20 @@ class Line:
         return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
+def _tone(what: str) -> Literal["", "good", "bad", "accent"]:
+    return "good" if what in _GOOD else "bad" if what in _BAD else "accent" if what in _MAIN else ""
+
+
+OF_CORE: Final[Mapping[str, Sentence]] = {what: Sentence(text, _tone(what)) for what, text in SENTENCES.items()}
+
+
+def with_plugins(plugins: Mapping[str, Sentence]) -> Mapping[str, Sentence]:
+    """Every sentence of this installation. Raises PluginError when a plugin tells a step of the core."""
+    if taken := sorted(set(plugins) & set(OF_CORE)):
+        raise PluginError(f"A plugin tells the step {taken[0]}, which is the core's.")
+    return {**OF_CORE, **plugins}
+
+
 def cause_words(words: Words, cause: str) -> str:
     return words(CAUSES[cause]) if cause in CAUSES else cause
 
@@ -161,14 +167,14 @@ def reason_words(words: Words, reason: str) -> str:
     return words(REASONS.get(reason, reason))
 
 
-def sentence(words: Words, what: str, facts: Mapping[str, Any]) -> str:
+def sentence(words: Words, what: str, facts: Mapping[str, Any], sentences: Mapping[str, Sentence] = OF_CORE) -> str:
     """A step in the reader's language; a step without a sentence is shown by its name and facts rather than hidden."""
     if what == "ringback" and facts.get("music"):
         what = "ringback_music"
-    template = SENTENCES.get(what)
-    if template is None:
+    if what not in sentences:
         told = ", ".join(f"{k} = {v}" for k, v in facts.items() if v not in (None, ""))
         return f"{what}: {told}" if told else what
+    template = sentences[what].text
     told_facts: dict[str, Any] = {}
     for name in _names(template):
         value = facts.get(name, "")
@@ -188,18 +194,26 @@ def _names(template: str) -> list[str]:
     return [part.partition("}")[0] for part in template.split("{")[1:]]
 
 
-def timeline(words: Words, trace: Iterable[Mapping[str, Any]], names: Mapping[str, str] | None = None) -> list[Line]:
-    """The trace of a CallRecord as lines; damaged entries are left out. `names`: contacts' people and titles of sound files."""
+def timeline(
+    words: Words,
+    trace: Iterable[Mapping[str, Any]],
+    names: Mapping[str, str] | None = None,
+    sentences: Mapping[str, Sentence] = OF_CORE,
+) -> list[Line]:
+    """The trace of a CallRecord as lines; damaged entries are left out.
+
+    `names`: contacts' people and titles of sound files; `sentences`: `visit.host.sentences`.
+    """
     lines = []
     for step in trace:
         what = str(step.get("what", ""))
         if not what:
             continue
-        tone = "good" if what in _GOOD else "bad" if what in _BAD else "accent" if what in _MAIN else ""
+        tone = sentences[what].tone if what in sentences else ""
         lines.append(
             Line(
                 int(step.get("at") or 0),
-                sentence(words, what, _named(words, step.get("facts") or {}, names or {})),
+                sentence(words, what, _named(words, step.get("facts") or {}, names or {}), sentences),
                 tone,
                 _target(step.get("target")),
             )

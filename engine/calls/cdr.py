@@ -6,17 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.facts import Fact
 from engine.facts.distribution import DistributionFailed, Served
 from engine.facts.ended import CallEnded, MissedWhy
-from engine.snapshot import Ref
-
-CLOSED: Final = "closed"
-"""The step of an element out of its hours, or inactive."""
+from engine.snapshot import Branch, Ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ def summarise(call: LiveCall, ended_at: datetime) -> Summary:
     talk_end = min(ends) if ends else ended_at
     failed = failed_groups(call.facts)
     missed = call.direction == "in" and not talked and not is_served(call.facts)
-    why = why_missed(call.facts, last_entered(call)) if missed else ""
+    why = why_missed(call.facts, left_in(call)) if missed else ""
     # of an ordered call the employee is no caller but the party served
     user = (call.caller.user or call.party.user) if call.direction != "in" else last.leg.user if last is not None else None
     first = call.legs.get(call.id) or call.legs.get(call.party.id)
@@ -77,24 +73,23 @@ def is_served(facts: Sequence[Fact]) -> bool:
     return any(isinstance(f, Served) and (f.how != "hangup_by_rule" or not failed) for f in facts)
 
 
-def why_missed(facts: Sequence[Fact], last_kind: str) -> MissedWhy:
-    """The tag of a missed call."""
+def why_missed(facts: Sequence[Fact], left: MissedWhy) -> MissedWhy:
+    """The tag of a missed call; `left` as `left_in` says, for one that no group has failed."""
     whys = [f.why for f in facts if isinstance(f, DistributionFailed)]
     if whys:
         if all(w in ("closed", "inactive") for w in whys):
             return "closed"
         return "left" if whys[-1] == "left" else "no_answer"
-    if last_kind == CLOSED:
+    return left
+
+
+def left_in(call: LiveCall) -> MissedWhy:
+    """What it means that the caller hung up where he was; "closed" when that was out of hours or inactive and did not let him in."""
+    last = next((s for _, s in reversed(call.steps) if s.what in ("enters", "closed") and s.target), None)
+    if last is not None and last.what == "closed":
         return "closed"
-    return "menu" if last_kind == "ivr.menu" else "left"
-
-
-def last_entered(call: LiveCall) -> str:
-    """The kind of the element the call was in at the end, CLOSED when it was not let in."""
-    last = next((s for _, s in reversed(call.steps) if s.what in ("enters", CLOSED) and s.target), None)
-    if last is None or last.target is None:
-        return ""
-    return CLOSED if last.what == CLOSED else last.target.kind
+    branch = call.snapshot.get(last.target, Branch) if last is not None else None
+    return branch.left_as if branch is not None else "left"
 
 
 def ended_fact(call: LiveCall, summary: Summary, ended_at: datetime) -> CallEnded:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
@@ -64,6 +64,14 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Sentence:
+    """How a step that the plugin notes is told: a catalogue id with the step's facts as {named} places; `tone` is its colour."""
+
+    text: str
+    tone: Literal["", "good", "bad", "accent"] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class BotCommand:
     """A command of the Telegram bot; `callbacks` are the prefixes of its buttons' data ("missed:")."""
 
@@ -119,6 +127,10 @@ class Plugin:
 
     def routing_actions(self) -> Sequence[RoutingAction]:
         return ()
+
+    def sentences(self) -> Mapping[str, Sentence]:
+        """By `Step.what`, for steps of its own; those of the core are told by the cabinet."""
+        return {}
 
     def part(self) -> PartStore[Any] | None:
         return None

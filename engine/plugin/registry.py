@@ -22,6 +22,7 @@ from engine.plugin.contract import (
     PartStore,
     Plugin,
     PluginState,
+    Sentence,
 )
 from engine.routing.action import RoutingAction
 from engine.routing.basic import BASIC_ACTIONS
@@ -105,6 +106,16 @@ class Registry:
 
     def pages(self) -> list[tuple[Plugin, Page]]:
         return self._all(lambda p: p.pages())
+
+    def sentences(self) -> dict[str, Sentence]:
+        """How steps are told, also those of plugins that did not start: calls of earlier are still read. PluginError when two tell one."""
+        found: dict[str, Sentence] = {}
+        for state in self.states:
+            for what, sentence in state.plugin.sentences().items():
+                if what in found:
+                    raise PluginError(f"Two plugins tell the step {what}; the second is {state.plugin.meta.id}.")
+                found[what] = sentence
+        return found
 
     def bot_commands(self) -> list[tuple[Plugin, BotCommand]]:
         return self._all(lambda p: p.bot_commands())

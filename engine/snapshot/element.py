@@ -89,6 +89,8 @@ class Branch(Element, frozen=True, kw_only=True):
     outbound: Ref | None = None
     """The number shown on outgoing calls of its users; unset = the parent's (GRP-2)."""
 
+    left_as: ClassVar[Literal["left", "menu"]] = "left"
+    """Why nobody talked when the caller hung up in it: waiting for somebody, or choosing in a menu (R1)."""
     falls_back: ClassVar[bool] = False
     """Whether its kind has a no-answer action (GRP-8); the calls of one that has none go by the nearest parent's."""
 

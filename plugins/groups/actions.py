@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from engine.sdk import (
     N_,
@@ -25,6 +25,7 @@ from engine.sdk import (
     NoOne,
     Outcome,
     Place,
+    Sentence,
     Snapshot,
     Step,
     TimeUp,
@@ -41,6 +42,11 @@ from plugins.groups.api import fit_members
 from plugins.groups.part import Group
 
 Why = Literal["no_answer", "busy", "left", "closed", "inactive", "empty"]
+
+SENTENCES: Final[Mapping[str, Sentence]] = {
+    "attempt": Sentence(N_("Attempt {number} of {of}")),
+    "distribution_failed": Sentence(N_("Nobody in “{title}” took the call: {why}"), "bad"),
+}
 
 
 class ToGroup:

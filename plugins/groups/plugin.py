@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta, RoutingAction
-from plugins.groups.actions import ToGroup, ToUser
+from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta, RoutingAction, Sentence
+from plugins.groups.actions import SENTENCES, ToGroup, ToUser
 from plugins.groups.demo import fill
 from plugins.groups.part import GroupsPart
 from plugins.groups.service import add_root, store
@@ -18,6 +18,9 @@ class Groups(Plugin):
 
     def routing_actions(self) -> Sequence[RoutingAction]:
         return (ToGroup(), ToUser())
+
+    def sentences(self) -> Mapping[str, Sentence]:
+        return SENTENCES
 
     def part(self) -> PartStore[GroupsPart]:
         return store

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from engine.sdk import (
     N_,
@@ -25,6 +25,7 @@ from engine.sdk import (
     Place,
     Playback,
     Played,
+    Sentence,
     Snapshot,
     Sound,
     Step,
@@ -43,6 +44,12 @@ from plugins.ivr.part import Menu
 TIMEOUT = "T"
 ROUNDS_WITHOUT_TIMEOUT_ACTION = 3
 """R4: an unset T plays the file up to three times."""
+
+SENTENCES: Final[Mapping[str, Sentence]] = {
+    "key_chosen": Sentence(N_("Key {key} is chosen")),
+    "extension_dialled": Sentence(N_("The caller dials extension {number}")),
+    "menu_timeout": Sentence(N_("Nothing was dialled in time"), "bad"),
+}
 
 
 class ToMenu:

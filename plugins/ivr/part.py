@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -21,6 +21,7 @@ class MenuKey(msgspec.Struct, frozen=True):
 
 class Menu(Branch, frozen=True, kw_only=True):
     kind: ClassVar[str] = "ivr.menu"
+    left_as: ClassVar[Literal["left", "menu"]] = "menu"
     greeting: Annotated[Ref | None, Meta(title="Greeting file")] = None
     file: Annotated[Ref | None, Meta(title="Menu file")] = None
     timeout_seconds: Annotated[int, Meta(title="Timeout, seconds")] = 5

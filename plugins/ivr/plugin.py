@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta, RoutingAction
-from plugins.ivr.actions import ToMenu
+from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta, RoutingAction, Sentence
+from plugins.ivr.actions import SENTENCES, ToMenu
 from plugins.ivr.demo import fill
 from plugins.ivr.part import IvrPart
 from plugins.ivr.service import store
@@ -18,6 +18,9 @@ class Ivr(Plugin):
 
     def routing_actions(self) -> Sequence[RoutingAction]:
         return (ToMenu(),)
+
+    def sentences(self) -> Mapping[str, Sentence]:
+        return SENTENCES
 
     def part(self) -> PartStore[IvrPart]:
         return store

@@ -15,7 +15,6 @@ from engine.sdk import N_, CallEnded, Context, Element, Refused, Snapshot, clock
 from plugins.notifications.models import Attempt, Card, Claim
 from plugins.stats.api import Viewer, record_of_call
 
-ROOT_KIND: Final = "groups.group"
 IMPATIENCE: Final = timedelta(seconds=15)
 """An order is a live call only after a moment; presses until then are the same press."""
 
@@ -55,7 +54,7 @@ def recipients(ended: CallEnded, snapshot: Snapshot) -> Recipients:
     if ended.direction != "in" or ended.talked or not ended.missed:
         return Recipients()
     failed = [snapshot.element(ref) for ref in ended.failed_groups]
-    told = _alerted(failed) or _alerted(e for e in snapshot.elements() if e.kind == ROOT_KIND and e.parent is None)
+    told = _alerted(failed) or _alerted(snapshot.branches(None))
     emails = {email.casefold(): email for group in reversed(told) for email in group.missed_emails}
     return Recipients(
         tuple(dict.fromkeys(emails[e.casefold()] for g in told for e in g.missed_emails)),

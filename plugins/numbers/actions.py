@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, Final
 
-from engine.sdk import N_, Call, Choice, Did, Entry, Forward, Missed, Nesting, Outcome, Place, Snapshot, Step
+from engine.sdk import N_, Call, Choice, Did, Entry, Forward, Missed, Nesting, Outcome, Place, Sentence, Snapshot, Step
 from plugins.numbers.part import NumberList, NumbersPart, Rule
+
+SENTENCES: Final[Mapping[str, Sentence]] = {
+    "rule": Sentence(N_("The routing rule applies: {title}"), "accent"),
+    "rule_skipped": Sentence(N_("The rule “{title}” does not fit: {why}")),
+    "no_rule": Sentence(N_("No routing rule fits; the call goes to the PBX itself"), "accent"),
+}
 
 
 class ByRules:

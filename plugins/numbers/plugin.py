@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta, RoutingAction
+from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta, RoutingAction, Sentence
 from plugins.numbers import lists_web
-from plugins.numbers.actions import ByRules
+from plugins.numbers.actions import SENTENCES, ByRules
 from plugins.numbers.demo import fill
 from plugins.numbers.part import NumbersPart
 from plugins.numbers.service import forget_number, store
@@ -19,6 +19,9 @@ class Numbers(Plugin):
 
     def routing_actions(self) -> Sequence[RoutingAction]:
         return (ByRules(),)
+
+    def sentences(self) -> Mapping[str, Sentence]:
+        return SENTENCES
 
     def part(self) -> PartStore[NumbersPart]:
         return store

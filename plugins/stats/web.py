@@ -80,7 +80,7 @@ async def call(visit: Visit) -> http.Response:
     return visit.render(
         "stats/call.html",
         call=record,
-        lines=timeline(visit.t, record.trace or (), known),
+        lines=timeline(visit.t, record.trace or (), known, visit.host.sentences),
         legs=legs,
         names=names,
         recordings=list(record.recordings),

@@ -62,6 +62,20 @@ def test_its_own_tests_pass(guide: Path) -> None:
         test()
 
 
+def test_its_step_is_told_in_words(guide: Path) -> None:
+    from engine.plugin.registry import Registry
+    from engine.plugin.testing import office, sip_user, try_call
+    from engine.snapshot import Ref
+    from web.trace import timeline, with_plugins
+
+    part, actions = importlib.import_module("plugins.duty.part"), importlib.import_module("plugins.duty.actions")
+    rota = part.Rota(id=1, title="Duty", users=(Ref("core.user", 201),))
+    got = try_call(office((sip_user(201),), {"duty": part.DutyPart(rotas=(rota,))}), (actions.ToDuty(),), rota.ref)
+    trace = [{"at": at * 1000, "what": step.what, "facts": step.facts} for at, step in got.steps]
+    lines = timeline(str.format, trace, {}, with_plugins(Registry(loader.find()).sentences()))
+    assert ("On duty: User 201", "accent") in [(line.text, line.tone) for line in lines]
+
+
 def test_the_check_speaks_up(guide: Path) -> None:
     from engine.plugin.testing import office
 

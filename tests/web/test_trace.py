@@ -4,35 +4,61 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from engine.i18n import translate
-from engine.sdk import Ref
-from web.trace import CAUSES, SENTENCES, sentence, timeline
+from engine.plugin import loader
+from engine.plugin.contract import Plugin, PluginState, Sentence
+from engine.plugin.registry import Registry
+from engine.sdk import PluginError, PluginMeta, Ref
+from web.trace import CAUSES, OF_CORE, sentence, timeline, with_plugins
 
 ROOT = Path(__file__).resolve().parents[2]
 RUSSIAN, ENGLISH = partial(translate, "ru"), partial(translate, "en")
 
 
-def noted() -> set[str]:
+PLUGINS = {state.plugin.meta.id: state for state in loader.find()}
+SENTENCES = with_plugins(Registry(list(PLUGINS.values())).sentences())
+
+
+def noted(folder: Path) -> set[str]:
     """Every Step("…") of the sources."""
-    sources = [p for folder in ("engine", "plugins") for p in (ROOT / folder).rglob("*.py")]
-    return {what for p in sources for what in re.findall(r'Step\(\s*"([a-z_]+)"', p.read_text("utf-8"))}
+    return {what for p in folder.rglob("*.py") for what in re.findall(r'Step\(\s*"([a-z_]+)"', p.read_text("utf-8"))}
 
 
-def test_every_step_has_a_sentence() -> None:
-    assert noted() - set(SENTENCES) == set()
+def test_every_step_of_the_engine_has_a_sentence() -> None:
+    assert noted(ROOT / "engine") - set(OF_CORE) == set()
+
+
+@pytest.mark.parametrize("name", sorted(PLUGINS))
+def test_a_plugin_tells_its_own_steps(name: str) -> None:
+    own = set(PLUGINS[name].plugin.sentences())
+    assert noted(ROOT / "plugins" / name) - set(OF_CORE) == own
+
+
+def test_a_step_is_told_by_one() -> None:
+    class Thief(Plugin):
+        meta = PluginMeta("thief", "Thief")
+
+        def sentences(self) -> Mapping[str, Sentence]:
+            return {"rule": Sentence("Mine")}
+
+    with pytest.raises(PluginError, match="thief"):
+        Registry([PLUGINS["numbers"], PluginState(Thief())]).sentences()
+    with pytest.raises(PluginError, match="core"):
+        with_plugins({"answer": Sentence("Mine")})
 
 
 @pytest.mark.parametrize("what", sorted(SENTENCES))
 def test_a_sentence_is_whole_with_and_without_its_facts(what: str) -> None:
-    names = re.findall(r"\{(\w+)\}", SENTENCES[what])
+    names = re.findall(r"\{(\w+)\}", SENTENCES[what].text)
     for words in (RUSSIAN, ENGLISH):
-        assert "{" not in sentence(words, what, dict.fromkeys(names, "7"))
-        assert "{" not in sentence(words, what, {})  # a trace of another version
+        assert "{" not in sentence(words, what, dict.fromkeys(names, "7"), SENTENCES)
+        assert "{" not in sentence(words, what, {}, SENTENCES)  # a trace of another version
 
 
 def test_every_cause_of_the_engine_is_named() -> None:
