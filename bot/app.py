@@ -9,11 +9,11 @@ from aiogram import Bot
 from aiogram import types as telegram
 from aiogram.types import BotCommandScopeDefault
 
-from bot.client import client, name_file
+from bot.client import client
 from bot.commands import HostCommands
 from bot.dispatch import dispatcher
 from bot.polling import Poller
-from engine.sdk import LANGUAGES, Context, SettingsError, translate
+from engine.sdk import LANGUAGES, Context, SettingsError, people, translate
 
 log = logging.getLogger(__name__)
 
@@ -44,5 +44,5 @@ async def _introduce(ctx: Context, bot: Bot, commands: HostCommands) -> None:
         await bot.set_my_commands(menu, scope=BotCommandScopeDefault(), language_code=language)
         if language == LANGUAGES[0]:
             await bot.set_my_commands(menu, scope=BotCommandScopeDefault())
-    name_file(ctx.settings.state).write_text(me.username or "", "utf-8")
+    people.bot_name_file(ctx.settings.state).write_text(me.username or "", "utf-8")
     log.info("telegram bot: @%s is on", me.username)

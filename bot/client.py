@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from aiogram import Bot
 from aiogram.client.default import DefaultBotProperties
@@ -33,15 +32,3 @@ def client(settings: Settings) -> Bot | None:
     session = AiohttpSession(api=TelegramAPIServer.from_base(settings.bot.api_url.rstrip("/")))
     defaults = DefaultBotProperties(parse_mode=ParseMode.HTML, link_preview=LinkPreviewOptions(is_disabled=True))
     return Bot(settings.bot.token, session=session, default=defaults)
-
-
-def name_file(state: Path) -> Path:
-    """Where the running bot leaves its user name, so that the cabinet can show a deep link."""
-    return state / "telegram_bot"
-
-
-def deep_link(settings: Settings, code: str) -> str:
-    """https://t.me/<bot>?start=CODE; empty as long as the bot has never run."""
-    file = name_file(settings.state)
-    name = file.read_text("utf-8").strip() if file.exists() else ""
-    return f"https://t.me/{name}?start={code}" if name else ""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +11,6 @@ from typing import Final
 from bot.member import Member, capped
 from engine.sdk import LANGUAGES, N_, Context, Forbidden, NotFound, Refused, User, clock, models
 
-CODE_LIFE: Final = timedelta(minutes=15)
 WRONG_CODES: Final = 5
 WRONG_PERIOD: Final = timedelta(minutes=10)
 
@@ -30,14 +28,6 @@ class Place:
     @property
     def private(self) -> bool:
         return self.kind == "private"
-
-
-async def new_code(account_id: int, user_id: int) -> str:
-    """A one-time code for a user; his earlier ones no longer work."""
-    await models.TelegramCode.of(account_id).filter(user_id=user_id).delete()
-    code = secrets.token_hex(4).upper()
-    await models.TelegramCode.create(account_id=account_id, user_id=user_id, code=code, expires_at=clock.now() + CODE_LIFE)
-    return code
 
 
 @dataclass(slots=True)

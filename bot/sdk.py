@@ -7,11 +7,11 @@ what follows. What a handler refuses (any Refused) is told to the person in his 
 """
 
 from bot.asked import Asked
-from bot.client import client, deep_link
+from bot.client import client
 from bot.keys import Button, keyboard
-from bot.links import Place, member_of, new_code
+from bot.links import Place, member_of
 from bot.member import Member
 from bot.sending import told_to_outbox
 from bot.text import fit
 
-__all__ = ["Asked", "Button", "Member", "Place", "client", "deep_link", "fit", "keyboard", "member_of", "new_code", "told_to_outbox"]
+__all__ = ["Asked", "Button", "Member", "Place", "client", "fit", "keyboard", "member_of", "told_to_outbox"]

@@ -5,9 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from engine.sdk import Element, Place, Problem, Ref
 from web.visit import Visit
+
+_RUSSIAN_ZONES: Final = (
+    "Europe/Kaliningrad", "Europe/Moscow", "Europe/Samara", "Europe/Saratov", "Europe/Volgograd", "Asia/Yekaterinburg", "Asia/Omsk",
+    "Asia/Novosibirsk", "Asia/Krasnoyarsk", "Asia/Irkutsk", "Asia/Yakutsk", "Asia/Vladivostok", "Asia/Magadan", "Asia/Kamchatka", "UTC",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,12 @@ def elements(visit: Visit, kind: type[Element], without: Sequence[Ref] = ()) -> 
     """Every element of a type (also of its subclasses, such as all that can be played)."""
     found = [Option(str(e.ref), e.title) for e in visit.snapshot.elements() if isinstance(e, kind) and e.ref not in without]
     return [OptionGroup("", sorted(found, key=lambda o: o.title.casefold()))]
+
+
+def timezones(present: str) -> list[OptionGroup]:
+    """Russia's time zones, west to east, and the one that is set already."""
+    names = _RUSSIAN_ZONES if present in _RUSSIAN_ZONES else (present, *_RUSSIAN_ZONES)
+    return [OptionGroup("", [Option(z, z.replace("_", " ")) for z in names])]
 
 
 def check_choice(field: str, ref: Ref | None, groups: Sequence[OptionGroup]) -> None:

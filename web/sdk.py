@@ -12,7 +12,7 @@ from web.confirm import Nothing, confirm
 from web.files import media_file
 from web.forms import Form, read_field
 from web.pages.members import member_values
-from web.picker import Option, OptionGroup, check_choice, elements, targets
+from web.picker import Option, OptionGroup, check_choice, elements, targets, timezones
 from web.tables import Rows, page_of
 from web.trace import Line, sentence, timeline
 from web.visit import Visit
@@ -36,4 +36,5 @@ __all__ = [
     "sentence",
     "targets",
     "timeline",
+    "timezones",
 ]

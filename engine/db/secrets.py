@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -22,7 +23,7 @@ def setup(settings: Settings) -> None:
     Raises SettingsError when the key is unusable.
     """
     global _fernet, _key
-    key = settings.core.secret or _kept(settings.state / "secret.key")
+    key = settings.core.secret or kept(settings.state / "secret.key", lambda: Fernet.generate_key().decode())
     try:
         _fernet = Fernet(key)
     except ValueError as error:
@@ -54,7 +55,8 @@ def _ready() -> Fernet:
     return _fernet
 
 
-def _kept(path: Path) -> str:
+def kept(path: Path, make: Callable[[], str]) -> str:
+    """The secret in the file, readable by us alone; made on the first call, by whichever process comes first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         return path.read_text("ascii").strip()
@@ -62,11 +64,11 @@ def _kept(path: Path) -> str:
         pass
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-        file.write(Fernet.generate_key().decode())
+        file.write(make())
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(fresh, path)  # atomic, and fails when another process was first: then its key is the key
+        os.link(fresh, path)  # atomic, and fails when another process was first: then its secret counts
     except FileExistsError:
         pass
     finally:

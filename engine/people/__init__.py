@@ -12,17 +12,19 @@ from engine.people.branches import (
     move_user,
     set_membership,
 )
+from engine.people.calls import Current, current_calls, visible_calls
 from engine.people.contacts import add_contact, delete_contact, edit_contact, edit_own_contact, set_sip_password
 from engine.people.erasing import Erased, erasable, erase_number
 from engine.people.extensions import extension_warning
 from engine.people.passwords import check_password, hash_password, random_password, verify_password
 from engine.people.pbx import edit_pbx
-from engine.people.rights import visible_calls
+from engine.people.telegram import bot_name_file, deep_link, new_telegram_code
 from engine.people.users import create_user, edit_user, set_login, set_own
 from engine.people.wishes import ContactWish, LoginWish, OwnContactWish, PbxWish, UserWish
 
 __all__ = [
     "ContactWish",
+    "Current",
     "Doomed",
     "Erased",
     "LoginWish",
@@ -30,9 +32,12 @@ __all__ = [
     "PbxWish",
     "UserWish",
     "add_contact",
+    "bot_name_file",
     "branches_of",
     "check_password",
     "create_user",
+    "current_calls",
+    "deep_link",
     "delete_branch",
     "delete_contact",
     "delete_user",
@@ -48,6 +53,7 @@ __all__ = [
     "leave_branch",
     "memberships",
     "move_user",
+    "new_telegram_code",
     "random_password",
     "set_login",
     "set_membership",

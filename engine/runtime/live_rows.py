@@ -74,7 +74,7 @@ class LiveRows:
         while True:
             try:
                 if self._fresh:
-                    await models.LiveCall.filter(node=self._name).delete()
+                    await models.LiveCallRow.filter(node=self._name).delete()
                     self._fresh = False
                 await self._write()
             except Exception as error:
@@ -115,9 +115,9 @@ class LiveRows:
         async with self._db.transaction() as tx:
             over = [c.id for c in calls if not c.open_legs()]
             if over:
-                await models.LiveCall.filter(call_id__in=over).using_db(tx).delete()
+                await models.LiveCallRow.filter(call_id__in=over).using_db(tx).delete()
             for call in calls:
                 if call.open_legs():
                     account = call.snapshot.account.id
                     values = {"account_id": account, "node": self._name, "state": state_of(call), "updated_at": clock.now()}
-                    await models.LiveCall.update_or_create(values, using_db=tx, call_id=call.id)
+                    await models.LiveCallRow.update_or_create(values, using_db=tx, call_id=call.id)

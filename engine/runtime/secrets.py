@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from pathlib import Path
 
 import msgspec
 
+from engine.db.secrets import kept
 from engine.settings import Settings
 
 
@@ -19,18 +18,11 @@ def completed(settings: Settings) -> Settings:
     switch = settings.switch
     directory = settings.directory
     if not switch.esl_password:
-        switch = msgspec.structs.replace(switch, esl_password=kept(settings.state / "esl.password"))
+        switch = msgspec.structs.replace(switch, esl_password=kept(settings.state / "esl.password", _password))
     if not directory.secret:
-        directory = msgspec.structs.replace(directory, secret=kept(settings.state / "directory.password"))
+        directory = msgspec.structs.replace(directory, secret=kept(settings.state / "directory.password", _password))
     return msgspec.structs.replace(settings, switch=switch, directory=directory)
 
 
-def kept(path: Path) -> str:
-    """The password in the file; made on the first call, readable by us alone."""
-    if path.exists():
-        return path.read_text("ascii").strip()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    password = secrets.token_urlsafe(24)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(password)
-    return password
+def _password() -> str:
+    return secrets.token_urlsafe(24)

@@ -6,11 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-import msgspec
-
-from engine.sdk import HANGUP, N_, Branch, Edit, ElementStore, Finding, InUse, Invalid, NotFound, Problem, Ref, Snapshot
+from engine.sdk import HANGUP, N_, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot
 from plugins.groups.models import GroupRow
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.part import Group, GroupsPart
 
 _EMAIL = re.compile(r"[^@\s;,<>\"]+@[^@\s;,<>\"]+\.[^@\s;,<>\"]+")
 
@@ -74,41 +72,3 @@ def _validate(edit: Edit, group: Group) -> None:
     unknown = [m.user for m in group.members if m.user not in edit.before.users]
     if unknown:
         raise NotFound
-
-
-def goes_with(snapshot: Snapshot, group: Branch) -> list[Branch]:
-    """Nested groups and menus that are deleted with a group, deepest first (GRP-1)."""
-    found: list[Branch] = []
-    for child in snapshot.branches(group.ref):
-        found.extend(goes_with(snapshot, child))
-        found.append(child)
-    return found
-
-
-async def delete_group(edit: Edit, ref: Ref) -> None:
-    """Delete a group without nested elements left in it. Raises NotFound, InUse while something points at it."""
-    group = edit.before.get(ref, Group)
-    if group is None:
-        raise NotFound
-    if group.parent is None:
-        raise Invalid([Problem("group", N_("The PBX itself can't be deleted."))])
-    doomed = {b.ref for b in goes_with(edit.before, group)} | {ref}
-    places = [e.title for r in doomed for e in edit.before.referers(r) if e.ref not in doomed]
-    if places:
-        raise InUse(group.title, places)
-    if any(b.parent == ref for b in goes_with(edit.before, group)):
-        for child in goes_with(edit.before, group):
-            if isinstance(child, Group):
-                await store.remove(edit.account_id, child, edit.tx)
-        # menus inside belong to their own plugin; the edit's check refuses to leave them without a parent
-    await store.remove(edit.account_id, group, edit.tx)
-
-
-async def set_membership(edit: Edit, ref: Ref, user: int, priority: int | None) -> None:
-    """Put a user into a group with this priority, or take him out (None). Raises NotFound."""
-    group = edit.before.get(ref, Group)
-    if group is None or user not in edit.before.users:
-        raise NotFound
-    rest = tuple(m for m in group.members if m.user != user)
-    members = rest if priority is None else (*rest, Membership(user, priority))
-    await store.save(edit.account_id, msgspec.structs.replace(group, members=members), edit.tx)

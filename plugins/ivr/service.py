@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from engine.sdk import N_, Branch, Edit, ElementStore, Finding, InUse, Invalid, NotFound, Problem, Ref, Snapshot
+from engine.sdk import N_, Branch, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot
 from plugins.ivr.models import MenuRow
 from plugins.ivr.part import IvrPart, Menu
 
@@ -61,14 +61,3 @@ async def save_menu(edit: Edit, menu: Menu) -> None:
     """Overwrite a menu. Raises Invalid, NotFound."""
     _validate(edit, menu)
     await store.save(edit.account_id, menu, edit.tx)
-
-
-async def delete_menu(edit: Edit, ref: Ref) -> None:
-    """Raises NotFound, InUse while something points at it."""
-    menu = edit.before.get(ref, Menu)
-    if menu is None:
-        raise NotFound
-    places = [e.title for e in edit.before.referers(ref)]
-    if places:
-        raise InUse(menu.title, places)
-    await store.remove(edit.account_id, menu, edit.tx)

@@ -172,4 +172,4 @@ async def _under_way(attempt: Attempt) -> bool:
     if order.status != "done" or attempt.at > clock.now() - IMPATIENCE:
         return True
     call_id = order.result.get("call") if isinstance(order.result, dict) else None
-    return await models.LiveCall.of(attempt.account_id).filter(call_id=call_id).exists()
+    return await models.LiveCallRow.of(attempt.account_id).filter(call_id=call_id).exists()

@@ -13,15 +13,11 @@ from msgspec import Meta
 from engine.sdk import N_, Page, clock
 from plugins.schedules import editor, service
 from plugins.schedules.part import DayGroup, HourRange, Schedule, SchedulesPart
-from web.sdk import Form, Nothing, Option, OptionGroup, Visit, confirm, http
+from web.sdk import Form, Nothing, Visit, confirm, http, timezones
 
 WEEKDAYS: Final = (
     (N_("Mon"), N_("Monday")), (N_("Tue"), N_("Tuesday")), (N_("Wed"), N_("Wednesday")), (N_("Thu"), N_("Thursday")),
     (N_("Fri"), N_("Friday")), (N_("Sat"), N_("Saturday")), (N_("Sun"), N_("Sunday")),
-)  # fmt: skip
-ZONES: Final = (
-    "Europe/Kaliningrad", "Europe/Moscow", "Europe/Samara", "Europe/Saratov", "Europe/Volgograd", "Asia/Yekaterinburg", "Asia/Omsk",
-    "Asia/Novosibirsk", "Asia/Krasnoyarsk", "Asia/Irkutsk", "Asia/Yakutsk", "Asia/Vladivostok", "Asia/Magadan", "Asia/Kamchatka", "UTC",
 )  # fmt: skip
 
 
@@ -112,9 +108,8 @@ async def _edit(visit: Visit, element: Schedule) -> http.Response:
 
 
 def _words(visit: Visit, element: Schedule) -> dict[str, Any]:
-    zones = ZONES if element.timezone in ZONES else (element.timezone, *ZONES)
     return {
-        "zones": [OptionGroup("", [Option(z, z.replace("_", " ")) for z in zones])],
+        "zones": timezones(element.timezone),
         "weekdays": [(n, visit.t(short), visit.t(full)) for n, (short, full) in enumerate(WEEKDAYS)],
         "most_groups": editor.MOST_GROUPS,
     }

@@ -17,6 +17,7 @@ from engine.sdk import (
     format_duration,
     format_phone,
     models,
+    people,
     to_voice_message,
 )
 from plugins.stats import service
@@ -33,7 +34,7 @@ def _viewer(asked: Asked) -> Viewer:
 
 async def current(asked: Asked) -> None:
     """Calls in progress, oldest first."""
-    calls = await service.current(_viewer(asked))
+    calls = await people.current_calls(asked.member.account_id, asked.member.user_id, asked.member.may("manager"))
     now = clock.now()
     title = asked.t(N_("Current calls"))
     lines = [f"<b>{escape(title)}: {len(calls)}</b>"]

@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from bot.app import run
-from bot.links import new_code
 from engine import clock, people
 from engine.db import Database, models, secrets
 from engine.facts.record import CallRecordData, LegData, RecordingData
@@ -73,7 +72,7 @@ class Office:
 
     async def code(self, role: str, company: Company | None = None) -> str:
         where = company or self.ours
-        return await new_code(where.id, where.users[role])
+        return await people.new_telegram_code(where.id, where.users[role])
 
     async def alert(self, title: str, *, emails: Sequence[str] = (), chats: Sequence[int] = (), company: Company | None = None) -> None:
         """Who is told of calls that this group missed."""

@@ -8,9 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.client import deep_link
 from bot.links import Place, WrongCodes, link
-from engine import clock
+from engine import clock, people
 from engine.db import models
 from tests.bot.office import SYSTEM, Office
 
@@ -20,7 +19,7 @@ pytestmark = [pytest.mark.kind("bot"), pytest.mark.feature("BOT-1")]
 async def test_a_code_links_once(office: Office) -> None:
     anna, thief = office.api.user("Anna", "en"), office.api.user("Thief", "en")
     code = await office.code("manager")
-    assert deep_link(office.ctx.settings, code) == f"https://t.me/vats_test_bot?start={code}"
+    assert people.deep_link(office.ctx.settings.state, code) == f"https://t.me/vats_test_bot?start={code}"
     await anna.send(f"/start {code}")
     assert (await anna.read()).text == "Linked: Максим, Ромашка. /help lists what I can do."
     link = await models.TelegramLink.get(chat_id=anna.id)

@@ -118,7 +118,7 @@ class ApartPbx(Pbx):
 
     async def live(self) -> list[dict[str, Any]]:
         """The calls in progress as the engine shows them to other processes."""
-        return [r.state for r in await models.LiveCall.of(self.account).order_by("id")]
+        return [r.state for r in await models.LiveCallRow.of(self.account).order_by("id")]
 
     async def until(self, look: Callable[[Sequence[dict[str, Any]]], bool], within: float = 15.0) -> list[dict[str, Any]]:
         """Wait until the calls in progress look like this."""

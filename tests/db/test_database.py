@@ -147,13 +147,13 @@ async def test_a_task_that_outlives_its_transaction_works_on(database: Database)
 async def test_times_compare_across_zones(database: Database) -> None:
     owner = await account()
     moment = datetime(2026, 3, 1, 22, 30, tzinfo=timezone(timedelta(hours=3)))
-    await models.LiveCall.create(account=owner, call_id="a", updated_at=moment)
-    row = await models.LiveCall.of(owner.id).get()
+    await models.LiveCallRow.create(account=owner, call_id="a", updated_at=moment)
+    row = await models.LiveCallRow.of(owner.id).get()
     assert row.updated_at == moment
     assert row.updated_at.utcoffset() == timedelta(0)
     tokyo = timezone(timedelta(hours=9))
-    assert await models.LiveCall.of(owner.id).filter(updated_at__gt=(moment - timedelta(seconds=1)).astimezone(tokyo)).count() == 1
-    assert await models.LiveCall.of(owner.id).filter(updated_at__gt=(moment + timedelta(seconds=1)).astimezone(tokyo)).count() == 0
+    assert await models.LiveCallRow.of(owner.id).filter(updated_at__gt=(moment - timedelta(seconds=1)).astimezone(tokyo)).count() == 1
+    assert await models.LiveCallRow.of(owner.id).filter(updated_at__gt=(moment + timedelta(seconds=1)).astimezone(tokyo)).count() == 0
 
 
 async def test_a_record_outlives_its_user(database: Database) -> None:

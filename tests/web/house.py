@@ -317,7 +317,7 @@ async def fill_calls(ctx: TestContext, customer: Customer) -> None:
     ]
     state = {"caller": "+79031112233", "dialled": "+74951234567", "direction": "in", "place": "Отдел продаж", "legs": legs}
     state["started_at"] = now.isoformat()
-    await models.LiveCall.create(account_id=customer.id, call_id=f"{customer.name}-live", updated_at=now, state=state)
+    await models.LiveCallRow.create(account_id=customer.id, call_id=f"{customer.name}-live", updated_at=now, state=state)
     mail = ctx.settings.state / "mail" / str(customer.id)
     mail.mkdir(parents=True)
     letter = EmailMessage()

@@ -186,7 +186,7 @@ async def test_live_calls_appear_and_go_by_themselves(house: House, server: Test
     await shown.go("/live")
     main = shown.page.locator("main")
     await expect(main).to_contain_text("+7 903 111-22-33")
-    await models.LiveCall.of(house.one.id).delete()
+    await models.LiveCallRow.of(house.one.id).delete()
     house.ctx.ring("live", house.one.id)
     await expect(main).to_contain_text("Сейчас никто не разговаривает")
     assert shown.complaints == []

@@ -51,7 +51,8 @@ async def test_the_stream_follows_the_calls(house: House, visitor: Visitor) -> N
         name, table = await stream.event()
         assert name == "content"
         assert "+7 903 111-22-33" in table
-        await models.LiveCall.of(house.one.id).delete()
+        assert "разговор" in table
+        await models.LiveCallRow.of(house.one.id).delete()
         house.ctx.ring("live", house.one.id)
         assert "Сейчас никто не разговаривает" in (await stream.event())[1]
 
@@ -59,8 +60,8 @@ async def test_the_stream_follows_the_calls(house: House, visitor: Visitor) -> N
 @pytest.mark.feature("ACC-1", "ACC-4")
 async def test_nobody_sees_what_is_not_his(house: House, visitor: Visitor) -> None:
     assert "+7 903 111-22-33" in await (await visitor("romashka-user")).get("/live")  # he is on that call
-    await models.LiveCall.of(house.one.id).update(state={"caller": "+79990000001", "legs": [{"label": "1", "user": 999}]})
-    await models.LiveCall.of(house.two.id).update(state={"caller": "+79990000002", "legs": []})
+    await models.LiveCallRow.of(house.one.id).update(state={"caller": "+79990000001", "legs": [{"label": "1", "user": 999}]})
+    await models.LiveCallRow.of(house.two.id).update(state={"caller": "+79990000002", "legs": []})
     assert "999" not in await (await visitor("romashka-user")).get("/live")
     seen = await (await visitor("romashka-manager")).get("/live")
     assert "+7 999 000-00-01" in seen
@@ -95,7 +96,7 @@ async def test_streams_of_one_user_are_limited_and_given_back(house: House, visi
     house.ctx.ring("live", house.one.id)
     async with asyncio.timeout(10):
         while live._streams:  # the server notices the closed connection at its next write
-            await models.LiveCall.of(house.one.id).delete()
+            await models.LiveCallRow.of(house.one.id).delete()
             house.ctx.ring("live", house.one.id)
             await asyncio.sleep(0)
     async with streaming(manager) as stream:

@@ -7,6 +7,7 @@ import asyncio
 
 import pytest
 
+from engine import people
 from engine.db import models
 from engine.sdk import clock
 from tests.web.conftest import NewBrowser, Visitor
@@ -70,8 +71,12 @@ async def test_a_chat_is_linked_by_a_code_that_ends_the_one_before(house: House,
     await here.get("/telegram")
     await here.post("/telegram/code")
     first = await models.TelegramCode.of(house.one.id).get()
-    assert f"/link {first.code}" in await here.get("/telegram")
+    page = await here.get("/telegram")
+    assert f"/link {first.code}" in page
+    assert "t.me" not in page  # the bot has never run, so nobody knows its name
     assert first.expires_at > clock.now()
+    people.bot_name_file(house.ctx.settings.state).write_text("vats_test_bot")
+    assert f'href="https://t.me/vats_test_bot?start={first.code}"' in await here.get("/telegram")
     await here.post("/telegram/code")
     second = await models.TelegramCode.of(house.one.id).get()
     assert second.code != first.code

@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web as http
 
-from engine.sdk import N_, Page, Refused, clock, format_phone, models
+from engine.sdk import N_, Page, Refused, clock, people
 from web.sessions import cookie_name, find_session
 from web.visit import Visit
 
@@ -21,43 +18,9 @@ _STREAMS_PER_USER: Final = 8
 _streams: dict[int, int] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class LiveRow:
-    """One line: what the engine last wrote about a call. `others`: whom it rings or talks with."""
-
-    call_id: str
-    direction: str
-    caller: str
-    callee: str
-    place: str
-    others: str
-    state: str
-    since: datetime
-
-
-async def live_calls(visit: Visit) -> list[LiveRow]:
-    """The calls of the visitor's account, oldest first; an employee sees those he takes part in."""
-    rows = await models.LiveCall.of(visit.account_id).order_by("id").limit(500)
-    states = [(row, row.state if isinstance(row.state, dict) else {}) for row in rows]
-    found = [_row(row, state) for row, state in states if visit.may("manager") or _takes_part(state, visit.user.id)]
-    return sorted(found, key=lambda r: r.since)
-
-
-def _takes_part(state: Mapping[str, Any], user: int) -> bool:
-    return any(leg.get("user") == user for leg in state.get("legs") or ())
-
-
-def _row(row: models.LiveCall, state: Mapping[str, Any]) -> LiveRow:
-    legs = list(state.get("legs") or ())
-    talking = [str(leg.get("label", "")) for leg in legs[1:] if leg.get("state") == "talking"]
-    ringing = [str(leg.get("label", "")) for leg in legs[1:] if leg.get("state") == "ringing"]
-    started = state.get("started_at")
-    return LiveRow(
-        row.call_id, str(state.get("direction") or "in"), str(state.get("caller") or ""), str(state.get("dialled") or ""),
-        str(state.get("place") or ""), ", ".join(format_phone(label) for label in talking or ringing),
-        "talking" if talking else "ringing" if ringing else "menu",
-        datetime.fromisoformat(started) if isinstance(started, str) else row.updated_at,
-    )  # fmt: skip
+async def live_calls(visit: Visit) -> list[people.Current]:
+    """The calls of the visitor's account; an employee sees those he takes part in."""
+    return await people.current_calls(visit.account_id, visit.user.id, visit.may("manager"))
 
 
 async def live(visit: Visit) -> http.Response:

@@ -3,19 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from aiohttp import web as http
 
 from engine.sdk import Page, SoundElement, people
 from web.forms import Form
-from web.picker import Option, OptionGroup, elements
+from web.picker import elements, timezones
 from web.visit import Visit
-
-_RUSSIAN_ZONES: Final = (
-    "Europe/Kaliningrad", "Europe/Moscow", "Europe/Samara", "Europe/Saratov", "Europe/Volgograd", "Asia/Yekaterinburg", "Asia/Omsk",
-    "Asia/Novosibirsk", "Asia/Krasnoyarsk", "Asia/Irkutsk", "Asia/Yakutsk", "Asia/Vladivostok", "Asia/Magadan", "Asia/Kamchatka", "UTC",
-)  # fmt: skip
 
 
 async def pbx(visit: Visit) -> http.Response:
@@ -33,14 +26,9 @@ async def pbx(visit: Visit) -> http.Response:
         form=form,
         account=account,
         sounds=elements(visit, SoundElement),
-        zones=_zones(account.timezone),
+        zones=timezones(account.timezone),
         root_url=visit.url_of(visit.snapshot.root.ref) if visit.snapshot.root else "",
     )
-
-
-def _zones(present: str) -> list[OptionGroup]:
-    names = _RUSSIAN_ZONES if present in _RUSSIAN_ZONES else (present, *_RUSSIAN_ZONES)
-    return [OptionGroup("", [Option(z, z.replace("_", " ")) for z in names])]
 
 
 PAGES = (

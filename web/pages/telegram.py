@@ -3,31 +3,24 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import timedelta
-from typing import Final
-
 from aiohttp import web as http
 
-from engine.sdk import NotFound, Page, clock, models
+from engine.sdk import NotFound, Page, clock, models, people
 from web.visit import Visit
-
-LIFETIME: Final = timedelta(minutes=15)
 
 
 async def telegram(visit: Visit) -> http.Response:
     now = clock.now()
     code = await models.TelegramCode.of(visit.account_id).filter(user_id=visit.user.id, expires_at__gt=now).order_by("-id").first()
     links = await models.TelegramLink.of(visit.account_id).filter(user_id=visit.user.id).order_by("id")
-    return visit.render("shell/telegram.html", code=code, links=links, enabled=bool(visit.ctx.settings.bot.token))
+    settings = visit.ctx.settings
+    link = people.deep_link(settings.state, code.code) if code else ""
+    return visit.render("shell/telegram.html", code=code, link=link, links=links, enabled=bool(settings.bot.token))
 
 
 async def new_code(visit: Visit) -> http.Response:
     """A fresh code; earlier ones of this user no longer work."""
-    await models.TelegramCode.of(visit.account_id).filter(user_id=visit.user.id).delete()
-    await models.TelegramCode.create(
-        account_id=visit.account_id, user_id=visit.user.id, code=secrets.token_hex(4).upper(), expires_at=clock.now() + LIFETIME
-    )
+    await people.new_telegram_code(visit.account_id, visit.user.id)
     return visit.go(visit.url("telegram"))
 
 

@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
-            name='LiveCall',
+            name='LiveCallRow',
             fields=[
                 ('account', fields.ForeignKeyField('core.Account', source_field='account_id', db_index=True, db_constraint=True, to_field='id', related_name=False, on_delete=OnDelete.CASCADE)),
                 ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),

@@ -2,7 +2,7 @@
 """The core's tables: what calls, directory and hosts need whichever plugins are on. Tenant rows are read by `Model.of(account_id)`."""
 
 from engine.db.models.account import Account, Extension
-from engine.db.models.calls import CallLeg, CallOrder, CallRecord, FactRow, LiveCall, Recording
+from engine.db.models.calls import CallLeg, CallOrder, CallRecord, FactRow, LiveCallRow, Recording
 from engine.db.models.session import WebSession
 from engine.db.models.telegram import TelegramCode, TelegramLink
 from engine.db.models.trunk import Did, Trunk
@@ -19,7 +19,7 @@ __all__ = [
     "Extension",
     "FactRow",
     "JobLease",
-    "LiveCall",
+    "LiveCallRow",
     "OutboxRow",
     "Recording",
     "Revision",

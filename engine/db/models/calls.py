@@ -110,7 +110,7 @@ class Recording(AccountRow):
         table = "recording"
 
 
-class LiveCall(AccountRow):
+class LiveCallRow(AccountRow):
     """A call in progress, written behind by the engine that serves it, read by the live view of any process."""
 
     id = fields.BigIntField(primary_key=True)

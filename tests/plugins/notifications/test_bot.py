@@ -105,11 +105,11 @@ async def test_call_back_orders_one_call_at_a_time(office: Office) -> None:
     assert "Taken by Ульяна" in team.messages[0].text  # whoever calls back has taken it
     # the engine carries it out; while that call lives a press orders nothing, afterwards it does
     await models.CallOrder.all().update(status="done", result={"call": "order-1"})
-    await models.LiveCall.create(account_id=office.ours.id, call_id="order-1", state={}, updated_at=clock.now())
+    await models.LiveCallRow.create(account_id=office.ours.id, call_id="order-1", state={}, updated_at=clock.now())
     with clock.shifted(timedelta(minutes=1)):
         await (await anna.press("Call back", team)).answered()
         assert await models.CallOrder.all().count() == 1
-        await models.LiveCall.all().delete()
+        await models.LiveCallRow.all().delete()
         await (await anna.press("Call back", team)).answered()
         assert await models.CallOrder.all().count() == 2
     assert await Attempt.all().count() == 2

@@ -59,7 +59,7 @@ async def live(company: Company, call: str, user: int | None = None, **state: An
     legs = [{"label": "+79271234567", "user": None, "state": "answered"}, {"label": "203", "user": user, "state": "talking"}]
     full = {"direction": "in", "caller": "+79271234567", "dialled": "+74951234567", "place": "Продажи <1>", "legs": legs,
             "started_at": (clock.now() - timedelta(seconds=65)).isoformat(), "talk_started_at": None, **state}  # fmt: skip
-    await models.LiveCall.create(account_id=company.id, call_id=call, state=full, updated_at=clock.now())
+    await models.LiveCallRow.create(account_id=company.id, call_id=call, state=full, updated_at=clock.now())
 
 
 @pytest.mark.feature("STA-8", "ACC-1")

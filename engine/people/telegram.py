@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One-time codes that link a Telegram chat to a user (BOT-1): made in the cabinet, used up by the bot."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from engine import clock
+from engine.db.models import TelegramCode
+
+CODE_LIFE: Final = timedelta(minutes=15)
+
+
+async def new_telegram_code(account_id: int, user_id: int) -> str:
+    """A code for a user; his earlier ones no longer work."""
+    await TelegramCode.of(account_id).filter(user_id=user_id).delete()
+    code = secrets.token_hex(4).upper()
+    await TelegramCode.create(account_id=account_id, user_id=user_id, code=code, expires_at=clock.now() + CODE_LIFE)
+    return code
+
+
+def bot_name_file(state: Path) -> Path:
+    """Where the running bot leaves its user name, so that the cabinet can show a deep link."""
+    return state / "telegram_bot"
+
+
+def deep_link(state: Path, code: str) -> str:
+    """https://t.me/<bot>?start=CODE; empty as long as the bot has never run."""
+    file = bot_name_file(state)
+    name = file.read_text("utf-8").strip() if file.exists() else ""
+    return f"https://t.me/{name}?start={code}" if name else ""
