@@ -147,7 +147,8 @@ class LiveCall:
         before, self.party = self.party, leg
         self._answered = True
         self._node.claim(self, leg)
-        self._node.guard(self, armed=True)
+        if before == NOBODY:
+            self._node.guard(self, armed=True)
         self._node.journal_leg(self, self.legs[leg.id])  # the journal knows whom we serve
         running = self.recordings[-1] if self.recordings else None
         if running is not None and running.leg == before:  # it ends with its channel; the talk goes on (R13)

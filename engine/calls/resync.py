@@ -18,7 +18,7 @@ from engine.calls import causes, leg_file
 from engine.calls.call import Leg, Step
 from engine.calls.journal import OpenCall
 from engine.calls.leg import LegState
-from engine.calls.live import LiveCall
+from engine.calls.live import NOBODY, LiveCall
 from engine.calls.node import Node
 from engine.calls.reception import Verdict
 from engine.errors import SwitchError
@@ -84,8 +84,8 @@ class Resync:
         self._core = ""
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._look_again = False
         self._due = 0.0
+        self._again = False
         self._connected_at: datetime | None = None
         self._seen_at: datetime | None = None
         """Until then nothing could have escaped us."""
@@ -98,8 +98,8 @@ class Resync:
         """The connection is up (again)."""
         self._connected_at = clock.now()
         self._unheard = {} if self._first else {c.id: c.playing for c in self._node.calls.values()}
+        self._again = True
         self._sweep_in(0.0)
-        self._look_again = True
 
     def lost(self) -> None:
         """The connection went down: what happens from now on is not heard of."""
@@ -110,8 +110,11 @@ class Resync:
         """Which run of the switch was swept last; "" before the first sweep."""
         return self._core
 
-    async def keep_sweeping(self, swept: Callable[[], None] = lambda: None) -> None:
-        """Sweep after each (re)connect, and now and then in case an event was lost; runs as a task. `swept` is called after each."""
+    async def keep_sweeping(self, swept: Callable[[], Awaitable[None]]) -> None:
+        """Sweep after each (re)connect, and now and then in case an event was lost; runs as a task.
+
+        `swept` follows each sweep; it may raise SwitchError.
+        """
         loop = asyncio.get_running_loop()
         while True:
             while (left := self._due - loop.time()) > 0:
@@ -122,12 +125,16 @@ class Resync:
                 except TimeoutError:
                     break
             self._due = loop.time() + SWEEP_EVERY_SECONDS
-            if self._node.switch.connected and await self.sweep():
-                swept()
-                if self._look_again:
-                    # FreeSWITCH's table lags behind: a leg whose end was not heard may still have stood in it
-                    self._look_again = False
-                    self._sweep_in(AGAIN_SECONDS)
+            if not self._node.switch.connected or not await self.sweep():
+                continue
+            if self._again:  # FreeSWITCH's table lags behind: a leg whose end was not heard may still have stood in it
+                self._again = False
+                self._sweep_in(AGAIN_SECONDS)
+            try:
+                await swept()
+            except SwitchError as error:
+                log.warning("what follows a sweep was broken off: %s", error)
+                self._sweep_in(RETRY_SECONDS)
 
     def _sweep_in(self, seconds: float) -> None:
         self._due = min(self._due, asyncio.get_running_loop().time() + seconds)
@@ -314,14 +321,9 @@ class Resync:
             raise
 
     def _go_on(self, call: LiveCall, party: LegState | None, rows: Mapping[str, Row], dumps: Mapping[str, Event]) -> None:
-        sent = sent_on(call, dumps)
-        if sent is not None and sent[0] is not party:  # the caller sent his callee on: the callee is served now
-            party = sent[0]
-            call.party = party.leg
-            self._node.claim(call, party.leg)
-            self._node.journal_leg(call, party)
         call.restore_talk()
         call.note(Step("engine_restarted"))
+        sent = sent_on(call, dumps)
         if sent is not None:
             self._node.run(call, self._transfer(call, *sent))
             return
@@ -334,14 +336,17 @@ class Resync:
 
     def _transfer(self, call: LiveCall, sent: LegState, number: str) -> Callable[[LiveCall], Awaitable[Verdict]]:
         """What the transfer that nobody heard of asks for; the leg that asked has nothing left to do."""
-        asked_by = call.talked_with if call.talked_with is not sent else next((s for s in call.legs.values() if s is not sent), None)
-        by = asked_by.leg if asked_by is not None else sent.leg
+        asked_by = call.talked_with
+        if sent.leg != call.party:  # the caller sent his callee on: the callee is served now
+            asked_by = call.legs.get(call.party.id)
+            call.serve(sent.leg)
+        by = asked_by.leg if asked_by is not None else NOBODY
         sent.peer = ""
         for state in call.open_legs():
             if state is not sent:
                 call.release(state.leg, causes.BLIND_TRANSFER)
-        call.note(Step("transfer_asked", {"by": by.label, "number": number}))
-        return lambda call: self._desk.transferred(call, number, by)
+        call.note(Step("transfer_refused" if by.external else "transfer_asked", {"by": by.label, "number": number}))
+        return _over if by.external else lambda call: self._desk.transferred(call, number, by)
 
     def _partner(self, call: LiveCall, party: LegState | None) -> LegState | None:
         """The leg that the served party talks with now."""
@@ -357,15 +362,12 @@ class Resync:
     def _scenario(
         self, call: LiveCall, party: LegState | None, other: LegState | None
     ) -> Callable[[LiveCall], Awaitable[Verdict]]:
-        async def over(call: LiveCall) -> Verdict:
-            return Verdict(causes.NORMAL_CLEARING)
-
         if party is None and call.ordered is not None:
             return lambda call: self._desk.resume(call, None, None)  # nobody has answered yet
         if party is None or not party.alive:
             call.gone = True
             self._desk.left(call)
-            return over
+            return _over
         at = next((s.target for _, s in reversed(call.steps) if s.what == "enters"), None)
         if call.ordered is not None and at is None and call.talk_started_at is None:
             return lambda call: self._desk.resume(call, None, None)  # whoever rings goes on ringing
@@ -376,7 +378,7 @@ class Resync:
                 call.leg_over(state, causes.ORIGINATOR_CANCEL)  # at once: his line is free to be rung again
         if other is None and (ended := talk_ended(call)) is not None:
             call.note(Step("talk_over", {"who": ended.leg.label, "cause": ended.cause}))
-            return over
+            return _over
         return lambda call: self._desk.resume(call, at, other.leg if other is not None else None)
 
     async def _unclaimed(self, rows: Mapping[str, Row]) -> None:
@@ -389,6 +391,10 @@ class Resync:
                 # no other engine serves this node, so whoever deleted his timer does not serve him: an engine that died, or this
                 # one, when the connection broke before the switch's answer to the claim
                 self._node.on_parked(dump, abandoned=True)
+
+
+async def _over(call: LiveCall) -> Verdict:
+    return Verdict(causes.NORMAL_CLEARING)
 
 
 def talk_ended(call: LiveCall) -> LegState | None:

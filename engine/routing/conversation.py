@@ -52,7 +52,12 @@ async def stay(call: Call, router: Nesting, other: Leg, group: Ref | None = None
             away = fall_back(branch, Done(talked=True))
             return away if isinstance(away, Forward) else await ring_back(call, router, _again(call, holder, group), away)
         case Transfer(number, by):
-            return GoTo(number, by.user, group, back=_again(call, by, group))
+            return sent_on(call, number, by, group)
+
+
+def sent_on(call: Call, number: str, by: Leg, group: Ref | None) -> GoTo:
+    """Where a transfer leads; back to whoever made it when nobody takes the call there (R20)."""
+    return GoTo(number, by.user, group, back=_again(call, by, group))
 
 
 async def come_back(call: Call, router: Nesting, wish: GoTo) -> Outcome:

@@ -19,7 +19,7 @@ from engine.esl.event import Event
 from engine.facts.ended import Direction
 from engine.numbering import caller_e164, to_e164
 from engine.routing.action import Entry, GoTo, RoutingAction, Waiting
-from engine.routing.conversation import stay
+from engine.routing.conversation import sent_on, stay
 from engine.routing.orders import go_on
 from engine.routing.outbound import dial_number
 from engine.routing.router import Router, verdict
@@ -167,8 +167,9 @@ class FrontDesk:
         """A phone has sent the served party to `number` while no engine listened."""
         router = Router(self.actions(), dial_number, trail=trail_of(call))
         if call.recordings:
-            router.recording = call.recordings[0]
-        return verdict(await router.follow(call, GoTo(number, by.user)), call.answered)
+            router.recording = call.recordings[-1]
+        group = call.legs[by.id].group if by.id in call.legs else None
+        return verdict(await router.follow(call, sent_on(call, number, by, group)), call.answered)
 
     def left(self, call: LiveCall) -> None:
         """The caller has left, while no engine listened, the element he was in: the last one that had not failed before."""

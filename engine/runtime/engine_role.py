@@ -114,9 +114,9 @@ class EngineRole:
         log.warning("the switch is away: %s", error)
         self.resync.lost()
 
-    def _swept(self) -> None:
-        self.lines.connected(self.resync.core_uuid)
+    async def _swept(self) -> None:
         self.connected.set()
+        await self.lines.connected(self.resync.core_uuid)
 
     # -- configuration ---------------------------------------------------------------------------------------------------------
 

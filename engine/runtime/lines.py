@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from engine.snapshot import Snapshot, Trunk
 log = logging.getLogger(__name__)
 
 PROFILE = "trunk"
+_GATEWAY = re.compile(r"<name>(trunk-\d+[^<]*)</name>")
 FORGET_SECONDS = 1.5
 """The switch would not take a killed line up again before."""
 
@@ -30,23 +32,24 @@ class Switch(Protocol):
 
     @property
     def connected(self) -> bool: ...
+    async def gateway_status(self) -> str: ...
     def gateway_kill(self, profile: str, gateway: str) -> None: ...
     def gateway_rescan(self, profile: str) -> None: ...
     def reload_acl(self) -> None: ...
 
 
 class _Told(msgspec.Struct):
-    """The file: which run of the switch knows which lines, by hashes."""
+    """The file: which run of the switch knows which gateways, by hashes."""
 
     core_uuid: str
-    lines: dict[int, str]
+    lines: dict[str, str]
 
 
-def prints_of(snapshot: Snapshot | None) -> dict[int, str]:
+def prints_of(snapshot: Snapshot | None) -> dict[str, str]:
     """A hash of all that the switch is told of each active line; of the password's encrypted form, for the hash is written to disk."""
     if snapshot is None or not snapshot.account.active:
         return {}
-    return {trunk.id: _print(trunk) for trunk in snapshot.core.trunks if trunk.active}
+    return {gateway_name(trunk.id): _print(trunk) for trunk in snapshot.core.trunks if trunk.active}
 
 
 def _print(trunk: Trunk) -> str:
@@ -59,10 +62,10 @@ class Lines:
 
     def __init__(self, switch: Switch, file: Path) -> None:
         self._switch, self._file = switch, file
-        self._wanted: dict[int, str] = {}
-        self._of_account: dict[int, dict[int, str]] = {}
+        self._wanted: dict[str, str] = {}
+        self._of_account: dict[int, dict[str, str]] = {}
         self._core = ""
-        self._told: dict[int, str] | None = None
+        self._told: dict[str, str] = {}
         self._rescan: asyncio.TimerHandle | None = None
 
     def changed(self, account_id: int, snapshot: Snapshot | None) -> None:
@@ -72,18 +75,24 @@ class Lines:
             self._of_account[account_id] = after
         if before == after:
             return
-        for trunk_id in before:
-            del self._wanted[trunk_id]
+        for gateway in before:
+            del self._wanted[gateway]
         self._wanted.update(after)
         if self._core and self._switch.connected:
             self._tell()
 
-    def connected(self, core_uuid: str) -> None:
-        """The switch has been swept; `core_uuid` names its run. It is told what it may have missed."""
-        if core_uuid != self._core:
-            self._core, self._told = core_uuid, self._remembered(core_uuid)
-        if self._told != self._wanted and self._rescan is None:
-            self._tell()
+    async def connected(self, core_uuid: str) -> None:
+        """The switch has been swept; `core_uuid` names its run. It is told what it may have missed. Raises SwitchError."""
+        if core_uuid == self._core:
+            if self._told != self._wanted and self._rescan is None:
+                self._tell()
+            return
+        told = self._remembered(core_uuid)
+        if told is None:  # it has read the lines it serves at its start; of other lines it may have been told by who knows whom
+            there = _GATEWAY.findall(await self._switch.gateway_status())
+            told = {name: self._wanted.get(name, "") for name in there}
+        self._core, self._told = core_uuid, told
+        self._tell()
 
     def close(self) -> None:
         if self._rescan is not None:
@@ -91,9 +100,9 @@ class Lines:
             self._rescan = None
 
     def _tell(self) -> None:
-        changed = [t for t, known in (self._told or {}).items() if self._wanted.get(t) != known]
-        for trunk_id in changed:
-            self._switch.gateway_kill(PROFILE, gateway_name(trunk_id))
+        changed = [name for name, known in self._told.items() if self._wanted.get(name) != known]
+        for name in changed:
+            self._switch.gateway_kill(PROFILE, name)
         self.close()
         self._rescan = asyncio.get_running_loop().call_later(FORGET_SECONDS if changed else 0.0, self._add)
 
@@ -106,7 +115,7 @@ class Lines:
         self._told = dict(self._wanted)
         self._remember()
 
-    def _remembered(self, core_uuid: str) -> dict[int, str] | None:
+    def _remembered(self, core_uuid: str) -> dict[str, str] | None:
         try:
             told = msgspec.json.decode(self._file.read_bytes(), type=_Told)
         except FileNotFoundError:
@@ -120,7 +129,7 @@ class Lines:
         fresh = self._file.with_name(f".{self._file.name}")
         try:
             with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(msgspec.json.encode(_Told(self._core, self._told or {})))
+                file.write(msgspec.json.encode(_Told(self._core, self._told)))
             fresh.replace(self._file)
         except OSError as error:  # a full disk: only a restart of the engine would miss it
             log.error("%s can't be written: %s", self._file, error)

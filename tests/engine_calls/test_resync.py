@@ -146,6 +146,14 @@ class Sweeping:
         return OpenCall(call_id, opening, legs, [(at, Step("talk", {"who": "201"}))])
 
 
+    def talked_to_an_outsider(self) -> OpenCall:
+        """The same, but an employee has called an outsider."""
+        call = self.talked("a")
+        call.legs["a"].leg, call.legs["b"].leg = Leg("a", "201", 201), Leg("b", "+79271234567", external=True)
+        call.steps[-1] = (call.steps[-1][0], Step("talk", {"who": "+79271234567"}))
+        return call
+
+
 @pytest.fixture
 async def sweeping(tmp_path: Path) -> AsyncIterator[Sweeping]:
     world = World()
@@ -246,13 +254,21 @@ async def test_a_transfer_that_nobody_heard_of_is_made(sweeping: Sweeping) -> No
 
 
 async def test_a_callee_whom_the_caller_sent_on_is_served(sweeping: Sweeping) -> None:
-    sweeping.journal.calls = {"a": sweeping.talked("a")}
+    sweeping.journal.calls = {"a": sweeping.talked_to_an_outsider()}
     sweeping.world.channel("b", direction="outbound", variables=sent("202"))
     await sweeping.sweep()
     assert sweeping.desk.served == [("transferred", "a", "b", "202", "a")]
 
 
 TIMER = {"transfer_source": "9999999999:a:bl_xfer:unavail/vats/XML"}
+
+
+async def test_an_outsider_sends_nobody_on(sweeping: Sweeping) -> None:
+    sweeping.journal.calls = {"a": sweeping.talked_to_an_outsider()}
+    sweeping.world.channel("a", variables=sent("810442071234567"))
+    await sweeping.sweep()
+    assert not sweeping.desk.served
+    assert [words[0] for words in sweeping.floor.orders.of("kill")] == ["a"]
 
 
 @pytest.mark.parametrize("variables", [sent("202", ago=3600), TIMER], ids=["an old one", "a dead-man timer"])

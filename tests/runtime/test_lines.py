@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.calls.trunks import gateway_name
 from engine.plugin.testing import office
 from engine.runtime import lines as module
 from engine.runtime.lines import Lines
@@ -25,8 +24,12 @@ class Told:
 
     connected = True
 
-    def __init__(self) -> None:
+    def __init__(self, *gateways: str) -> None:
         self.orders: list[str] = []
+        self.gateways = gateways
+
+    async def gateway_status(self) -> str:
+        return "".join(f"<gateway><name>{name}</name></gateway>" for name in self.gateways)
 
     def gateway_kill(self, profile: str, gateway: str) -> None:
         self.orders.append(f"kill {gateway}")
@@ -51,6 +54,7 @@ def trunk(id: int, server: str = "sip.example") -> Trunk:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FORGET_SECONDS", 0.0)
+    monkeypatch.setattr(module, "gateway_name", lambda trunk: f"trunk-{trunk}")
 
 
 @pytest.fixture
@@ -58,17 +62,19 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "lines.told"
 
 
-async def life(file: Path, snapshot: Snapshot, core: str = CORE, then: Sequence[Snapshot | None] = ()) -> list[str]:
-    """What an engine with this configuration tells the switch, which then changes so."""
-    switch = Told()
+async def life(
+    file: Path, snapshot: Snapshot, core: str = CORE, *, then: Sequence[Snapshot | None] = (), gateways: Sequence[str] = ()
+) -> list[str]:
+    """What an engine with this configuration, which then changes so, tells a switch that has these gateways."""
+    switch = Told(*gateways)
     lines = Lines(switch, file)
     lines.changed(1, snapshot)
-    lines.connected(core)
+    await lines.connected(core)
     await settled()
     for changed in then:
         lines.changed(1, changed)
         await settled()
-    lines.connected(core)  # the next sweep has nothing to tell
+    await lines.connected(core)  # the next sweep has nothing to tell
     await settled()
     lines.close()
     return switch.orders
@@ -79,14 +85,10 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-def killed(trunk_id: int) -> str:
-    return f"kill {gateway_name(trunk_id)}"
-
-
 async def test_a_line_that_changed_while_no_engine_ran_is_killed_and_added(file: Path) -> None:
     assert await life(file, house(trunk(1), trunk(2), trunk(3))) == ["rescan", "acl"]
-    assert await life(file, house(trunk(1), trunk(2, "elsewhere.example"))) == [killed(2), killed(3), "rescan", "acl"]
-    assert await life(file, house(trunk(1), trunk(2, "elsewhere.example"))) == []
+    assert await life(file, house(trunk(1), trunk(2, "elsewhere.example"))) == ["kill trunk-2", "kill trunk-3", "rescan", "acl"]
+    assert await life(file, house(trunk(1), trunk(2, "elsewhere.example"))) == ["rescan", "acl"]
 
 
 async def test_another_run_of_the_switch_has_read_everything_anew(file: Path) -> None:
@@ -94,26 +96,32 @@ async def test_another_run_of_the_switch_has_read_everything_anew(file: Path) ->
     assert await life(file, house(), OTHER) == ["rescan", "acl"]
 
 
+async def test_of_a_switch_that_nobody_remembers_only_strange_lines_are_killed(file: Path) -> None:
+    assert await life(file, house(trunk(1)), gateways=("trunk-1", "trunk-9", "trunk-1-oldmark")) == [
+        "kill trunk-9", "kill trunk-1-oldmark", "rescan", "acl",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("after", [None, house(trunk(1), active=False), house()], ids=["account gone", "account locked", "line gone"])
 async def test_a_change_while_the_engine_runs(file: Path, after: Snapshot | None) -> None:
-    assert await life(file, house(trunk(1)), then=[after]) == ["rescan", "acl", killed(1), "rescan", "acl"]
+    assert await life(file, house(trunk(1)), then=[after]) == ["rescan", "acl", "kill trunk-1", "rescan", "acl"]
 
 
 async def test_what_could_not_be_told_is_told_after_the_reconnect(file: Path) -> None:
     switch = Told()
     lines = Lines(switch, file)
     lines.changed(1, house(trunk(1)))
-    lines.connected(CORE)
+    await lines.connected(CORE)
     await settled()
     switch.orders.clear()
     lines.changed(1, house())
     switch.connected = False  # before it could be told to add
     await settled()
-    assert await life(file, house()) == [killed(1), "rescan", "acl"]  # the engine died: the next one knows
+    assert await life(file, house()) == ["kill trunk-1", "rescan", "acl"]  # the engine died: the next one knows
     switch.connected = True
-    lines.connected(CORE)
+    await lines.connected(CORE)
     await settled()
-    assert switch.orders == [killed(1), killed(1), "rescan", "acl"]
+    assert switch.orders == ["kill trunk-1", "kill trunk-1", "rescan", "acl"]
 
 
 async def test_no_secret_is_written_down(file: Path) -> None:
