@@ -84,6 +84,8 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Cus
 async def house(
     tmp_path: Path, furnished: tuple[Path, tuple[Customer, Customer]], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[House]:
+    for limiter in (login.BY_ADDRESS, login.BY_LOGIN, profile.GUESSES):
+        limiter.clear()
     monkeypatch.setattr(passwords, "_HASHER", CHEAP)
     source, customers = furnished
     state = tmp_path / "state"
@@ -95,8 +97,6 @@ async def house(
 
 @pytest.fixture
 async def server(house: House) -> AsyncIterator[TestServer]:
-    for limiter in (login.BY_ADDRESS, login.BY_LOGIN, profile.GUESSES):
-        limiter.clear()
     served = TestServer(await make_app(house.ctx), host="127.0.0.1")
     await served.start_server()
     yield served
