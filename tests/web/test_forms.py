@@ -16,6 +16,7 @@ from msgspec import Meta
 from multidict import MultiDict, MultiDictProxy
 
 from engine.errors import InUse, Invalid, NotFound, Problem, Refused
+from engine.plugin.registry import Registry
 from engine.sdk import Page, PluginError, Ref, clock
 from web.chart import HEIGHT, bars
 from web.forms import Form
@@ -207,6 +208,8 @@ def host_of(*pages: Page) -> Host:
     class Ctx:
         class settings:  # noqa: N801 — stands in for an attribute
             public_url = "http://localhost"
+
+        registry = Registry([])
 
     host = Host(cast(Any, Ctx))
     host.mount(http.Application(), pages, "test")
