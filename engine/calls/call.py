@@ -207,8 +207,11 @@ class Call(Protocol):
     def receive_fax(self, path: str) -> FaxJob: ...
 
     # legs
-    def dial(self, callee: Callee, *, caller_id: str | None = None) -> Leg:
-        """Ring one contact or number; gates, trunk choice and time-out inside. Failure arrives as Ended."""
+    def dial(self, callee: Callee, *, caller_id: str | None = None) -> tuple[Leg, ...]:
+        """Ring one contact or number; gates, trunk choice and time-out inside. Failure arrives as Ended.
+
+        A leg for each phone: one, or several when several phones share the contact's login.
+        """
     def release(self, leg: Leg, cause: HangupCause = NORMAL_CLEARING) -> None: ...
     def bridge(self, one: Leg, other: Leg) -> None: ...
     def hold(self, leg: Leg, music: Sound | None) -> None: ...

@@ -31,6 +31,7 @@ class LegState:
     """Answered and parked: can be bridged."""
     released: bool = False
     """The action gave it up; its events are for the CDR only."""
+    release_cause: str = ""
     peer: str = ""
     """uuid of the leg it is bridged with."""
     moved: bool = False

@@ -40,6 +40,7 @@ from engine.calls.ordered import Ordered
 from engine.calls.playing import Playing
 from engine.calls.presence import is_own
 from engine.calls.surroundings import Surroundings
+from engine.calls.trunks import Route
 from engine.errors import CallGone
 from engine.esl.event import Event as SwitchEvent
 from engine.facts import Fact
@@ -199,6 +200,9 @@ class LiveCall:
     def feed(self, event: SwitchEvent, state: LegState) -> None:
         """Take an event of one of this call's legs."""
         match event.name:
+            case "CHANNEL_CREATE":
+                if state.released:  # it was given up before the switch had it: the order to end it found nothing
+                    self._node.switch.kill(state.uuid, state.release_cause)
             case "CHANNEL_EXECUTE_COMPLETE":
                 self._playing.over(event, self.id)
             case "CHANNEL_ANSWER":
@@ -394,11 +398,13 @@ class LiveCall:
     def receive_fax(self, path: str) -> FaxJob:
         return FaxJob(self._node.switch.execute(self.party.id, "rxfax", self._node.path_on_switch(path)), path)
 
-    def dial(self, callee: Callee, *, caller_id: str | None = None) -> Leg:
+    def dial(self, callee: Callee, *, caller_id: str | None = None) -> tuple[Leg, ...]:
+        return tuple(self._dial(callee, route) for route in self._node.routes(self, callee, caller_id))
+
+    def _dial(self, callee: Callee, route: Route) -> Leg:
         contact = callee.contact
         external = contact is None or contact.kind == "phone"
         leg = Leg(str(uuid.uuid4()), callee.label, callee.user.id if callee.user else None, contact.id if contact else None, external)
-        route = self._node.route(self, callee, caller_id)
         state = LegState(leg, "out", callee.reason, self.now, route.trunk, callee.group, callee.number or callee.label)
         self.legs[leg.id] = state
         self.all_ended.clear()
@@ -429,7 +435,7 @@ class LiveCall:
         state = self.legs.get(leg.id)
         if state is None or state.released:
             return
-        state.released = True
+        state.released, state.release_cause = True, cause
         self._forget_grace(state)
         if state.alive:
             self._node.switch.kill(leg.id, cause)

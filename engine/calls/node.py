@@ -215,7 +215,7 @@ class Node:
         self.guards.forget(call)
         for state in call.open_legs():
             if state.leg != call.party:  # also one that was to be joined: its caller may have left before the switch did it
-                self.switch.kill(state.uuid, causes.ORIGINATOR_CANCEL if state.answered_at is None else causes.NORMAL_CLEARING)
+                call.release(state.leg, causes.ORIGINATOR_CANCEL if state.answered_at is None else causes.NORMAL_CLEARING)
         if not call.gone and call.party.id:
             self.switch.kill(call.party.id, verdict.cause or causes.NORMAL_CLEARING)
         while call.open_legs():
@@ -276,7 +276,7 @@ class Node:
             return f"silence_stream://{rest}"
         return f"{self._media_root}/{sound_or_file}"
 
-    def route(self, call: LiveCall, callee: Callee, caller_id: str | None) -> Route:
+    def routes(self, call: LiveCall, callee: Callee, caller_id: str | None) -> tuple[Route, ...]:
         contact = callee.contact
         if contact is not None and contact.kind == "sip":
             phones = self.phones.registrations.of(call.snapshot.account.id, contact.address)
@@ -289,19 +289,19 @@ class Node:
             why = None if is_emergency(number) else self._gates.refusal(question)  # R17
             if why is not None:
                 call.note(Step("gate_closed", {"who": callee.label, "why": why}))
-                return Route(refusal=causes.OUTGOING_CALL_BARRED)
-        return route
+                return (Route(refusal=causes.OUTGOING_CALL_BARRED),)
+        return (route,)
 
     def presence(self, call: LiveCall, contact: Contact) -> Presence:
         registered = contact.kind == "phone" or bool(self.phones.registrations.of(call.snapshot.account.id, contact.address))
-        return Presence(registered, self.phones.lines.contacts[contact.id])
+        return Presence(registered, self.phones.lines.of(contact.id))
 
     def enrol(self, call: LiveCall, state: LegState) -> None:
         self._by_leg[state.uuid] = call
-        self.phones.lines.take(state.leg.contact, state.trunk)
+        self.phones.lines.take(call.id, state.leg.contact, state.trunk)
 
     def left(self, call: LiveCall, state: LegState) -> None:
-        self.phones.lines.free(state.leg.contact, state.trunk)
+        self.phones.lines.free(call.id, state.leg.contact, state.trunk)
 
     def adopt(self, call: LiveCall, leg_uuid: str) -> LegState | None:
         other = self._by_leg.get(leg_uuid)
@@ -311,7 +311,8 @@ class Node:
             self.guards.disarm(other)
         state = other.give_up(leg_uuid)
         if state is not None:
-            self._by_leg[leg_uuid] = call
+            self.left(other, state)
+            self.enrol(call, state)
             call.take_over(state)
             self._journal.leg(other, other.legs[leg_uuid])
             self._journal.leg(call, state)

@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from engine.calls.call import Caller
 from engine.snapshot import Contact, Snapshot
+
+K = TypeVar("K")
 
 
 def is_own(snapshot: Snapshot, caller: Caller, contact: Contact) -> bool:
@@ -80,20 +83,34 @@ class Registrations:
 
 @dataclass(slots=True)
 class Lines:
-    """Legs in use by contact and by trunk (R12, trunk limits); set again after a restart by the sweep."""
+    """Lines in use by contact and by trunk (R12, trunk limits); set again after a restart by the sweep.
 
-    contacts: Counter[int] = field(default_factory=Counter)
+    All phones of a login that one call rings take one line.
+    """
+
     trunks: Counter[int] = field(default_factory=Counter)
+    contacts: dict[int, Counter[str]] = field(default_factory=dict)
+    """Legs of each contact by call id."""
 
-    def take(self, contact: int | None, trunk: int | None) -> None:
+    def of(self, contact: int) -> int:
+        return len(self.contacts.get(contact, ()))
+
+    def take(self, call: str, contact: int | None, trunk: int | None) -> None:
         if contact is not None:
-            self.contacts[contact] += 1
+            self.contacts.setdefault(contact, Counter())[call] += 1
         if trunk is not None:
             self.trunks[trunk] += 1
 
-    def free(self, contact: int | None, trunk: int | None) -> None:
-        for counter, key in ((self.contacts, contact), (self.trunks, trunk)):
-            if key is not None:
-                counter[key] -= 1
-                if counter[key] <= 0:
-                    del counter[key]
+    def free(self, call: str, contact: int | None, trunk: int | None) -> None:
+        if contact is not None and (calls := self.contacts.get(contact)) is not None:
+            _one_less(calls, call)
+            if not calls:
+                del self.contacts[contact]
+        if trunk is not None:
+            _one_less(self.trunks, trunk)
+
+
+def _one_less(counter: Counter[K], key: K) -> None:
+    counter[key] -= 1
+    if counter[key] <= 0:
+        del counter[key]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from engine.calls.call import Answered, Call, Callee, Ended, Joined, Leg, Ringing, Step
-from engine.calls.causes import LOSE_RACE
+from engine.calls.causes import LOSE_RACE, NO_ANSWER
 from engine.calls.keys import Chosen, KeyReader, listen
 
 Together: TypeAlias = tuple[Callee, ...]
@@ -76,7 +76,26 @@ class NoOne:
 class _Run:
     track: Track
     at: int = -1
-    ringing: set[Leg] = field(default_factory=set)
+    ringing: set[_Attempt] = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    """One callee being rung: all phones of his login at once."""
+
+    run: _Run
+    callee: Callee
+    legs: set[Leg]
+    heard: bool = False
+    """One of his phones is known to ring."""
+    cause: str = ""
+
+    def over(self, leg: Leg, cause: str) -> bool:
+        """Whether this was his last phone; he “did not answer” when one of them rang in vain, whatever the others said."""
+        self.legs.discard(leg)
+        if self.cause != NO_ANSWER:
+            self.cause = cause
+        return not self.legs
 
 
 async def ring(call: Call, waves: Plan, keys: KeyReader | None = None, *, fit_only: bool = True) -> Won | Chosen | NoOne:
@@ -85,7 +104,7 @@ async def ring(call: Call, waves: Plan, keys: KeyReader | None = None, *, fit_on
     `fit_only`: skip contacts that can't be rung now (busy lines, out of hours, …), and say so.
     """
     why: dict[str, str] = {}
-    live: dict[Leg, tuple[_Run, Callee]] = {}
+    live: dict[Leg, _Attempt] = {}
 
     def advance(run: _Run) -> None:
         while not run.ringing and run.at + 1 < len(run.track):
@@ -95,11 +114,13 @@ async def ring(call: Call, waves: Plan, keys: KeyReader | None = None, *, fit_on
                     why[callee.label] = refusal
                     call.note(Step("skipped", {"who": callee.label, "why": refusal}))
                     continue
-                leg = call.dial(callee)
+                legs = call.dial(callee)
+                attempt = _Attempt(run, callee, set(legs))
                 call.note(Step("rings", {"who": callee.label, "seconds": callee.timeout.total_seconds()}))
-                run.ringing.add(leg)
-                live[leg] = run, callee
+                run.ringing.add(attempt)
+                live.update(dict.fromkeys(legs, attempt))
 
+    won: _Attempt | None = None
     try:
         for wave in waves:
             for track in wave:
@@ -109,25 +130,29 @@ async def ring(call: Call, waves: Plan, keys: KeyReader | None = None, *, fit_on
                 match event:
                     case Chosen():
                         return event
-                    case Ringing(leg) if leg in live:
+                    case Ringing(leg) if leg in live and not live[leg].heard:
+                        live[leg].heard = True
                         call.note(Step("phone_rings", {"who": leg.label}))
                     case Answered(leg) if leg in live:
-                        _, callee = live.pop(leg)
+                        won = live.pop(leg)
                         call.note(Step("answered", {"who": leg.label}))
-                        return Won(leg, callee)
+                        return Won(leg, won.callee)
                     case Joined(leg, None):
                         call.note(Step("picked_up", {"who": leg.label}))
                         return Won(leg)
                     case Ended(leg, cause) if leg in live:
-                        run, _ = live.pop(leg)
-                        run.ringing.discard(leg)
-                        why[leg.label] = cause
-                        call.note(Step("no", {"who": leg.label, "cause": cause}))
-                        advance(run)
+                        attempt = live.pop(leg)
+                        if attempt.over(leg, cause):
+                            attempt.run.ringing.discard(attempt)
+                            why[leg.label] = attempt.cause
+                            call.note(Step("no", {"who": leg.label, "cause": attempt.cause}))
+                            advance(attempt.run)
         return NoOne(why)
     finally:  # also on CallGone: orders never wait, so this is safe
+        for attempt in dict.fromkeys(live.values()):
+            if attempt is not won:
+                call.note(Step("cancelled", {"who": attempt.callee.label}))
         for leg in live:
-            call.note(Step("cancelled", {"who": leg.label}))
             call.release(leg, LOSE_RACE)
 
 

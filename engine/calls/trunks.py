@@ -10,6 +10,7 @@ from engine.calls.call import Callee, Caller
 from engine.calls.causes import GATEWAY_DOWN, INVALID_NUMBER_FORMAT, USER_NOT_REGISTERED
 from engine.calls.presence import Registration
 from engine.db.secrets import mark
+from engine.esl.command import is_destination
 from engine.numbering import is_emergency, national
 from engine.snapshot import Branch, Did, Ref, Snapshot, Trunk, User
 
@@ -58,13 +59,22 @@ def shown_to_people(number: str | None) -> str:
     return national(number) if number and number.startswith("+") else number or "anonymous"
 
 
-def to_sip(snapshot: Snapshot, callee: Callee, caller: Caller, phones: tuple[Registration, ...], shown: str | None) -> Route:
-    """A leg to a registered phone: it sees the caller (R19)."""
+def to_sip(
+    snapshot: Snapshot, callee: Callee, caller: Caller, phones: tuple[Registration, ...], shown: str | None
+) -> tuple[Route, ...]:
+    """A leg to each registered phone of the login: it sees the caller (R19).
+
+    Each is dialled by itself, since a leg has one channel: the engine must know which of them has answered. Only a contact
+    that can't stand in a dial string leaves it to the switch to find the phones.
+    """
     if callee.contact is None or not phones:
-        return Route(refusal=USER_NOT_REGISTERED)
+        return (Route(refusal=USER_NOT_REGISTERED),)
     group = snapshot.element(callee.group) if callee.group else None
     name = " · ".join(part for part in (group.title if group else "", caller.name) if part)
-    return Route(f"user/{callee.contact.address}@{phones[-1].host}", shown or shown_to_people(caller.number), name)
+    places = [f"sofia/internal/{phone.contact}" for phone in phones]
+    if len(phones) == 1 or not all(is_destination(place) for place in places):
+        places = [f"user/{callee.contact.address}@{phones[-1].host}"]
+    return tuple(Route(place, shown or shown_to_people(caller.number), name) for place in places)
 
 
 def to_number(

@@ -70,7 +70,8 @@ async def resolve(switch: Switch, place: str) -> list[Destination]:
                 return [_gateway(switch, rest)]
             if profile not in PROFILES:
                 raise DialError("INVALID_PROFILE")
-            return [await _uri(profile, rest)]
+            phone = _phone(switch, rest) if profile == "internal" else None
+            return [phone or await _uri(profile, rest)]
     raise DialError("CHAN_NOT_IMPLEMENTED")
 
 
@@ -90,6 +91,18 @@ async def _user(switch: Switch, address: str) -> list[Destination]:
     if not found:
         raise DialError("USER_NOT_REGISTERED")
     return found
+
+
+def _phone(switch: Switch, uri: str) -> Destination | None:
+    """The registered phone that this URI means, as `show registrations` and the events name it. Raises DialError when it has left."""
+    bare, path, _ = uri.partition(";fs_path=")
+    for binding in switch.agent.registrar.all():
+        if binding.contact == bare and binding.dial_uri == uri:
+            user, _, domain = binding.aor.partition("@")
+            return binding_destination(binding, {"dialed_user": user, "dialed_domain": domain})
+    if path:
+        raise DialError("USER_NOT_REGISTERED")
+    return None
 
 
 def binding_destination(binding: Binding, variables: Mapping[str, str]) -> Destination:

@@ -105,7 +105,7 @@ class Incoming:
             "from-user": user,
             "from-host": host,
             "presence-hosts": "n/a",
-            "contact": f'"" <{binding.contact}>',
+            "contact": f'"" <{binding.dial_uri}>',
             "call-id": binding.call_id,
             "to-user": user,
             "to-host": host,

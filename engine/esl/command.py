@@ -230,9 +230,14 @@ def _dial_value(text: str) -> str:
     return escape(escape(escape(clean, "="), ","), " ")
 
 
+def is_destination(dial_string: str) -> bool:
+    """Whether `originate` takes this as one destination, without variables, lists or expansions."""
+    return _DESTINATION.fullmatch(dial_string) is not None
+
+
 def originate(dial_string: str, values: Mapping[str, str], application: str = "park") -> str:
     """The line of an originate: one destination, `application` (with its argument in parentheses) when it answers."""
-    if not _DESTINATION.fullmatch(dial_string):
+    if not is_destination(dial_string):
         raise CommandError(f"not one destination: {dial_string[:80]!r}")
     return f"originate {variables(values)}{dial_string} &{escape(one_line(application), ' ')}"
 

@@ -149,7 +149,7 @@ class RehearsedCall:
     def receive_fax(self, path: str) -> FaxJob:
         return FaxJob(f"f{next(self._order)}", path)
 
-    def dial(self, callee: Callee, *, caller_id: str | None = None) -> Leg:
+    def dial(self, callee: Callee, *, caller_id: str | None = None) -> tuple[Leg, ...]:
         contact = callee.contact
         leg = Leg(
             f"b{next(self._order)}",
@@ -165,7 +165,7 @@ class RehearsedCall:
             self._at(limit, Ended(leg, NO_ANSWER))
         else:
             self._at(after, Answered(leg) if what == "answer" else Ended(leg, what))
-        return leg
+        return (leg,)
 
     def _what_it_does(self, label: str) -> Answer:
         self._rung[label] += 1

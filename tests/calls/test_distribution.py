@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -149,3 +150,68 @@ async def test_what_the_caller_is_told(shared: Pbx) -> None:
     assert await refused(shared) == 603
     records = await shared.records(3)
     assert [r.missed for r in records] == [True, True, False]
+
+
+@asynccontextmanager
+async def two_phones(office: Pbx, login: str) -> AsyncIterator[tuple[Line, Line]]:
+    """Two registered phones of one login."""
+    assert office.runtime.engine is not None
+    phones = office.runtime.engine.node.phones.registrations
+    async with office.telephone(login) as one, office.telephone(login) as other:
+        async with asyncio.timeout(20):
+            while len(phones.of(office.account, login)) < 2:
+                await asyncio.sleep(0.05)
+        yield one, other
+
+
+@pytest.mark.feature("USR-3", "R9", "R12")
+@pytest.mark.parametrize("winner", ["first", "second"])
+async def test_any_phone_of_a_login_takes_the_call(shared: Pbx, winner: str) -> None:
+    await shared.rule(await shared.group("Sales", await shared.user("201", sip("201", timeout_seconds=30))))
+    async with two_phones(shared, "201") as pair, shared.provider() as caller:
+        talk = await caller.calls(shared.did[1:])
+        ringing = [await phone.takes() for phone in pair]
+        (taken, phone), (left, _) = sorted(zip(ringing, pair, strict=True), key=lambda each: (each[1] is pair[0]) != (winner == "first"))
+        await taken.answer()
+        reason = (await left.cancelled()).get("Reason")
+        assert "cause=200" in reason, reason  # answered elsewhere
+        await talk.answered()
+        phone.say(700)
+        await caller.hears(700)
+        caller.say(500)
+        await phone.hears(500)
+        assert shared.runtime.engine.node.phones.lines.of(shared.contact("201").id) == 1  # type: ignore[union-attr]
+        await talk.hang_up()
+        await taken.ended()
+    (record,) = await shared.records(1)
+    assert record.talked
+    assert [step["what"] for step in record.trace].count("rings") == 1
+
+
+@pytest.mark.feature("USR-3", "R9")
+async def test_one_phone_of_a_login_is_busy_and_the_other_rings_on(shared: Pbx) -> None:
+    await shared.rule(await shared.group("Sales", await shared.user("201", sip("201", timeout_seconds=30))))
+    async with two_phones(shared, "201") as (busy, free), shared.provider() as caller:
+        talk = await caller.calls(shared.did[1:])
+        ringing = await free.takes()
+        await busy.refuses(486)
+        await ringing.answer()
+        await talk.answered()
+        free.say(700)
+        await caller.hears(700)
+        await talk.hang_up()
+        await ringing.ended()
+
+
+@pytest.mark.feature("USR-3", "R1")
+async def test_a_caller_who_leaves_stops_all_phones_of_a_login(shared: Pbx) -> None:
+    await shared.rule(await shared.group("Sales", await shared.user("201", sip("201", timeout_seconds=30))))
+    async with two_phones(shared, "201") as pair, shared.provider() as caller:
+        talk = await caller.calls(shared.did[1:])
+        ringing = [await phone.takes() for phone in pair]
+        talk.cancel()
+        assert await talk.refused() == 487
+        for each in ringing:
+            await each.cancelled()
+    (record,) = await shared.records(1)
+    assert record.missed

@@ -67,7 +67,7 @@ COLLEAGUE = 2020
 def _talk(ends: list[TalkEnd], contact: int | None) -> object:
     async def serve(call: LiveCall) -> Verdict:
         user, phone = call.snapshot.contacts.get(contact or 0, (None, None))
-        other = call.dial(Callee("202", phone, user, None if phone else "+79271112233"))
+        (other,) = call.dial(Callee("202", phone, user, None if phone else "+79271112233"))
         await call.next()
         ends.append(await converse(call, other))
         return Verdict()
@@ -191,3 +191,36 @@ async def test_lines_are_free_again_after_every_way_out(floor: Floor) -> None:
     await floor.until(lambda: not floor.node.calls)
     assert not lines.trunks
     assert not lines.contacts
+
+
+@pytest.mark.feature("R9", "R12")
+async def test_each_phone_of_a_login_is_a_leg_and_all_of_them_one_line(floor: Floor) -> None:
+    """Only a contact that could mean something else in a dial string leaves the fork to the switch."""
+    phones, lines = floor.node.phones, floor.node.phones.lines
+    user, contact = next(found for found in floor.snapshot.contacts.values() if found[1].address == "202")
+
+    async def serve(call: LiveCall) -> Verdict:
+        call.dial(Callee("202", contact, user))
+        await call.next()
+        return Verdict()
+
+    phones.registrations.add(1, Registration("202", "office.test", "sip:202@192.0.2.1:5060"))
+    phones.registrations.add(1, Registration("202", "office.test", "sip:202@10.0.0.2:1;fs_path=sip%3A192.0.2.2%3A5070"))
+    floor.call("a", serve)
+    await floor.until(lambda: len(floor.dialled()) == 2)
+    places = [words[1] for words in floor.orders.of("originate")]
+    assert places == ["sofia/internal/sip:202@192.0.2.1:5060", "sofia/internal/sip:202@10.0.0.2:1;fs_path=sip%3A192.0.2.2%3A5070"]
+    assert lines.of(contact.id) == 1
+    floor.hangs_up([floor.dialled()[0]])
+    assert lines.of(contact.id) == 1
+    floor.hangs_up([floor.dialled()[1], "a"])
+    await floor.until(lambda: not floor.node.calls)
+    assert lines.of(contact.id) == 0
+
+    floor.orders.given.clear()
+    phones.registrations.add(1, Registration("202", "office.test", "sip:202@192.0.2.3,sofia/gateway/trunk-1/8105551234567"))
+    floor.call("b", serve)
+    await floor.until(floor.dialled)
+    assert [words[1] for words in floor.orders.of("originate")] == ["user/202@office.test"]
+    floor.hangs_up([*floor.dialled(), "b"])
+    await floor.until(lambda: not floor.node.calls)

@@ -29,7 +29,7 @@ async def test_a_caller_left_alone_by_a_talk_is_guarded_again(floor: Floor) -> N
     ends: list[object] = []
 
     async def serve(call: LiveCall) -> Verdict:
-        other = call.dial(Callee("202", number="+79271112233"))
+        (other,) = call.dial(Callee("202", number="+79271112233"))
         await call.next()
         ends.append(await converse(call, other))
         await call.next()  # held for too long, a transfer: he waits for somebody else now
@@ -95,7 +95,7 @@ async def test_a_phone_rings_on_while_the_connection_is_lost(floor: Floor) -> No
 async def test_an_ordered_call_is_the_employees(floor: Floor) -> None:
     async def serve(call: LiveCall) -> Verdict:
         user = floor.snapshot.users[201]
-        phone = call.dial(Callee("201", user.contacts[0], user))
+        (phone,) = call.dial(Callee("201", user.contacts[0], user))
         await call.next()
         call.serve(phone)
         return Verdict()
@@ -120,7 +120,7 @@ async def test_emergency_calls_pass_every_gate(floor: Floor) -> None:
     floor.node._gates.add("no credit", lambda question: "no credit")
     call = floor.call("a", serve, Caller("201", "", False, 201, None, "112"))
     call.dial(Callee("112", number="112"))
-    refused = call.dial(Callee("+79261112233", number="+79261112233"))
+    (refused,) = call.dial(Callee("+79261112233", number="+79261112233"))
     assert [words[0] for words in floor.orders.of("originate")] == [next(iter(s.uuid for s in call.legs.values() if s.number == "112"))]
     await floor.until(lambda: not call.legs[refused.id].alive)
     assert call.legs[refused.id].cause == "OUTGOING_CALL_BARRED"
@@ -146,3 +146,21 @@ async def test_a_caller_who_hangs_up_while_he_is_claimed_is_not_served(floor: Fl
     floor.arrives("b")
     await floor.until(lambda: floor.orders.of("respond"))
     assert [words[0] for words in floor.orders.of("respond")] == ["b"]
+
+
+async def test_a_leg_given_up_before_the_switch_had_it_is_ended_when_it_appears(floor: Floor) -> None:
+    async def serve(call: LiveCall) -> Verdict:
+        call.dial(Callee("202", number="+79271112233"))
+        await call.next()
+        return Verdict()
+
+    floor.call("a", serve)
+    await floor.until(floor.dialled)
+    leg = floor.dialled()[0]
+    floor.hangs_up(["a"])
+    await floor.until(lambda: ("kill", leg, "ORIGINATOR_CANCEL") in floor.orders.given)
+    floor.orders.given.clear()  # the switch has said: no such channel
+    floor.says("CHANNEL_CREATE", leg)
+    assert floor.orders.given == [("kill", leg, "ORIGINATOR_CANCEL")]
+    floor.hangs_up([leg])
+    await floor.until(lambda: not floor.node.calls)

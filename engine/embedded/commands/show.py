@@ -95,7 +95,7 @@ def _registrations(switch: Switch) -> list[Row]:
                 "reg_user": user,
                 "realm": realm,
                 "token": binding.call_id,
-                "url": f"sofia/{binding.listener}/{binding.contact}",
+                "url": f"sofia/{binding.listener}/{binding.dial_uri}",
                 "expires": str(int(binding.expires_at)),
                 "network_ip": binding.source[0],
                 "network_port": str(binding.source[1]),

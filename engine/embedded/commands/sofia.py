@@ -147,7 +147,7 @@ def _profile(switch: Switch, profile: str, rest: list[str]) -> str:
         lines += [
             f"Call-ID:    \t{binding.call_id}",
             f"User:       \t{binding.aor}",
-            f'Contact:    \t"" <{binding.contact}>',
+            f'Contact:    \t"" <{binding.dial_uri}>',
             f"Agent:      \t{binding.user_agent}",
             f"Status:     \tRegistered({binding.transport.upper()})(unknown) EXP({stamp}) EXPSECS({left})",
             "Ping-Status:\tReachable",
@@ -177,7 +177,7 @@ def _xml_profile(switch: Switch, profile: str, rest: list[str]) -> str:
         values = {
             "call-id": binding.call_id,
             "user": binding.aor,
-            "contact": f'"" <{binding.contact}>',
+            "contact": f'"" <{binding.dial_uri}>',
             "agent": binding.user_agent,
             "status": f"Registered({binding.transport.upper()})(unknown) exp({stamp}) expsecs({left})",
             "ping-status": "Reachable",
@@ -213,7 +213,7 @@ def sofia_contact(switch: Switch, arguments: str) -> str:
     found = [one for one in switch.bindings(user, domain) if profile in ("*", one.listener)]
     if not found:
         return "error/user_not_registered"
-    return ",".join(f"sofia/{binding.listener}/{binding.contact}" for binding in found)
+    return ",".join(f"sofia/{binding.listener}/{binding.dial_uri}" for binding in found)
 
 
 def sofia_count_reg(switch: Switch, arguments: str) -> str:

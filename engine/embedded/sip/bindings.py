@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
+
+from engine.embedded.sip.syntax import parse_uri
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,18 @@ class Binding:
     def key(self) -> BindingKey:
         """A phone that names its instance keeps one binding wherever it moves; others are told apart by contact."""
         return self.aor, self.instance or self.contact
+
+    @property
+    def dial_uri(self) -> str:
+        """The contact, and where it was seen when that is elsewhere: two phones behind two NATs may write the same contact.
+
+        `fs_path` is FreeSWITCH's name for it; it never leaves the switch.
+        """
+        uri, (host, port) = parse_uri(self.contact), self.source
+        if self.transport == "udp" and (uri.host, uri.port or 5060) == (host, port):
+            return self.contact
+        host = f"[{host}]" if ":" in host else host
+        return f"{self.contact};fs_path={quote(f'sip:{host}:{port};transport={self.transport}', safe='')}"
 
 
 class BindingStore(Protocol):
@@ -152,4 +167,5 @@ def _from_json(entry: dict[str, Any]) -> Binding:
     path: Iterable[str] = entry.pop("path", ())
     if not isinstance(entry["expires_at"], int | float) or not isinstance(entry["aor"], str):
         raise TypeError("wrong field types")
+    parse_uri(entry["contact"])
     return Binding(source=(str(host), int(port)), path=tuple(path), **entry)
