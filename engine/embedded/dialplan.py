@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from engine.embedded import text
+from engine.esl.words import separate
 
 if TYPE_CHECKING:
     from engine.embedded.channel import Channel
@@ -39,7 +39,7 @@ def inline(target: str) -> Applications:
     if target.startswith("m:") and len(target) > 4 and target[3] == ":":
         delimiter, target = target[2], target[4:]
     found = []
-    for word in text.split(target, delimiter):
+    for word in separate(target, delimiter):
         name, _, argument = word.partition(":")
         if name.strip():
             found.append((name.strip(), argument))

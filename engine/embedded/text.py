@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FreeSWITCH's small languages: words with quotes, variable braces of dial strings, `${name}` expansion, truth."""
+"""FreeSWITCH's small languages: variable braces of dial strings, `${name}` expansion, truth. Words are `engine.esl.words`'s."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+
+from engine.esl.words import separate
 
 _TRUE = frozenset(("yes", "on", "true", "t", "enabled", "active", "allow"))
 _CLOSING = {"{": "}", "[": "]", "<": ">"}
+_EXPANDED = re.compile(r"\$\\*\{|\\[\\nst']")
 
 
 def true(value: str | None) -> bool:
@@ -29,82 +33,29 @@ def number(text: str, default: int = 0) -> int:
     return sign * int(digits) if digits else default
 
 
-def split(text: str, delimiter: str = " ", limit: int = 0) -> list[str]:
-    """Words parted by `delimiter`; single quotes protect, a backslash protects a quote, a delimiter or itself.
-
-    Blanks part words in runs; with another delimiter empty words count and blanks around a word are taken off.
-    The last of `limit` words takes the rest as it is.
-    """
-    words: list[str] = []
-    word: list[str] = []
-    quoted = False
-    position, length = 0, len(text)
-    if delimiter == " ":
-        text = text.strip()
-        length = len(text)
-    while position < length:
-        if limit and len(words) == limit - 1 and not word and not quoted:
-            rest = text[position:]
-            words.append(_unquote(rest))
-            return words
-        character = text[position]
-        following = text[position + 1] if position + 1 < length else ""
-        if character == "\\" and following and following in ("'", '"', "\\", delimiter):
-            word.append(following)
-            position += 2
-            continue
-        if character == "'" and (quoted or "'" in text[position + 1 :]):
-            quoted = not quoted
-            position += 1
-            continue
-        if character == delimiter and not quoted:
-            words.append("".join(word))
-            word = []
-            position += 1
-            if delimiter == " ":
-                while position < length and text[position] == " ":
-                    position += 1
-            continue
-        word.append(character)
-        position += 1
-    if word or words or length:
-        words.append("".join(word))
-    return words if delimiter == " " else [part.strip() for part in words]
-
-
-def _unquote(text: str) -> str:
-    text = text.strip()
-    return text[1:-1] if len(text) > 1 and text[0] == "'" == text[-1] and "'" not in text[1:-1] else text
-
-
 def closing(text: str, position: int = 0) -> int:
-    """Index of the brace that closes the one at `position`, quotes and nesting regarded; -1 when it stays open."""
+    """Index of the brace that closes the one at `position`, nesting regarded; -1 when it stays open.
+
+    As in FreeSWITCH quotes and backslashes protect no brace.
+    """
     opening = text[position]
     wanted = _CLOSING[opening]
-    depth, quoted = 0, False
-    index = position
-    while index < len(text):
-        character = text[index]
-        if character == "\\":
-            index += 2
-            continue
-        if character == "'" and (quoted or "'" in text[index + 1 :]):
-            quoted = not quoted
-        elif not quoted:
-            if character == opening:
-                depth += 1
-            elif character == wanted:
-                depth -= 1
-                if not depth:
-                    return index
-        index += 1
+    depth = 0
+    for index in range(position, len(text)):
+        if text[index] == opening:
+            depth += 1
+        elif text[index] == wanted:
+            depth -= 1
+            if not depth:
+                return index
     return -1
 
 
 def braces(text: str, opening: str) -> tuple[dict[str, str], str]:
     """Variables of all leading `{a=1,b='x,y'}` (or `[…]`, `<…>`) groups, and the rest. `^^:` chooses another separator.
 
-    An unclosed brace is left in the rest.
+    Each variable is split at the separators and once more at its `=`, so that it is unescaped twice. An unclosed brace is
+    left in the rest.
     """
     found: dict[str, str] = {}
     rest = text.lstrip()
@@ -113,53 +64,19 @@ def braces(text: str, opening: str) -> tuple[dict[str, str], str]:
         if end < 0:
             break
         inside, rest = rest[1:end], rest[end + 1 :].lstrip()
-        delimiter = ","
-        if inside.startswith("^^") and len(inside) > 2:
-            delimiter, inside = inside[2], inside[3:]
-        for pair in _pairs(inside, delimiter):
-            name, equals, value = pair.partition("=")
-            if equals and name.strip():
-                found[name.strip()] = _value(value)
+        for pair in separate(inside, ","):
+            match separate(pair, "=", 2):
+                case [name, value] if name:
+                    found[name] = value
     return found, rest
 
 
-def _pairs(text: str, delimiter: str) -> list[str]:
-    pairs, start, quoted, index = [], 0, False, 0
-    while index < len(text):
-        character = text[index]
-        if character == "\\":
-            index += 2
-            continue
-        if character == "'" and (quoted or "'" in text[index + 1 :]):
-            quoted = not quoted
-        elif character == delimiter and not quoted:
-            pairs.append(text[start:index])
-            start = index + 1
-        index += 1
-    pairs.append(text[start:])
-    return pairs
-
-
-def _value(text: str) -> str:
-    text = text.strip()
-    out, quoted, index = [], False, 0
-    while index < len(text):
-        character = text[index]
-        if character == "\\" and index + 1 < len(text) and text[index + 1] in "\\',":
-            out.append(text[index + 1])
-            index += 2
-            continue
-        if character == "'" and (quoted or "'" in text[index + 1 :]):
-            quoted = not quoted
-        else:
-            out.append(character)
-        index += 1
-    return "".join(out)
-
-
 def expand(text: str, look_up: Callable[[str], str | None], depth: int = 0) -> str:
-    """Put variables in: `${name}`, `${name:start:length}`; `\\$` is a dollar, an unknown name is empty."""
-    if "$" not in text and "\\" not in text:
+    """Put variables in: `${name}`, `${name:start:length}`; `\\$` is a dollar, an unknown name is empty.
+
+    A text that has neither a variable nor one of `\\\\ \\n \\s \\t \\'` stays as it is; else `\\\\` and `\\$` lose a backslash, `\\'` goes.
+    """
+    if not _EXPANDED.search(text):
         return text
     out: list[str] = []
     index = 0
@@ -172,7 +89,6 @@ def expand(text: str, look_up: Callable[[str], str | None], depth: int = 0) -> s
                 index += 2
                 continue
             if following == "'":
-                out.append(following)
                 index += 2
                 continue
         if character == "$" and text[index + 1 : index + 2] in ("{", "$"):

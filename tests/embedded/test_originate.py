@@ -9,14 +9,22 @@ import msgspec
 import pytest
 
 from engine.embedded.config import Config
+from engine.esl import command
 from tests.embedded.conftest import Configure, House, dialled, parked
+
+NASTY = (
+    "Отдел продаж · Анна", "O'Brien", "Smith, John", 'Ivan "Vanya"', "C:\\x y", "a}b{c]d[e",
+    "Иван, 'Co' \"x\" \\n a=b;c | ^^ < > :_ end\\ ",
+    "  two  ", "'", "''", "it's", "$5", "$$ \\$", "\\", "\\\\", "a\\sb\\tc\\n", ",", ";'x", "=", "a=b", "^^:a",
+    "${uuid}", "$\\'{uuid}", "}{",
+)  # fmt: skip
 
 
 async def test_leg_by_leg(house: House) -> None:
     phone = await house.phone("102", register=True)
     async with house.esl() as esl:
         line = (
-            "originate {origination_uuid=u-123,origination_caller_id_number=74951234567,origination_caller_id_name='Ромашка, ООО',"
+            "originate {origination_uuid=u-123,origination_caller_id_number=74951234567,origination_caller_id_name=Ромашка\\\\,\\sООО,"
             "vats_call=77,sip_h_X-Call='a b',ignore_early_media=true,originate_timeout=20}user/102@t1.test &park"
         )
         job = await esl.bgapi(line)
@@ -140,10 +148,32 @@ async def test_all_phones_of_a_user_ring(house: House) -> None:
         assert losers["Hangup-Cause"] == "LOSE_RACE"
 
 
+async def test_texts_arrive_as_they_were_written(house: House) -> None:
+    phone = await house.phone("102", register=True)
+    given = {f"v{number}": text for number, text in enumerate(NASTY)}
+    async with house.esl() as esl:
+        job = await esl.bgapi(command.originate("user/102@t1.test", {"origination_uuid": "u-1", **given}))
+        call = await phone.incoming()
+        await call.answer()
+        assert (await esl.job(job)).startswith("+OK")
+        for name, text in given.items():
+            line = command.setvar("u-1", f"s{name}", text).decode().strip()
+            assert await esl.api(line.removeprefix("api ")) == "+OK\n"
+        line = command.setvar_multi("u-1", {f"m{name}": text for name, text in given.items()}).decode().strip()
+        assert await esl.api(line.removeprefix("api ")) == "+OK\n"
+        found = msgspec.json.decode(await esl.api("uuid_dump u-1 json"))
+        plain = [command.value(text) for text in NASTY]
+        assert [found[f"variable_{name}"] for name in given] == [text.replace("{", "(").replace("}", ")") for text in plain]
+        assert [found[f"variable_s{name}"] for name in given] == plain
+        assert [found[f"variable_m{name}"] for name in given] == plain
+        await esl.api("uuid_kill u-1")
+        await call.ended()
+
+
 async def test_lists_with_brackets(house: House) -> None:
     busy, late = await house.phone("102", register=True), await house.phone("103", register=True)
     async with house.esl() as esl:
-        line = "originate {x=1}[leg_timeout=1,y='2,3']user/102@t1.test|[y=4]user/103@t1.test &park"
+        line = "originate {x=1}[leg_timeout=1,y=\\'2,3\\']user/102@t1.test|[y=4]user/103@t1.test &park"
         job = await esl.bgapi(line)
         first = await busy.incoming()
         first.ring()

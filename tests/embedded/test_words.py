@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The small languages: splitting, braces, expansion, truth, causes, times of the scheduler, dialplan routes, configuration."""
+"""The small languages: braces, expansion, truth, causes, times of the scheduler, dialplan routes, configuration."""
 
 from __future__ import annotations
 
@@ -11,30 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.embedded import causes, text
-from engine.embedded.commands.calling import _words
 from engine.embedded.config import ConfigError, load
 from engine.embedded.dialplan import inline
 from engine.embedded.scheduler import seconds_until
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("a b  c ", ["a", "b", "c"]),
-        ("a 'b c' d", ["a", "b c", "d"]),
-        (r"a \'b c", ["a", "'b", "c"]),
-        ("don't stop", ["don't", "stop"]),
-        ("", []),
-        ("a\\ b c", ["a b", "c"]),
-    ],
-)
-def test_split_at_blanks(line: str, words: list[str]) -> None:
-    assert text.split(line) == words
-
-
-def test_split_at_another_sign() -> None:
-    assert text.split("a=1;b='x;y'; c=3", ";") == ["a=1", "b=x;y", "c=3"]
-    assert text.split("1,,2", ",") == ["1", "", "2"]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +22,10 @@ def test_split_at_another_sign() -> None:
         ("{a=1,b=2}user/1", {"a": "1", "b": "2"}, "user/1"),
         ("{a='x, y',b='it is'}user/1", {"a": "x, y", "b": "it is"}, "user/1"),
         (r"{a=x\,y}z", {"a": "x,y"}, "z"),
+        (r"{a=x\sy,b='1=2'}z", {"a": "x y", "b": "1=2"}, "z"),
+        (r"{a=O\\\'Brien,b=C:\\\\x}z", {"a": "O'Brien", "b": "C:\\x"}, "z"),
+        ("{a=it's,b=2}z", {"a": "it's", "b": "2"}, "z"),
+        ("{a=1,b}z", {"a": "1"}, "z"),
         ("{a=1}{b=2}z", {"a": "1", "b": "2"}, "z"),
         ("{^^:a=1,2:b=3}z", {"a": "1,2", "b": "3"}, "z"),
         ("{a=${b}}z", {"a": "${b}"}, "z"),
@@ -61,29 +44,23 @@ def test_expansion() -> None:
     assert text.expand("${x${a}}", values.get) == "found"
     assert text.expand("${unclosed", values.get) == "${unclosed"
     assert text.expand("$${a}", values.get) == "1"
+    assert text.expand(r"\$ \q $x \"", values.get) == r"\$ \q $x \""
+    assert text.expand(r"a\\sb \$ \'c", values.get) == r"a\sb $ c"
 
 
 @given(st.text(alphabet="ab {}[]'\\$,;:=|1", max_size=40))
 def test_no_text_raises(anything: str) -> None:
-    text.split(anything)
-    text.split(anything, ",")
     text.braces(anything, "{")
     text.braces(anything, "[")
     text.expand(anything, {"a": "${b}"}.get)
     text.true(anything)
     text.number(anything)
     inline(anything)
-    _words(anything)
 
 
 def test_truth_and_numbers() -> None:
     assert [text.true(word) for word in ("true", "YES", "1", "-1", "on", "0", "false", "", None, "x")] == [True] * 5 + [False] * 5
     assert [text.number(word) for word in ("12", " 7s", "-3", "x", "")] == [12, 7, -3, 0, 0]
-
-
-def test_words_of_originate() -> None:
-    line = "{a='b c',d=e}[x='1 2']user/1@d &playback(/tmp/a b.wav) XML 'my ctx' 'Co, Ltd' 123 20"
-    assert _words(line) == ["{a='b c',d=e}[x='1 2']user/1@d", "&playback(/tmp/a b.wav)", "XML", "my ctx", "Co, Ltd", "123", "20"]
 
 
 def test_causes() -> None:

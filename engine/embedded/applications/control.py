@@ -8,6 +8,7 @@ import logging
 from engine.embedded import causes, text
 from engine.embedded.channel import Channel, Why
 from engine.embedded.scheduler import seconds_until
+from engine.esl.words import separate
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ async def multiset(channel: Channel, data: str) -> None:
     delimiter = " "
     if data.startswith("^^") and len(data) > 2:
         delimiter, data = data[2], data[3:]
-    for pair in text.split(data, delimiter):
+    for pair in separate(data, delimiter):
         await set_variable(channel, pair)
 
 
@@ -73,20 +74,20 @@ async def export(channel: Channel, data: str) -> None:
 
 
 async def transfer(channel: Channel, data: str) -> None:
-    words = text.split(data)
+    words = separate(data, " ")
     if words and words[0]:
         channel.switch.transfer(channel, *[*words, "", "", ""][:3])
 
 
 async def sched_transfer(channel: Channel, data: str) -> None:
-    words = text.split(data)
+    words = separate(data, " ")
     if len(words) >= 2:
         target = [*words[1:], "", "", ""][:3]
         channel.switch.sched_transfer(channel.uuid, seconds_until(words[0]), *target)
 
 
 async def sched_hangup(channel: Channel, data: str) -> None:
-    words = text.split(data)
+    words = separate(data, " ")
     if words and words[0]:
         cause = causes.parse(words[1] if len(words) > 1 else "", "ALLOTTED_TIMEOUT")
         channel.switch.sched_hangup(channel.uuid, seconds_until(words[0]), cause)

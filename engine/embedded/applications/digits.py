@@ -9,6 +9,7 @@ from functools import partial
 from engine.embedded import text
 from engine.embedded.applications.sound import Heard, play
 from engine.embedded.channel import Channel, Why
+from engine.esl.words import separate
 
 
 class _Collector:
@@ -60,7 +61,7 @@ class _Collector:
 
 async def play_and_get_digits(channel: Channel, data: str) -> bool:
     """`min max tries timeout terminators file invalid_file variable regexp [digit_timeout]`."""
-    words = text.split(data) + [""] * 10
+    words = separate(data, " ") + [""] * 10
     minimum, maximum, tries, timeout = (text.number(word) for word in words[:4])
     terminators = "" if words[4].lower() == "none" else words[4]
     sound, invalid, variable, pattern = (_none(word) for word in words[5:9])
@@ -94,7 +95,7 @@ async def play_and_get_digits(channel: Channel, data: str) -> bool:
 
 async def read(channel: Channel, data: str) -> bool:
     """`read min max file variable timeout terminators`."""
-    words = text.split(data) + [""] * 6
+    words = separate(data, " ") + [""] * 6
     minimum, maximum = text.number(words[0]), max(1, text.number(words[1], 1))
     sound, variable = _none(words[2]), words[3]
     timeout = text.number(words[4], 1000) / 1000

@@ -11,6 +11,7 @@ from engine.embedded import recordings, text
 from engine.embedded.channel import Channel, Why
 from engine.embedded.events import Headers
 from engine.embedded.rtp import PlayEnd, RecordEnd, RecordReason
+from engine.esl.words import separate
 
 
 class Heard(enum.Enum):
@@ -103,7 +104,7 @@ async def _playback(channel: Channel, data: str, *, loop: bool) -> bool:
 
 async def record(channel: Channel, data: str) -> bool:
     """`record FILE [max seconds [threshold [silent seconds]]]`: what the party says, until a terminator key or a limit."""
-    words = text.split(data)
+    words = separate(data, " ")
     path = words[0] if words else ""
     numbers = [text.number(word) for word in words[1:4]] + [0, 0, 0]
     limit, threshold, silent = numbers[:3]
@@ -139,7 +140,7 @@ async def record(channel: Channel, data: str) -> bool:
 
 async def record_session(channel: Channel, data: str) -> None:
     """`record_session FILE [max seconds]`: the call from here on, beside everything else."""
-    words = text.split(data)
+    words = separate(data, " ")
     if words and words[0]:
         channel.switch.record_when_ready(channel, words[0], text.number(words[1]) if len(words) > 1 else 0)
 

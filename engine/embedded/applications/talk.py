@@ -7,6 +7,7 @@ from engine.embedded import bridge as bridging
 from engine.embedded import causes, text
 from engine.embedded.channel import Channel
 from engine.embedded.originate import Originate
+from engine.esl.words import separate
 
 # as FreeSWITCH names them in DIALSTATUS
 _DIALSTATUS = {
@@ -63,7 +64,7 @@ def _listed(names: str, cause: str, number: str) -> bool:
 
 async def intercept(channel: Channel, data: str) -> None:
     """`intercept [-bleg] UUID`: talk with that party; the one it talked with, or that it calls, is dropped."""
-    words = text.split(data)
+    words = separate(data, " ")
     other_leg = bool(words) and words[0] == "-bleg"
     uuid = words[-1] if words else ""
     switch = channel.switch

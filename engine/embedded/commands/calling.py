@@ -13,6 +13,7 @@ from engine.embedded.event_socket.connection import Answer
 from engine.embedded.originate import DEFAULT_TIMEOUT, Originate
 from engine.embedded.record import State
 from engine.embedded.scheduler import seconds_until
+from engine.esl.words import escape, separate
 
 if TYPE_CHECKING:
     from engine.embedded.switch import Switch
@@ -23,7 +24,7 @@ _USAGE = (
 
 
 def originate(switch: Switch, arguments: str) -> Answer:
-    words = _words(arguments)
+    words = separate(arguments, " ", 10)
     if not 2 <= len(words) <= 7:
         return _USAGE
     words = ["" if word.lower() == "undef" else word for word in words] + [""] * 5
@@ -53,35 +54,6 @@ async def _originate(switch: Switch, words: list[str], application: tuple[str, s
     return f"+OK {channel.uuid}\n"
 
 
-def _words(arguments: str) -> list[str]:
-    """Blanks inside of braces and quotes do not part words; the dial string keeps its quotes."""
-    words, start, index = [], 0, 0
-    arguments = arguments.strip()
-    while index < len(arguments):
-        character = arguments[index]
-        if character == " ":
-            words.append(arguments[start:index])
-            start = index + 1
-        else:
-            index = _skip(arguments, index)
-        index += 1
-    words.append(arguments[start:])
-    found = [word for word in words if word]
-    return found[:1] + [word[1:-1] if len(word) > 1 and word[0] == "'" == word[-1] else word for word in found[1:]]
-
-
-def _skip(line: str, index: int) -> int:
-    """Index of what closes the brace, bracket or quote at `index`; the index itself when there is none."""
-    match line[index]:
-        case "{" | "[":
-            return max(index, text.closing(line, index))
-        case "'":
-            return max(index, line.find("'", index + 1))
-        case "(":
-            return max(index, line.find(")", index))
-    return index
-
-
 def _application(extension: str) -> tuple[str, str] | None:
     """`&name(argument)`; None: an extension of the dialplan."""
     if not extension.startswith("&") or len(extension) < 2:
@@ -91,7 +63,7 @@ def _application(extension: str) -> tuple[str, str] | None:
 
 
 def sched_transfer(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if not 3 <= len(words) <= 5:
         return "-USAGE: [+]<time> <uuid> <extension> [<dialplan>] [<context>]\n"
     if words[1] not in switch.channels:
@@ -102,7 +74,7 @@ def sched_transfer(switch: Switch, arguments: str) -> str:
 
 
 def sched_hangup(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if not 2 <= len(words) <= 3:
         return "-USAGE: [+]<time> <uuid> [<cause>]\n"
     if words[1] not in switch.channels:
@@ -113,10 +85,10 @@ def sched_hangup(switch: Switch, arguments: str) -> str:
 
 
 def sched_broadcast(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if len(words) < 3:
         return "-USAGE: [[+]<time>|@time] <uuid> <path> [aleg|bleg|both]\n"
-    line = f"uuid_broadcast {words[1]} '{words[2]}' {words[3] if len(words) > 3 else 'aleg'}"
+    line = f"uuid_broadcast {words[1]} {escape(words[2], ' ')} {words[3] if len(words) > 3 else 'aleg'}"
     switch.scheduler.add(seconds_until(words[0]), "sched_broadcast", words[1], lambda: _run(switch, line))
     return "+OK Message scheduled\n"
 

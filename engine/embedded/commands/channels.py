@@ -11,6 +11,7 @@ import msgspec
 from engine.embedded import bridge, causes, hold, recordings, text, transfers
 from engine.embedded.channel import Channel, Message
 from engine.embedded.record import State
+from engine.esl.words import separate
 
 if TYPE_CHECKING:
     from engine.embedded.switch import Switch
@@ -34,7 +35,7 @@ def pre_answer(switch: Switch, arguments: str) -> str:
 
 
 def ring_ready(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if not words:
         return "-USAGE: <uuid> [queued]\n"
     channel = _channel(switch, words[0])
@@ -42,7 +43,7 @@ def ring_ready(switch: Switch, arguments: str) -> str:
 
 
 def kill(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if not words:
         return "-USAGE: <uuid> [cause]\n"
     channel = _channel(switch, words[0])
@@ -61,7 +62,7 @@ def park(switch: Switch, arguments: str) -> str:
 
 
 def transfer(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if not 2 <= len(words) <= 5:
         return "-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n"
     channel = _channel(switch, words[0])
@@ -81,7 +82,7 @@ def transfer(switch: Switch, arguments: str) -> str:
 
 
 def dual_transfer(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if len(words) != 3:
         return "-USAGE: <uuid> <A-dest-exten>[/<A-dialplan>][/<A-context>] <B-dest-exten>[/<B-dialplan>][/<B-context>]\n"
     channel = _channel(switch, words[0])
@@ -96,7 +97,7 @@ def dual_transfer(switch: Switch, arguments: str) -> str:
 
 
 def bridge_(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if len(words) < 2:
         return "-USAGE: <uuid> <other_uuid>\n"
     for other in words[1:3]:
@@ -106,7 +107,7 @@ def bridge_(switch: Switch, arguments: str) -> str:
 
 
 def break_(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if not words:
         return "-USAGE: <uuid> [all]\n"
     channel = _channel(switch, words[0])
@@ -120,7 +121,7 @@ def break_(switch: Switch, arguments: str) -> str:
 
 
 def broadcast(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if len(words) < 2:
         return "-USAGE: <uuid> <path> [aleg|bleg|holdb|both]\n"
     channel = _channel(switch, words[0])
@@ -141,7 +142,7 @@ def broadcast(switch: Switch, arguments: str) -> str:
 
 
 def record(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if len(words) < 3:
         return "-USAGE: <uuid> [start|stop|mask|unmask] <path> [<limit>] [<recording_vars>]\n"
     channel = _channel(switch, words[0])
@@ -168,16 +169,15 @@ def record(switch: Switch, arguments: str) -> str:
 
 
 def setvar(switch: Switch, arguments: str) -> str:
-    uuid, _, rest = arguments.partition(" ")
-    name, _, value = rest.strip().partition(" ")
-    if not uuid or not rest:
+    words = separate(arguments, " ", 3)
+    if len(words) < 2:
         return "-USAGE: <uuid> <var> [value]\n"
-    channel = switch.channels.get(uuid)
+    channel = switch.channels.get(words[0])
     if channel is None:
         return NO_CHANNEL
-    if not name:
+    if not words[1]:
         return "-ERR No variable specified\n"
-    channel.set(name, _value(value))
+    channel.set(words[1], words[2] if len(words) > 2 else "")
     return "+OK\n"
 
 
@@ -188,21 +188,16 @@ def setvar_multi(switch: Switch, arguments: str) -> str:
     channel = switch.channels.get(uuid)
     if channel is None:
         return NO_CHANNEL
-    for pair in text.split(rest.strip(), ";"):
+    for pair in separate(rest, ";", 64):
         name, _, value = pair.partition("=")
-        if not name.strip():
+        if not name:
             return "-ERR No variable specified\n"
-        channel.set(name.strip(), _value(value))
+        channel.set(name, value)
     return "+OK\n"
 
 
-def _value(text_: str) -> str:
-    stripped = text_.strip()
-    return stripped[1:-1] if len(stripped) > 1 and stripped[0] == "'" == stripped[-1] else stripped
-
-
 def getvar(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if len(words) < 2:
         return "-USAGE: <uuid> <var>\n"
     channel = switch.channels.get(words[0])
@@ -217,7 +212,7 @@ def exists(switch: Switch, arguments: str) -> str:
 
 
 def dump(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if not words:
         return "-USAGE: <uuid> [format]\n"
     channel = switch.channels.get(words[0])
@@ -238,7 +233,7 @@ def _flat(value: str | list[str]) -> str:
 
 
 def hold_(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if not words:
         return "-USAGE: [off|toggle] <uuid> [<display>]\n"
     mode = words.pop(0).lower() if words[0].lower() in ("off", "toggle") else "on"
@@ -250,7 +245,7 @@ def hold_(switch: Switch, arguments: str) -> str:
 
 
 def send_dtmf(switch: Switch, arguments: str) -> str:
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     if len(words) < 2:
         return "-USAGE: <uuid> <dtmf_data>\n"
     channel = _channel(switch, words[0])

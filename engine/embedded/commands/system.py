@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from engine.embedded import causes, text
 from engine.embedded.event_socket.connection import Answer
 from engine.embedded.profile import duration
+from engine.esl.words import separate
 
 if TYPE_CHECKING:
     from engine.embedded.switch import Switch
@@ -120,7 +121,7 @@ def cdr_csv(switch: Switch, arguments: str) -> str:
 
 def hupall(switch: Switch, arguments: str) -> str:
     """`hupall [CAUSE [variable value]]`."""
-    words = text.split(arguments)
+    words = separate(arguments, " ")
     cause = causes.parse(words[0] if words else "", "MANAGER_REQUEST")
     variable, value = (words[1], words[2]) if len(words) >= 3 else ("", "")
     for channel in list(switch.channels.values()):

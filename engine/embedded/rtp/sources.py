@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from engine.esl.words import separate
+
 from .g711 import FRAME_SAMPLES, Law
 from .sounds import Sound, SoundCache
 from .tones import ToneError, ToneSequence, parse_tones, silence_pieces
@@ -131,7 +133,7 @@ def parse_source(text: str, library: Library = _DEFAULT_LIBRARY) -> Source:
         return _files((text,), library)
     match scheme:
         case "file_string":
-            return _files(tuple(part.removeprefix("file://") for part in rest.split("!") if part), library)
+            return _files(tuple(part.removeprefix("file://") for part in separate(rest, "!") if part), library)
         case "file":
             return _files((rest,), library)
         case "tone_stream":
