@@ -45,7 +45,7 @@ def to_e164(raw: str, area_code: str = "") -> str | None:
 def caller_e164(raw: str) -> str | None:
     """A caller's number as a trunk presents it; None when withheld or no number. Providers omit the plus."""
     number = to_e164(raw)
-    if number is None and raw.isascii() and raw.isdigit() and 11 < len(raw) <= 15:
+    if number is None and raw.isascii() and raw.isdigit() and 11 <= len(raw) <= 15:
         return f"+{raw}"
     return number
 

@@ -70,7 +70,8 @@ def to_sip(
     if callee.contact is None or not phones:
         return (Route(refusal=USER_NOT_REGISTERED),)
     group = snapshot.element(callee.group) if callee.group else None
-    name = " · ".join(part for part in (group.title if group else "", caller.name) if part)
+    # FreeSWITCH puts the name between quotes as it is: one more of them, and no phone can be reached
+    name = " · ".join(part for part in (group.title if group else "", caller.name) if part).replace('"', "”")
     places = [f"sofia/internal/{phone.contact}" for phone in phones]
     if len(phones) == 1 or not all(is_destination(place) for place in places):
         places = [f"user/{callee.contact.address}@{phones[-1].host}"]

@@ -108,7 +108,7 @@ class Spool:
             fcntl.flock(spool._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(spool._lock)
-            raise SettingsError(f"Another engine is running with the spool {folder}.") from error
+            raise SettingsError(f"Another engine already runs with this state folder ({folder.parent}).") from error
         spool.beat()
         spool._recover()
         spool._start_segment()

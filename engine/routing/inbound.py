@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
@@ -26,6 +27,8 @@ from engine.routing.router import Router, verdict
 from engine.snapshot import Did, Ref, Snapshot, Trunk
 
 log = logging.getLogger(__name__)
+_QUOTED = re.compile(r'\\(["\\])')
+"""FreeSWITCH leaves the backslashes of a quoted display name (RFC 3261, quoted-pair) where they are."""
 
 DID_KIND = "core.did"
 """The routing action that applies a number's rules; without its plugin calls go to the root group."""
@@ -233,5 +236,5 @@ def _own_number(snapshot: Snapshot, dialled: str) -> Did | None:
 
 
 def _name(event: Event) -> str:
-    name = event.caller_name
+    name = _QUOTED.sub(r"\1", event.caller_name)
     return "" if name in ("", event.caller_number, "unknown", "anonymous", "Anonymous") else name[:80]

@@ -62,7 +62,11 @@ class EngineRole:
         return self.listener.url
 
     async def open_directory(self) -> None:
-        """Listen for the switch's questions; first, because the switch asks as soon as it starts."""
+        """Listen for the switch's questions; first, because the switch asks as soon as it starts.
+
+        Raises SettingsError when another engine has this state folder: before its switch is touched.
+        """
+        self.journal.open()
         await self.listener.start()
 
     def connect(self, port: int) -> None:
@@ -96,7 +100,6 @@ class EngineRole:
         )
 
     async def start(self) -> None:
-        self.journal.open()
         self.node.switch.start()
         self._spawn("dead-man timers", self.node.guards.keep)
         self._spawn("live view", self.rows.run)

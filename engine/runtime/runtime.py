@@ -111,8 +111,8 @@ class Runtime:
         self._spawn("configuration", self._follow_configuration)
         if "engine" in self.roles:
             self.engine = EngineRole(ctx)
-            await self.engine.open_directory()
             self._stack.push_async_callback(self.engine.close)
+            await self.engine.open_directory()
         if "switch" in self.roles and self.settings.switch.kind == "embedded" and self.engine is not None:
             ready = await self._start_switch(self.engine.directory_url)
             self.engine.connect(port=ready.event_socket_port)

@@ -32,6 +32,7 @@ def calls_as(provider: Provider, number: str, name: str) -> Talk:
         ("Smith, John", "Smith, John"),
         ("Отдел продаж · Анна", "Отдел продаж · Анна"),
         ("it's a 'test', a=b; c|d <e>", "it's a 'test', a=b; c|d <e>"),
+        ('Ivan "Vanya" Petrov', "Ivan ”Vanya” Petrov"),
         ("a}b{c]d[e", "a)b(c]d[e"),  # a brace would end the variables of a dial string
     ],
 )

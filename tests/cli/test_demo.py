@@ -110,3 +110,23 @@ async def test_a_closed_terminal_ends_it_in_order_and_the_next_one_has_the_same_
     assert again["sip_port"] == first["sip_port"]
     assert demo.directory == directory
     assert await demo.registers(again) == 200
+
+
+async def test_a_second_one_in_the_same_folder_leaves_the_first_alone(demo: Demo) -> None:
+    card = await demo.start()
+    first, switch = demo.process, demo.switch
+    environment = {**os.environ, "VATS_SWITCH__SIP_HOST": demo.address, "VATS_WEB__HOST": demo.address}
+    second = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "engine.cli", "demo", "--state", str(demo.state),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment, cwd=ROOT,
+    )  # fmt: skip
+    async with asyncio.timeout(60):
+        _, told = await second.communicate()
+    assert second.returncode not in (0, None)
+    assert "Another engine already runs with this state folder" in told.decode()
+    assert "Traceback" not in told.decode()
+    assert first is not None
+    assert first.returncode is None
+    assert demo.switch == switch
+    assert alive(switch)
+    assert await demo.registers(card) == 200

@@ -230,6 +230,19 @@ async def test_a_wrong_field_takes_the_focus_and_the_fields_of_a_kind_hide(serve
     await expect(page.locator("#server-about")).to_have_text("Введите адрес сервера оператора.")
 
 
+@pytest.mark.feature("USR-4")
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+async def test_a_password_that_is_shown_once_is_seen_at_once(
+    house: House, server: TestServer, chromium: Chromium, size: ViewportSize
+) -> None:
+    shown = await screen(chromium, server, size=size)
+    await shown.go(f"/users/{house.one.users['user']}")
+    form = shown.page.locator("form", has=shown.page.locator("#contact-password"))
+    await form.locator("[name=address]").fill("desk-9")
+    await form.get_by_role("button", name="Добавить").click()
+    await expect(shown.page.locator("dd.secret").last).to_be_in_viewport(ratio=1)
+
+
 async def test_language_and_colours_are_switched_in_the_menu(server: TestServer, chromium: Chromium) -> None:
     shown = await screen(chromium, server)
     await shown.page.get_by_label("Моя учётная запись").click()
