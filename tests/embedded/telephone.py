@@ -48,7 +48,6 @@ class Telephone(Phone):
         self.events_heard: list[int] = []
         self.packets: list[tuple[float, int, int]] = []
         self._talk: asyncio.Task[None] | None = None
-        self._listen: asyncio.Task[None] | None = None
         self.peer: tuple[str, int] | None = None
         self._sequence, self._timestamp = 1000, 0
         self._event_timestamp = -1
@@ -59,32 +58,30 @@ class Telephone(Phone):
         self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.rtp.bind((host, 0))
         self.rtp.setblocking(False)
-        self._listen = asyncio.create_task(self._hear())
+        asyncio.get_running_loop().add_reader(self.rtp, self._hear)
         return self
 
     def close(self) -> None:
-        for task in (self._talk, self._listen):
-            if task is not None:
-                task.cancel()
+        self.quiet()
+        # Before the socket goes: the next one may get its number, and a poller that still knows it would never read it.
+        asyncio.get_running_loop().remove_reader(self.rtp)
         super().close()
         self.rtp.close()
 
     # -- sound -------------------------------------------------------------------------------------------------------
 
-    async def _hear(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            data = await loop.sock_recv(self.rtp, 2048)
-            if len(data) < 12:
-                continue
-            kind, sequence, timestamp = data[1] & 0x7F, *struct.unpack_from("!HI", data, 2)
-            if kind == 8:
-                self.heard += data[12:]
-            elif kind == 101 and timestamp != self._event_timestamp:
-                self._event_timestamp = timestamp
-                self.events_heard.append(data[12])
-            self.packets.append((loop.time(), kind, sequence))
-            self._news.set()
+    def _hear(self) -> None:
+        data = self.rtp.recv(2048)
+        if len(data) < 12:
+            return
+        kind, sequence, timestamp = data[1] & 0x7F, *struct.unpack_from("!HI", data, 2)
+        if kind == 8:
+            self.heard += data[12:]
+        elif kind == 101 and timestamp != self._event_timestamp:
+            self._event_timestamp = timestamp
+            self.events_heard.append(data[12])
+        self.packets.append((asyncio.get_running_loop().time(), kind, sequence))
+        self._news.set()
 
     def say(self, hertz: float) -> None:
         """A tone from now on, to where the last description said; 0 = silence."""
