@@ -42,8 +42,24 @@ def to_e164(raw: str, area_code: str = "") -> str | None:
     return f"+{international}" if 7 <= len(international) <= 15 and international[0] != "0" else None
 
 
-def caller_e164(raw: str) -> str | None:
-    """A caller's number as a trunk presents it; None when withheld or no number. Providers omit the plus."""
+def user_part(raw: str) -> str:
+    """What was dialled, of a SIP user part that may carry parameters of a phone number (RFC 3261 19.1.6, RFC 3966).
+
+    `1234567;phone-context=+7495` is a local number that its context completes: +74951234567.
+    """
+    dialled, _, parameters = raw.partition(";")
+    for parameter in parameters.split(";"):
+        name, _, context = parameter.partition("=")
+        if name.strip().lower() == "phone-context" and context.startswith("+") and not dialled.startswith("+"):
+            whole = to_e164(context + dialled)
+            if whole is not None and to_e164(dialled) is None:
+                return whole
+    return dialled
+
+
+def presented_e164(raw: str) -> str | None:
+    """A number as a trunk presents it; None when withheld or no number. Providers omit the plus."""
+    raw = user_part(raw)
     number = to_e164(raw)
     if number is None and raw.isascii() and raw.isdigit() and 11 <= len(raw) <= 15:
         return f"+{raw}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.numbering import caller_e164
+from engine.numbering import presented_e164
 
 
 @pytest.mark.feature("R16")
@@ -23,5 +23,5 @@ from engine.numbering import caller_e164
         ("201", None),
     ],
 )
-def test_a_callers_number(presented: str, number: str | None) -> None:
-    assert caller_e164(presented) == number
+def test_a_presented_number(presented: str, number: str | None) -> None:
+    assert presented_e164(presented) == number

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from engine.embedded.channel import Channel
 from engine.embedded.directory import DirectoryAwayError, User
 from engine.embedded.events import Headers
+from engine.embedded.identity import identity_of
 from engine.embedded.leg import Leg
 from engine.embedded.media import CODECS
 from engine.embedded.profile import CallerProfile
@@ -153,8 +154,9 @@ class Incoming:
         if call.listener != "trunk":
             gateway = None
         user = call.account if isinstance(call.account, User) else None
-        number = from_uri.user or "unknown"
-        name = _display(caller) or number
+        identity = identity_of(request)
+        number = identity.number or "unknown"
+        name = identity.name or number
         profile = CallerProfile(
             username=user.id if user else from_uri.user,
             caller_id_name=name,
@@ -165,6 +167,8 @@ class Incoming:
             ani=number,
             destination_number=_destination(target, to_uri, gateway),
             context=_CONTEXTS.get(call.listener, "default"),
+            hide_name=identity.hide_name,
+            hide_number=identity.hide_number,
         )
         host = from_uri.host or call.source[0]
         channel = Channel(

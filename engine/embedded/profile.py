@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from engine.embedded.events import Headers
 
@@ -67,10 +68,12 @@ class CallerProfile:
     context: str = "default"
     rdnis: str = ""
     chan_name: str = ""
+    hide_name: bool = False
+    hide_number: bool = False
     profile_index: int = 1
     times: Times = field(default_factory=Times)
 
-    def stepped(self, **changes: str) -> CallerProfile:
+    def stepped(self, **changes: Any) -> CallerProfile:
         """The next profile of the same channel (transfer, bridge): a copy with its own creation time."""
         now = now_us()
         self.times.transferred = now
@@ -120,5 +123,5 @@ class CallerProfile:
         into[f"{prefix}-Channel-Last-Hold"] = str(times.last_hold)
         into[f"{prefix}-Channel-Hold-Accum"] = str(times.hold_accum)
         into[f"{prefix}-Screen-Bit"] = "true"
-        into[f"{prefix}-Privacy-Hide-Name"] = "false"
-        into[f"{prefix}-Privacy-Hide-Number"] = "false"
+        into[f"{prefix}-Privacy-Hide-Name"] = str(self.hide_name).lower()
+        into[f"{prefix}-Privacy-Hide-Number"] = str(self.hide_number).lower()

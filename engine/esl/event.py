@@ -154,6 +154,9 @@ class Event(msgspec.Struct, rename=_HOT, gc=False, eq=False):
 
     caller_number = Text("Caller-Caller-ID-Number")
     caller_name = Text("Caller-Caller-ID-Name")
+    hide_number = Text("Caller-Privacy-Hide-Number")
+    """"true" when the caller has asked his provider to withhold it."""
+    hide_name = Text("Caller-Privacy-Hide-Name")
     callee_number = Text("Caller-Callee-ID-Number")
     callee_name = Text("Caller-Callee-ID-Name")
     ani = Text("Caller-ANI")

@@ -18,7 +18,7 @@ from engine.calls.trunks import gateway_name
 from engine.errors import VatsError
 from engine.esl.event import Event
 from engine.facts.ended import Direction
-from engine.numbering import caller_e164, to_e164
+from engine.numbering import presented_e164, to_e164, user_part
 from engine.routing.action import Entry, GoTo, RoutingAction, Waiting
 from engine.routing.conversation import sent_on, stay
 from engine.routing.orders import go_on
@@ -117,7 +117,7 @@ class FrontDesk:
         callers = [{known.id}] if known else self.index.calls_from(address)
         if not callers:
             return Rejection(403, f"a call from {address}, which is no trunk's address")
-        number = to_e164(event.destination_number) or caller_e164(event.destination_number)
+        number = presented_e164(event.destination_number)
         found = self.index.by_did.get(number or "")
         if found is None:
             return Rejection(404, f"nobody has the number {event.destination_number}")
@@ -125,7 +125,8 @@ class FrontDesk:
         trunk = self.index.trunks.get(did.trunk.id)
         if trunk is None or not any(trunk.id in ids for ids in callers):
             return Rejection(403, f"{did.number} is not a number of the trunk it came by")
-        caller = Caller(caller_e164(event.caller_number), _name(event), True, None, trunk.id, did.number)
+        presented = None if event.hide_number == "true" else presented_e164(event.caller_number)
+        caller = Caller(presented, _name(event), True, None, trunk.id, did.number)
         leg = Leg(event.uuid, caller.number or "anonymous", external=True)
         return Admission(
             snapshot, caller, leg, "in", "incoming", lambda call: self.serve_incoming(call, did.ref), trunk.id, did.number
@@ -200,7 +201,7 @@ class FrontDesk:
         if account is None or owner is None or not owner[0].active:
             return Rejection(403, f"{event.sip_auth_username}@{realm} is nobody's phone")
         user, contact = owner
-        dialled = event.destination_number
+        dialled = user_part(event.destination_number)
         caller = Caller(user.extension or account.login, user.title, False, user.id, None, dialled)
         leg = Leg(event.uuid, account.login, user.id, contact.id)
         direction: Direction = "internal"
@@ -237,4 +238,6 @@ def _own_number(snapshot: Snapshot, dialled: str) -> Did | None:
 
 def _name(event: Event) -> str:
     name = _QUOTED.sub(r"\1", event.caller_name)
+    if event.hide_name == "true":
+        return ""
     return "" if name in ("", event.caller_number, "unknown", "anonymous", "Anonymous") else name[:80]

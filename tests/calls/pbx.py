@@ -200,7 +200,7 @@ class Pbx:
                 await self.registered(login)
             yield line
         finally:
-            await line.leave()
+            line.close()
 
     @asynccontextmanager
     async def provider(self, number: str = OUTSIDER, *, address: str = "") -> AsyncIterator[Provider]:
@@ -210,7 +210,7 @@ class Pbx:
         try:
             yield provider
         finally:
-            await provider.leave()
+            provider.close()
 
     # -- what happened -------------------------------------------------------------------------------------------------------------
 

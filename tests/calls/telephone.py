@@ -50,14 +50,6 @@ class Line(Telephone):
     async def hears(self, hertz: float, within: float = PATIENCE, seconds: float = 0.3) -> None:
         await super().hears(hertz, max(within, PATIENCE), seconds)
 
-    async def leave(self) -> None:
-        """Close, but the sockets only when nothing reads from them any more."""
-        tasks = [task for task in (self._talk, self._listen) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self.close()
-
     async def takes(self) -> Answering:
         """The next call, ringing."""
         call = await self.incoming()

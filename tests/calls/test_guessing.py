@@ -21,7 +21,7 @@ async def attempt(office: Pbx, login: str, password: str) -> int:
     try:
         return (await line.register()).code
     finally:
-        await line.leave()
+        line.close()
 
 
 @pytest.mark.feature("ACC-1", "USR-4")
