@@ -86,6 +86,8 @@ class LiveCall:
         self.recordings: list[Recording] = []
         self.gone = False
         self.all_ended = asyncio.Event()
+        self.over = asyncio.Event()
+        """Its record is written: no leg is left, its lines are free."""
         self._answered = first is not None and first.answered_at is not None
         self._node = node
         self._loop = asyncio.get_running_loop()
@@ -258,7 +260,12 @@ class LiveCall:
             self._forget_grace(other)
         self._node.guard(self, armed=True)
         by = asked_by or self.talked_with
-        self._emit(TransferAsked(by.leg if by else NOBODY, event.destination_number))
+        asked = TransferAsked(by.leg if by else NOBODY, event.destination_number)
+        if "Replaces=" in event.sip_refer_to:
+            # The transferring phone's call to that number ends now. Its lines are free again before we ring there.
+            self._node.after_consultation(self, asked.by, asked.number, lambda: self._emit(asked))
+        else:
+            self._emit(asked)
 
     def bridge_seen(self, one: str, other: str) -> None:
         """The switch has joined two channels; `one` is ours."""

@@ -248,6 +248,7 @@ class Node:
                 del self._by_leg[leg_uuid]
         self.calls.pop(call.id, None)
         self.guards.forget(call)
+        call.over.set()
         self._journal.ended(call, ended_at)
         self._on_changed(call)
 
@@ -317,6 +318,25 @@ class Node:
             self._journal.leg(other, other.legs[leg_uuid])
             self._journal.leg(call, state)
         return state
+
+    def after_consultation(self, call: LiveCall, by: Leg, number: str, then: Callable[[], None]) -> None:
+        """Run `then` when the unanswered call that `by` has made to `number` is over; now, when there is none."""
+        made = (c for c in self.calls.values() if c is not call and c.party.contact == by.contact and c.caller.dialled == number)
+        consultation = next((c for c in made if c.talk_started_at is None), None) if by.contact else None
+        if consultation is None:
+            then()
+            return
+        over = asyncio.create_task(self._over(consultation), name=f"transfer of {call.id}")
+        self._tasks.add(over)
+        over.add_done_callback(self._tasks.discard)
+        over.add_done_callback(lambda task: None if task.cancelled() else then())
+
+    async def _over(self, call: LiveCall) -> None:
+        try:
+            async with asyncio.timeout(LINGER_SECONDS):
+                await call.over.wait()
+        except TimeoutError:
+            log.warning("call %s should have ended with its transfer", call.id)
 
     def pick_up(self, picker: LiveCall, ringing_call: str) -> None:
         target = self.calls.get(ringing_call)

@@ -239,7 +239,7 @@ class Resync:
         unheard, self._unheard = self._unheard, {}
         for call_id, playing in unheard.items():
             call = self._node.calls.get(call_id)
-            if call is None:
+            if call is None or await self._was_sent_on(call, rows):
                 continue
             for state in call.open_legs():
                 parked = rows.get(state.uuid, {}).get("application") == "park"
@@ -254,6 +254,19 @@ class Resync:
                     call.expect_end(playing)
                     if state.peer in rows and not {rows[u].get("state") for u in (state.uuid, state.peer)} & set(BRIDGED_STATES):
                         self._node.switch.bridge(state.uuid, state.peer)
+
+    async def _was_sent_on(self, call: LiveCall, rows: Mapping[str, Row]) -> bool:
+        """Whether a phone has sent a party of this talk to a number meanwhile; the call is told now."""
+        dumps: dict[str, Event] = {}
+        for state in call.open_legs() if talking_since(call) is not None else ():
+            if rows.get(state.uuid, {}).get("application") == "park":
+                dump = await self._node.switch.dump(state.uuid)
+                if dump is not None:
+                    dumps[state.uuid] = dump
+        sent = sent_on(call, dumps)
+        if sent is not None:
+            self._node.on_event(replace(dumps[sent[0].uuid], name="CHANNEL_PARK"))
+        return sent is not None
 
     # -- after a restart of the engine --------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -41,6 +42,8 @@ class Surroundings(Protocol):
     def journal_step(self, call: LiveCall, at: datetime, step: Step) -> None: ...
     def journal_fact(self, call: LiveCall, fact: Fact) -> None: ...
     def journal_leg(self, call: LiveCall, state: LegState) -> None: ...
+    def after_consultation(self, call: LiveCall, by: Leg, number: str, then: Callable[[], None]) -> None:
+        """Run `then` when the unanswered call that `by` has made to `number` is over; now, when there is none."""
     def pick_up(self, picker: LiveCall, ringing_call: str) -> None:
         """Join the picker's party with the party of a call that rings; its phones are told “answered elsewhere”."""
     def guard(self, call: LiveCall, armed: bool) -> None:

@@ -25,7 +25,8 @@ class Identity(NamedTuple):
 
 def identity_of(request: Request) -> Identity:
     """The caller's number and name, and whether he wants them withheld; a header that can't be read is passed over."""
-    number, name = _user(request.from_), request.from_.display.strip()
+    number = _user(request.from_)
+    name = request.from_.display.strip() or number
     hide_name = hide_number = False
     for header in _ASSERTED:
         asserted = _first(request, header)

@@ -156,7 +156,7 @@ class Incoming:
         user = call.account if isinstance(call.account, User) else None
         identity = identity_of(request)
         number = identity.number or "unknown"
-        name = identity.name or number
+        name = identity.name or "unknown"
         profile = CallerProfile(
             username=user.id if user else from_uri.user,
             caller_id_name=name,

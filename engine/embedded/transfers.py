@@ -68,7 +68,7 @@ def referred(channel: Channel, refer: Refer) -> None:
 
 
 def _mark(partner: Channel, refer: Refer) -> None:
-    partner.set("sip_refer_to", f"<{refer.target_uri}>")
+    partner.set("sip_refer_to", refer.header)
     if refer.referred_by:
         partner.set("sip_h_Referred-By", refer.referred_by)
         partner.set("sip_referred_by", refer.referred_by)

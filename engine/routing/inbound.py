@@ -238,6 +238,6 @@ def _own_number(snapshot: Snapshot, dialled: str) -> Did | None:
 
 def _name(event: Event) -> str:
     name = _QUOTED.sub(r"\1", event.caller_name)
-    if event.hide_name == "true":
-        return ""
-    return "" if name in ("", event.caller_number, "unknown", "anonymous", "Anonymous") else name[:80]
+    if event.hide_name == "true" or name.lower() in ("", "unknown", "anonymous") or name == event.caller_number or presented_e164(name):
+        return ""  # switches put the number of From where no name is told
+    return name[:80]

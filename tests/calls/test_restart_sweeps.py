@@ -75,6 +75,31 @@ async def test_a_hangup_that_was_not_heard(office: Pbx) -> None:
     assert {leg.cause for leg in record.legs} == {"NORMAL_CLEARING"}
 
 
+@pytest.mark.feature("R20")
+async def test_a_transfer_that_was_not_heard(office: Pbx) -> None:
+    user = await office.user("201", ContactWish(kind="sip", address="201", timeout_seconds=100))
+    await office.user("202")
+    await office.rule(await office.group("Sales", user))
+    async with office.telephone("201") as phone, office.telephone("202") as other, office.provider() as caller:
+        call = await caller.calls("74951234567")
+        served = await phone.answers()
+        await call.answered()
+        phone.say(600)
+        await caller.hears(600)
+        await cut(office)
+        assert await served.refer(f"sip:202@{office.domain}") == 202
+        await served.ended()
+        await mend(office)
+        ringing = await other.answers()
+        other.say(900)
+        await caller.hears(900)
+        await call.hang_up()
+        await ringing.ended()
+        (record,) = await office.records(1)
+    assert record.talked
+    assert {leg.label for leg in record.legs} >= {"201", "202"}
+
+
 async def test_a_menu_goes_on_after_the_end_of_its_file_was_not_heard(office: Pbx) -> None:
     user = await office.user("201", ContactWish(kind="sip", address="201", timeout_seconds=100))
     sales = await office.group("Sales", user)

@@ -12,7 +12,7 @@ from engine.db import models
 from engine.people import ContactWish
 from tests.calls.pbx import Pbx
 from tests.calls.telephone import Line, Provider
-from tests.embedded.telephone import Answering, Talk
+from tests.embedded.telephone import Answering, Talk, replaces
 from tests.phones import sound
 from tests.phones.pjsua import PjsuaPhone
 
@@ -73,6 +73,7 @@ async def test_a_blind_transfer_that_nobody_takes_comes_back(shared: Pbx) -> Non
         scene.phone.do("transfer", call=scene.call, uri=f"sip:203@{shared.domain}")
         await third.takes()
         await scene.phone.over(scene.call, 20)
+        scene.caller.heard.clear()  # nothing may have come since: what he hears below is new
         back = str((await scene.phone.incoming(20))["call"])
         scene.phone.answer(back)
         await scene.caller.hears(1300)
@@ -233,3 +234,39 @@ async def test_the_music_of_a_hold_is_that_of_the_leg_that_holds(shared: Pbx, ho
         await talk.hang_up()
         await ringing.ended()
         await shared.records(1)
+
+
+@pytest.mark.feature("R20", "R12", "R13")
+@pytest.mark.parametrize("after", ["gives up", "answers too late"])
+async def test_a_transfer_of_a_consultation_that_still_rings(shared: Pbx, after: str) -> None:
+    """The employee calls a colleague, does not wait for him, and sends the caller there (REFER with Replaces)."""
+    async with AsyncExitStack() as stack:
+        await shared.rule(await shared.group("Sales", await shared.user("201")))
+        await shared.user("202")
+        one, two = [await stack.enter_async_context(shared.telephone(login)) for login in ("201", "202")]
+        provider = await stack.enter_async_context(shared.provider())
+        talk = await provider.calls(shared.did[1:])
+        served = await one.answers()
+        await talk.answered()
+        await served.hold()
+        consultation = await one.call("202")
+        asked = await two.takes()
+        tags = await consultation.rings()
+        assert await served.refer(replaces(tags, f"202@{shared.domain}")) == 202
+        if after == "gives up":
+            await asked.cancelled()
+        else:
+            await asked.answer()
+            await asked.ended()
+        asked = await two.takes()
+        await asked.answer()
+        provider.say(500)
+        two.say(900)
+        await provider.hears(900)
+        await two.hears(500)
+        await talk.hang_up()
+        await asked.ended()
+        records = await shared.records(2)
+    (record,) = [r for r in records if r.direction == "in"]
+    assert record.talked
+    assert {leg.label for leg in record.legs} >= {"201", "202"}

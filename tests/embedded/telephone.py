@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,6 +209,12 @@ class Telephone(Phone):
         return Answering(self, await self.get("INVITE", within))
 
 
+def replaces(tags: tuple[str, str, str], target: str) -> str:
+    """A Refer-To that asks to take the place of this dialog, seen from the other end."""
+    call_id, to_tag, from_tag = tags
+    return f"sip:{target}?Replaces=" + quote(f"{call_id};to-tag={to_tag};from-tag={from_tag}", safe="")
+
+
 class Talk:
     """A call this phone has made."""
 
@@ -223,6 +230,11 @@ class Talk:
         self.response = response
         self.phone.take(response.body)
         return response
+
+    async def rings(self, within: float = 5.0) -> tuple[str, str, str]:
+        """Until it rings there; the early dialog for Replaces, as `tags`."""
+        self.response = await self.phone.get(180, within)
+        return self.tags
 
     async def early(self, within: float = 5.0) -> Msg:
         response = await self.phone.get(183, within)

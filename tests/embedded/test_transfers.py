@@ -3,15 +3,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from tests.embedded.conftest import House, dialled, joined, parked
 from tests.embedded.esl import Esl
-
-
-def replaces(tags: tuple[str, str, str], target: str) -> str:
-    call_id, to_tag, from_tag = tags
-    return f"sip:{target}@t1.test?Replaces=" + quote(f"{call_id};to-tag={to_tag};from-tag={from_tag}", safe="")
+from tests.embedded.telephone import replaces
 
 
 def order(esl: Esl, since: int, *wanted: str) -> list[tuple[str, str]]:
@@ -101,7 +95,7 @@ async def test_attended_with_both_calls_up(house: House) -> None:
         target = await dialled(esl, c, "c")
         await joined(esl, b2, "c")
         since = len(esl.events)
-        assert await first.refer(replaces(second.tags, "103")) == 202
+        assert await first.refer(replaces(second.tags, "103@t1.test")) == 202
         bridge = await esl.event("CHANNEL_BRIDGE", **{"Unique-ID": uuid})
         assert bridge["Other-Leg-Unique-ID"] == "c"
         park = await esl.find("CHANNEL_PARK", b2)
@@ -147,7 +141,7 @@ async def test_attended_while_the_target_rings(house: House) -> None:
         ringing = await c.incoming()
         ringing.ring()
         await esl.event("CHANNEL_PROGRESS", **{"Unique-ID": "c"})
-        assert await first.refer(replaces(second.tags, "103")) == 202
+        assert await first.refer(replaces(second.tags, "103@t1.test")) == 202
         park = await esl.event("CHANNEL_PARK", **{"Unique-ID": uuid})
         assert park["Caller-Destination-Number"] == "103"
         assert "bl_xfer" in park["variable_transfer_source"]
@@ -169,7 +163,7 @@ async def test_refer_to_a_call_that_is_not_here(house: House) -> None:
         _, uuid = await parked(esl, a)
         call = await dialled(esl, b, "leg")
         await joined(esl, uuid, "leg")
-        assert await call.refer(replaces(("none", "x", "y"), "103")) == 481
+        assert await call.refer(replaces(("none", "x", "y"), "103@t1.test")) == 481
         assert await esl.api("uuid_exists leg") == "true"
 
 

@@ -70,6 +70,7 @@ class Refer:
         uri_text = parse_name_addr(values[0]).uri_text
         uri = parse_uri(uri_text)
         self.call = call
+        self.header = values[0]
         self.target = uri
         self.target_uri = uri_text.partition("?")[0] if uri.headers else uri_text
         self.replaces = _replaces_of(uri.headers)
