@@ -61,19 +61,13 @@ class LoadPhone(Line):
 
     async def open(self, host: str = "127.0.0.1") -> LoadPhone:
         await super().open(host)
-        assert self._listen is not None
-        self._listen.cancel()
         self.stream, self.count = next(_streams), 0
         self.got: list[Packet] = []
         self.over = asyncio.Event()
         self.rtp.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.rtp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        asyncio.get_running_loop().add_reader(self.rtp, self._readable)
+        asyncio.get_running_loop().add_reader(self.rtp, self._readable)  # in place of a telephone's own ear
         return self
-
-    def close(self) -> None:
-        asyncio.get_running_loop().remove_reader(self.rtp)
-        super().close()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if data.startswith(b"BYE"):
