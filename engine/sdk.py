@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one face of the engine for plugins and hosts; whatever is not listed here may change without notice."""
 
-from engine import clock, people
+from engine import addresses, clock, people
 from engine.calls.call import (
     Answered,
     Call,
@@ -229,6 +229,7 @@ __all__ = [
     "VatsError",
     "Verdict",
     "Won",
+    "addresses",
     "assign_extension",
     "callee_of",
     "callees",

@@ -50,6 +50,9 @@ class Switch(Struct, frozen=True, forbid_unknown_fields=True):
     sip_host: Annotated[str, Meta(description="Address the embedded switch listens on for SIP; 0.0.0.0 = all.")] = "0.0.0.0"
     sip_port: Annotated[Port, Meta(description="SIP port for phones, UDP and TCP.")] = 5060
     trunk_port: Annotated[Port, Meta(description="SIP port for provider trunks, UDP and TCP.")] = 5080
+    public_host: Annotated[
+        str, Meta(description="Name or address of this PBX as phones and providers reach it, told in the cabinet. Empty: the advertised address, else the one it listens on, else this machine's.")
+    ] = ""
     advertised_host: Annotated[
         str, Meta(description="Address told to peers outside the local networks when the machine stands behind a NAT. Empty: the local address towards each peer.")
     ] = ""

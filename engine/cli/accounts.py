@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vats account create` and `vats user create`: the first steps on a fresh installation."""
+"""`vats account create` and `vats account list`: customers of this installation."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 from engine.cli.serve import loaded
 from engine.db.models import User as UserRow
-from engine.errors import NotFound
-from engine.people import ContactWish, LoginWish, UserWish, add_contact, create_user, set_login
+from engine.errors import NotFound, Problem
+from engine.people import LoginWish, UserWish, create_user, set_login
 from engine.people.users import check_login
 from engine.revisions import Actor
 from engine.runtime import Runtime
 
 ACTOR = Actor(None, "vats", "cli")
+OWNER = "admin"
 
 
 def add_commands(commands: Any) -> None:
@@ -24,18 +25,13 @@ def add_commands(commands: Any) -> None:
     create.add_argument("number", help="account number (лицевой счёт)")
     create.add_argument("title", help="name of the PBX")
     create.add_argument("--domain", required=True, help="SIP domain of its phones")
-    create.add_argument("--owner", default="admin", help="login of the owner in the cabinet")
+    create.add_argument(
+        "--owner", help=f"login of the owner in the cabinet, one of a kind in the installation (default: {OWNER}, then {OWNER}-NUMBER)"
+    )
     create.add_argument("--timezone", default="Europe/Moscow")
     create.add_argument("--area-code", default="", help="code for dialling local numbers")
-    create.set_defaults(run=_account)
-    user = commands.add_parser("user", help="employees").add_subparsers(dest="what", required=True)
-    add = user.add_parser("create", help="create an employee with a phone")
-    add.add_argument("account", help="account number")
-    add.add_argument("title", help="name")
-    add.add_argument("--extension", help="internal number, also the SIP login")
-    add.add_argument("--login", help="login for the cabinet")
-    add.add_argument("--role", choices=("user", "manager", "admin"), default="user")
-    add.set_defaults(run=_user)
+    create.set_defaults(run=_create)
+    account.add_parser("list", help="number, name, SIP domain, employees and numbers of each account").set_defaults(run=_list)
 
 
 async def open_account(runtime: Runtime, number: str, title: str, domain: str, owner: str, **more: Any) -> tuple[int, int, str]:
@@ -53,47 +49,63 @@ async def open_account(runtime: Runtime, number: str, title: str, domain: str, o
     return edit.account_id, user, password or ""
 
 
-def _account(options: argparse.Namespace) -> int:
+def account_of(runtime: Runtime, number: str) -> int:
+    """Raises NotFound with a sentence."""
+    account = runtime.ctx.revisions.account_for_number(number)
+    if account is None:
+        raise NotFound(f"There is no account {number}; `vats account list` shows those there are.")
+    return account
+
+
+async def _free_owner(number: str) -> str:
+    try:
+        await check_login(OWNER)
+    except Problem:
+        return f"{OWNER}-{number}"
+    return OWNER
+
+
+def _create(options: argparse.Namespace) -> int:
     runtime = Runtime(loaded(options), ())
 
-    async def work() -> str:
+    async def work() -> tuple[str, str]:
         try:
             await runtime.open()
+            owner = options.owner or await _free_owner(options.number)
             _, _, password = await open_account(
-                runtime, options.number, options.title, options.domain, options.owner,
-                timezone=options.timezone, area_code=options.area_code,
-            )  # fmt: skip
-            return password
+                runtime, options.number, options.title, options.domain, owner, timezone=options.timezone, area_code=options.area_code
+            )
+            return owner, password
         finally:
             await runtime.close()
 
-    password = asyncio.run(work())
-    print(f"Account {options.number} is ready. Cabinet login: {options.owner}, password: {password}")
+    owner, password = asyncio.run(work())
+    print(f"Account {options.number} is ready. Cabinet login: {owner}, password: {password}")
+    if runtime.settings.core.default_account == "":
+        print(f"Phones need the SIP domain {options.domain}. With core.default_account = \"{options.number}\" the address alone will do.")
     return 0
 
 
-def _user(options: argparse.Namespace) -> int:
+def _list(options: argparse.Namespace) -> int:
     runtime = Runtime(loaded(options), ())
 
-    async def work() -> list[str]:
+    async def work() -> list[tuple[str, ...]]:
         try:
             await runtime.open()
-            account = runtime.ctx.revisions.account_for_number(options.account)
-            if account is None:
-                raise NotFound
-            said = []
-            async with runtime.ctx.edit(account, ACTOR) as edit:
-                user = await create_user(edit, UserWish(title=options.title, extension=options.extension))
-                if options.extension:
-                    _, password = await add_contact(edit, user, ContactWish(kind="sip", address=options.extension))
-                    said.append(f"Phone: server {edit.before.account.domain}, login {options.extension}, password {password}")
-                if options.login:
-                    password = await set_login(edit, user, LoginWish(login=options.login, role=options.role))
-                    said.append(f"Cabinet: login {options.login}, password {password}")
-            return said
+            found = [runtime.ctx.snapshot(account) for account in runtime.ctx.accounts()]
         finally:
             await runtime.close()
+        return [
+            (s.account.number, s.account.title, s.account.domain, str(len(s.users)), " ".join(d.number for d in s.core.dids)) for s in found
+        ]
 
-    for line in asyncio.run(work()):
-        print(line)
+    rows = asyncio.run(work())
+    print_table(("number", "name", "SIP domain", "employees", "numbers"), rows)
     return 0
+
+
+def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Columns as wide as they need to be."""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    for row in (head, *rows):
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

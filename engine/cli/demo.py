@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from engine import log, settings
+from engine.addresses import public_host
 from engine.cli.accounts import ACTOR, open_account
 from engine.db.models import User as UserRow
 from engine.people import ContactWish, LoginWish, UserWish, add_contact, create_user, random_password, set_login, set_sip_password
@@ -155,16 +156,6 @@ def _keep(card: Card, path: Path) -> None:
         file.write(json.dumps(msgspec.to_builtins(card), ensure_ascii=False, indent=1).encode())
 
 
-def own_address() -> str:
-    """The address other machines of the local network see; loopback when there is no network."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # nothing is sent: it only asks the kernel for a route
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"
-
-
 def box(card: Card) -> str:
     """The short box at the end of the start."""
     lines = [
@@ -196,7 +187,7 @@ def _demo(options: argparse.Namespace) -> int:
         def started(running: Runtime) -> None:
             ready = running.switch.ready if running.switch else None
             card.cabinet = f"http://{found.web.host}:{running.web_port}/"
-            card.server = own_address() if found.switch.sip_host == "0.0.0.0" else found.switch.sip_host
+            card.server = public_host(found)
             card.sip_port = ready.internal_port if ready else 0
             card.trunk_port = ready.trunk_port if ready else 0
             _keep(card, running.settings.state / CARD)

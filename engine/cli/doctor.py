@@ -14,7 +14,10 @@ from engine.db import Database, secrets
 from engine.errors import VatsError
 from engine.esl.switch import Switch
 from engine.plugin import loader
+from engine.runtime import ports
+from engine.runtime.journal import engine_runs
 from engine.runtime.secrets import completed
+from engine.runtime.switch_process import SwitchProcess
 from engine.settings import Settings
 from engine.sound import synthesis
 
@@ -51,7 +54,7 @@ async def _plugins(settings: Settings) -> Answer:
 
 async def _switch(settings: Settings) -> Answer:
     if settings.switch.kind == "embedded":
-        running = (settings.state / "switch" / "ready.json").exists()
+        running = SwitchProcess(settings, "").running() is not None
         return True, f"built-in switch ({'running' if running else 'starts with `vats run`'})"
     switch = Switch(settings.switch.esl_host, settings.switch.esl_port, settings.switch.esl_password, on_event=lambda event: None)
     switch.start()
@@ -62,6 +65,17 @@ async def _switch(settings: Settings) -> Answer:
         return False, f"FreeSWITCH at {settings.switch.esl_host}:{settings.switch.esl_port}: {error}"
     finally:
         await switch.close()
+
+
+async def _ports(settings: Settings) -> Answer:
+    """Those of a running switch or engine of this very installation are rightly taken."""
+    wanted: list[ports.Place] = []
+    if settings.switch.kind == "embedded" and SwitchProcess(settings, "").running() is None:
+        wanted += ports.switch_places(settings)
+    if not engine_runs(settings):
+        wanted += ports.own_places(settings)
+    found = [trouble for place in wanted if (trouble := ports.trouble(place))]
+    return not found, " ".join(found) or f"ports {', '.join(str(p.port) for p in wanted) or 'in use by this installation'}"
 
 
 async def _media(settings: Settings) -> Answer:
@@ -77,7 +91,7 @@ async def _bot(settings: Settings) -> Answer:
     return True, f"Telegram bot: {'token set' if settings.bot.token else 'switched off (set bot.token)'}"
 
 
-CHECKS: tuple[Callable[[Settings], Awaitable[Answer]], ...] = (_state, _key, _database, _plugins, _switch, _media, _speech, _bot)
+CHECKS: tuple[Callable[[Settings], Awaitable[Answer]], ...] = (_state, _key, _database, _plugins, _switch, _ports, _media, _speech, _bot)
 
 
 def _doctor(options: argparse.Namespace) -> int:

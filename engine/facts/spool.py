@@ -77,6 +77,21 @@ class Batch:
     end: Position
 
 
+def held(folder: Path) -> bool:
+    """Whether an engine has this folder now."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 class Spool:
     """One per engine; `open` refuses a second one on the same folder. All methods belong to the event loop's thread."""
 

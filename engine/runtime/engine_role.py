@@ -16,10 +16,11 @@ from engine.calls.ordered import Ordered
 from engine.calls.resync import Resync
 from engine.db import is_away, models
 from engine.directory import DirectoryListener
-from engine.errors import SwitchError, VatsError
+from engine.errors import SettingsError, SwitchError, VatsError
 from engine.esl.switch import Switch
 from engine.routing.inbound import FrontDesk
 from engine.routing.orders import CALL_BACK, CallBack, call_back, caller_of
+from engine.runtime import ports
 from engine.runtime.context import RuntimeContext
 from engine.runtime.directory import SnapshotDirectory
 from engine.runtime.journal import SpoolJournal
@@ -64,10 +65,13 @@ class EngineRole:
     async def open_directory(self) -> None:
         """Listen for the switch's questions; first, because the switch asks as soon as it starts.
 
-        Raises SettingsError when another engine has this state folder: before its switch is touched.
+        Raises SettingsError when another engine has this state folder, before its switch is touched, or when the port is taken.
         """
         self.journal.open()
-        await self.listener.start()
+        try:
+            await self.listener.start()
+        except OSError as error:
+            raise SettingsError(ports.refusal(ports.Place("directory.port", self.listener.host, self.listener.port, ()), error)) from error
 
     def connect(self, port: int) -> None:
         """Make the node; it connects in `start`."""

@@ -23,7 +23,7 @@ from engine.db import Database, is_away
 from engine.facts import Fact
 from engine.facts.record import CallRecordData, LegData, RecordingData, TraceStep
 from engine.facts.spool import OpenCall as SpooledCall
-from engine.facts.spool import Spool
+from engine.facts.spool import Spool, held
 from engine.facts.writer import FactWriter, Subscriber
 from engine.settings import Settings
 from engine.snapshot import Element, Ref
@@ -31,6 +31,11 @@ from engine.snapshot import Element, Ref
 log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = timedelta(days=1)
+
+
+def engine_runs(settings: Settings) -> bool:
+    """Whether an engine of this installation is running, in this process or another."""
+    return held(settings.state / "spool")
 
 
 class SpoolJournal:

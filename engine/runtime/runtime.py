@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from aiohttp import web as http
 
 from engine import heavy
@@ -27,6 +28,7 @@ from engine.plugin import loader
 from engine.plugin.contract import Job
 from engine.plugin.registry import Registry
 from engine.revisions import Revisions
+from engine.runtime import ports
 from engine.runtime.context import RuntimeContext
 from engine.runtime.engine_role import EngineRole
 from engine.runtime.secrets import completed
@@ -115,6 +117,8 @@ class Runtime:
             await self.engine.open_directory()
         if "switch" in self.roles and self.settings.switch.kind == "embedded" and self.engine is not None:
             ready = await self._start_switch(self.engine.directory_url)
+            switch = msgspec.structs.replace(self.settings.switch, sip_port=ready.internal_port, trunk_port=ready.trunk_port)
+            ctx.settings = msgspec.structs.replace(self.settings, switch=switch)  # which were any free ones where 0 was asked
             self.engine.connect(port=ready.event_socket_port)
         elif self.engine is not None:
             self.engine.connect(port=self.settings.switch.esl_port)
@@ -184,8 +188,8 @@ class Runtime:
         try:
             await site.start()
         except OSError as error:
-            place = f"{self.settings.web.host}:{self.settings.web.port}"
-            raise SettingsError(f"The cabinet can't listen on {place}: {error.strerror}.") from error
+            web = self.settings.web
+            raise SettingsError(ports.refusal(ports.Place("web.port", web.host, web.port, ()), error)) from error
         self.web_port = int(runner.addresses[0][1])
         log.info("cabinet at http://%s:%d", self.settings.web.host, self.web_port)
 

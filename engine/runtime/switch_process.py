@@ -19,6 +19,7 @@ from engine.directory import USERNAME
 from engine.embedded import config as embedded
 from engine.errors import SettingsError, SwitchError
 from engine.esl.switch import Switch
+from engine.runtime import ports
 from engine.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class SwitchProcess:
     async def start(self) -> Ready:
         """Adopt the running switch of this installation, or start one. Raises SwitchError."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        running = self._running()
+        running = self.running()
         if running is not None and await self._adopt(running):
             log.info("adopted the running switch (process %d)", running.pid)
             self.ready = running
@@ -79,7 +80,7 @@ class SwitchProcess:
         self._watch = asyncio.create_task(self._supervise(), name="switch supervisor")
         return self.ready
 
-    def _running(self) -> Ready | None:
+    def running(self) -> Ready | None:
         """The switch that an earlier engine has left running."""
         try:
             ready = _ready(self._ready_file.read_bytes())
@@ -148,13 +149,14 @@ class SwitchProcess:
             os.close(output)
         for _ in range(int(READY_WITHIN_SECONDS / 0.05)):
             if self._process.returncode is not None:
-                raise SwitchError(f"The embedded switch did not start: {self._last_words()}")
+                taken = [found for place in ports.switch_places(self._settings) if (found := ports.trouble(place))]
+                raise SwitchError(" ".join(taken) or f"The built-in switch did not start: {self._last_words()}")
             if self._ready_file.exists():
                 with contextlib.suppress(ValueError):  # half written
                     return _ready(self._ready_file.read_bytes())
             await asyncio.sleep(0.05)
         self._process.kill()
-        raise SwitchError(f"The embedded switch is not ready after {READY_WITHIN_SECONDS:.0f} s: {self._last_words()}")
+        raise SwitchError(f"The built-in switch is not ready after {READY_WITHIN_SECONDS:.0f} s: {self._last_words()}")
 
     def _write_config(self, config: embedded.Config) -> None:
         with open(os.open(self._config_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

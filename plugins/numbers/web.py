@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import N_, Condition, Did, Page, Ref, Trunk
+from engine.sdk import N_, Condition, Did, Page, Ref, Trunk, addresses
 from plugins.numbers import service
 from plugins.numbers.actions import rules_of
 from plugins.numbers.part import NumberList, NumbersPart, Rule
@@ -221,11 +220,10 @@ async def _trunk(visit: Visit, element: Trunk) -> http.Response:
             if element.id:
                 return visit.go(visit.url(Trunk.kind, id=made.id), message=visit.t("Saved."))
             return visit.go(visit.url("numbers.trunks"), message=visit.t("The line is added. Now connect its numbers."))
-    switch = visit.ctx.settings.switch
-    host = switch.advertised_host or urlsplit(visit.ctx.settings.public_url).hostname or ""
     dids = [d for d in visit.snapshot.core.dids if d.trunk.id == element.id]
     return visit.render(
-        "numbers/trunk.html", status=form.status, form=form, element=element, our_address=f"{host}:{switch.trunk_port}", dids=dids,
+        "numbers/trunk.html", status=form.status, form=form, element=element, dids=dids,
+        our_address=addresses.trunk_address(visit.ctx.settings),
         state=_state(visit, element, visit.ctx.trunk_states(visit.account_id)) if element.id else ("", ""),
     )  # fmt: skip
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from engine.directory import DirectoryListener
+from engine.errors import SwitchError
 from engine.runtime.secrets import completed
 from engine.runtime.switch_process import Ready, SwitchProcess
 from engine.settings import Settings
@@ -116,3 +118,13 @@ async def test_a_switch_with_another_password_is_no_use(site: Site) -> None:
     assert second.pid != first.pid
     async with Esl(site.address, second.event_socket_port, "another") as esl:
         assert await esl.api("show channels count") == "\n0 total.\n"
+
+
+async def test_a_taken_port_is_named_by_its_setting(site: Site) -> None:
+    (port,) = free_ports(site.address, 1)
+    taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with taken:
+        taken.bind((site.address, port))
+        with pytest.raises(SwitchError, match=rf"{site.address}:{port} \(switch\.sip_port\): .*already in use"):
+            await site.engine(site.on(sip_port=port), await site.directory())
+    site.last = None

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web as http
 
-from engine.sdk import N_, Branch, Condition, Contact, Did, NotFound, Page, Refused, Snapshot, User, format_phone, models, people
+from engine.sdk import N_, Branch, Condition, Contact, Did, NotFound, Page, Refused, Snapshot, User, addresses, format_phone, models, people
 from web.confirm import Nothing, confirm
 from web.forms import Form
 from web.pages.members import branch_of
@@ -112,8 +112,10 @@ async def _save(visit: Visit, element: User, forms: dict[str, Form[Any]]) -> htt
 
 
 def _phone_data(visit: Visit, login: str, password: str) -> dict[str, str]:
-    """What is typed into a softphone."""
-    return {visit.t("SIP server"): visit.snapshot.account.domain, visit.t("Login"): login, visit.t("Password"): password}
+    """What is typed into a softphone. The default account needs no domain (R27)."""
+    account, settings = visit.snapshot.account, visit.ctx.settings
+    domain = {} if account.number == settings.core.default_account else {visit.t("SIP domain"): account.domain}
+    return {visit.t("SIP server"): addresses.phone_server(settings), **domain, visit.t("Login"): login, visit.t("Password"): password}
 
 
 def _free_login(visit: Visit, element: User) -> str:

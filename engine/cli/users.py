@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vats user create`, `list` and `password`: employees, from outside the cabinet."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import Any
+
+import msgspec
+
+from engine.addresses import phone_server
+from engine.cli.accounts import ACTOR, account_of, print_table
+from engine.cli.serve import loaded
+from engine.db.models import User as UserRow
+from engine.errors import NotFound
+from engine.people import ContactWish, LoginWish, UserWish, add_contact, create_user, random_password, set_login
+from engine.runtime import Runtime
+from engine.snapshot import UserRole
+
+
+def add_commands(commands: Any) -> None:
+    user = commands.add_parser("user", help="employees").add_subparsers(dest="what", required=True)
+    create = user.add_parser("create", help="create an employee with a phone")
+    create.add_argument("account", help="account number")
+    create.add_argument("title", help="name")
+    create.add_argument("--extension", help="internal number, also the SIP login")
+    create.add_argument("--login", help="login for the cabinet")
+    create.add_argument("--role", choices=("user", "manager", "admin"), default="user")
+    create.set_defaults(run=_create)
+    everybody = user.add_parser("list", help="name, internal number, SIP logins, cabinet login and role of each employee")
+    everybody.add_argument("account", help="account number")
+    everybody.set_defaults(run=_list)
+    password = user.add_parser("password", help="give a cabinet login a new password, for whoever has forgotten his")
+    password.add_argument("login", help="login for the cabinet")
+    password.set_defaults(run=_password)
+
+
+def _create(options: argparse.Namespace) -> int:
+    runtime = Runtime(loaded(options), ())
+
+    async def work() -> list[str]:
+        try:
+            await runtime.open()
+            said = []
+            async with runtime.ctx.edit(account_of(runtime, options.account), ACTOR) as edit:
+                account = edit.before.account
+                user = await create_user(edit, UserWish(title=options.title, extension=options.extension))
+                if options.extension:
+                    _, password = await add_contact(edit, user, ContactWish(kind="sip", address=options.extension))
+                    domain = "" if account.number == runtime.settings.core.default_account else f"domain {account.domain}, "
+                    server = phone_server(runtime.settings)
+                    said.append(f"Phone: server {server}, {domain}login {options.extension}, password {password}")
+                if options.login:
+                    password = await set_login(edit, user, LoginWish(login=options.login, role=options.role))
+                    said.append(f"Cabinet: login {options.login}, password {password}")
+            return said
+        finally:
+            await runtime.close()
+
+    for line in asyncio.run(work()):
+        print(line)
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    runtime = Runtime(loaded(options), ())
+
+    async def work() -> list[tuple[str, ...]]:
+        try:
+            await runtime.open()
+            snapshot = runtime.ctx.snapshot(account_of(runtime, options.account))
+            rows = await UserRow.of(snapshot.account.id).order_by("id")
+        finally:
+            await runtime.close()
+        phones = {u.id: " ".join(c.address for c in u.contacts) for u in snapshot.users.values()}
+        return [(r.title, r.extension or "", phones.get(r.id, ""), r.login or "", r.role if r.login else "") for r in rows]
+
+    print_table(("name", "extension", "phones", "cabinet login", "role"), asyncio.run(work()))
+    return 0
+
+
+def _password(options: argparse.Namespace) -> int:
+    runtime = Runtime(loaded(options), ())
+
+    async def work() -> str:
+        try:
+            await runtime.open()
+            row = await UserRow.filter(login__iexact=options.login).first()
+            if row is None or row.login is None:
+                raise NotFound(f"Nobody has the cabinet login {options.login}; `vats user list` shows who has which.")
+            password = random_password()
+            async with runtime.ctx.edit(row.account_id, ACTOR) as edit:
+                await set_login(edit, row.id, LoginWish(login=row.login, role=msgspec.convert(row.role, UserRole), password=password))
+            return password
+        finally:
+            await runtime.close()
+
+    print(f"Cabinet: login {options.login}, password {asyncio.run(work())}")
+    return 0
