@@ -26,6 +26,7 @@ STATIC: Final = Path(__file__).parent / "static"
 LANGUAGES: Final = ("ru", "en")
 THEMES: Final = ("auto", "light", "dark")
 SMALL_BODY: Final = 512 * 1024
+LARGEST_UNSENT: Final = 64 * 1024
 LARGE_BODY: Final = 17 * 1024 * 1024
 """A voice file of 15 MB and its form around it (DIR-2)."""
 VISIT: Final = http.RequestKey("visit", Visit)
@@ -88,6 +89,10 @@ class Host:
                 if page.method == "GET" and not _from_script(request):
                     wish = request.path_qs if request.path != "/" else ""
                     return http.Response(status=303, headers={"Location": self.url("login", next=wish)})
+                visit.unsent = await self._unsent(request, visit) if page.method == "POST" else ""
+                if visit.unsent:
+                    login: http.StreamResponse = await self.pages["login"].handler(visit)
+                    return login
                 raise Forbidden("Your session has ended. Please log in again.")
             visit.require(page.role)
             if page.method == "POST":
@@ -132,6 +137,19 @@ class Host:
             return
         if urlsplit(origin).netloc != request.host:
             raise Forbidden("This form comes from another site.")
+
+    async def _unsent(self, request: http.Request, visit: Visit) -> str:
+        """What was entered into a form whose session has ended, for the login page; "" when it can't be kept.
+
+        Only what certainly comes from a page of ours: another site must not put words into anybody's mouth.
+        """
+        ours = urlsplit(request.headers.get("Origin", "")).netloc == request.host
+        small = request.content_length is not None and request.content_length <= LARGEST_UNSENT
+        if not ours or not small or _from_script(request) or request.content_type != "application/x-www-form-urlencoded":
+            return ""
+        posted = await self._read_post(request, visit)
+        fields = [[name, value] for name, value in posted.items() if isinstance(value, str) and name != "csrf"]
+        return json.dumps({"path": request.path_qs, "fields": fields}, ensure_ascii=False)
 
     async def _read_post(self, request: http.Request, visit: Visit) -> Post:
         large = request.content_type == "multipart/form-data" and visit.who is not None

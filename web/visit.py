@@ -39,6 +39,8 @@ class Visit:
     who: models.User | None = None
     posted: Post = field(default_factory=lambda: MultiDictProxy(MultiDict()))
     flash: dict[str, Any] | None = None
+    unsent: str = ""
+    """A form posted after the end of its session, which the login page keeps (`web.pages.login`)."""
     _snapshot: Snapshot | None = None
 
     @property
@@ -62,7 +64,7 @@ class Visit:
 
     @property
     def is_post(self) -> bool:
-        return self.request.method == "POST"
+        return self.request.method == "POST" and not self.unsent
 
     @property
     def snapshot(self) -> Snapshot:

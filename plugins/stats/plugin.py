@@ -12,7 +12,7 @@ from plugins.stats.web import PAGES
 
 
 class Stats(Plugin):
-    meta = PluginMeta("stats", N_("Statistics"), after=("groups",))
+    meta = PluginMeta("stats", N_("Statistics"), after=("groups", "numbers"))
 
     def bot_commands(self) -> Sequence[BotCommand]:
         return COMMANDS

@@ -20,17 +20,23 @@ def viewer(visit: Visit) -> Viewer:
 
 async def calls(visit: Visit) -> http.Response:
     rows = await page_of(visit, filtered(visit, service.visible(viewer(visit))).prefetch_related("recordings"), "started_at")
-    return visit.render("stats/calls.html", rows=rows, query=visit.query, users=_users(visit), missed_only=False)
+    return visit.render("stats/calls.html", rows=rows, query=visit.query, users=_users(visit), titles=_titles(visit), missed_only=False)
 
 
 async def missed(visit: Visit) -> http.Response:
     query = filtered(visit, service.visible(viewer(visit)).filter(missed=True))
     rows = await page_of(visit, query.prefetch_related("recordings"), "started_at")
-    return visit.render("stats/calls.html", rows=rows, query=visit.query, users=_users(visit), missed_only=True)
+    return visit.render("stats/calls.html", rows=rows, query=visit.query, users=_users(visit), titles={}, missed_only=True)
 
 
 def _users(visit: Visit) -> list[tuple[int, str]]:
     return sorted(((u.id, u.title) for u in visit.snapshot.core.users), key=lambda u: u[1].casefold()) if visit.may("manager") else []
+
+
+def _titles(visit: Visit) -> dict[str, str]:
+    """Whose the internal numbers are, now."""
+    elements = ((number, visit.snapshot.element(ref)) for number, ref in visit.snapshot.extensions.items())
+    return {number: element.title for number, element in elements if element is not None}
 
 
 def filtered(visit: Visit, query: QuerySet[models.CallRecord]) -> QuerySet[models.CallRecord]:

@@ -23,6 +23,8 @@
   }
   for (const styled of document.querySelectorAll("[style]")) found.push(`inline style: ${styled.outerHTML.slice(0, 80)}`);
   if (document.documentElement.scrollWidth > innerWidth) found.push(`wider than the window by ${document.documentElement.scrollWidth - innerWidth}px`);
+  for (const wrap of document.querySelectorAll(".table-wrap"))
+    if (wrap.scrollWidth > wrap.clientWidth) found.push(`a table is cut by ${wrap.scrollWidth - wrap.clientWidth}px: ${wrap.textContent.trim().slice(0, 40)}`);
 
   // contrast of every text against the background behind it (WCAG 2, AA)
   const parse = (text) => (text.match(/[\d.]+/g) ?? []).map(Number);

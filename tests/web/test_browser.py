@@ -258,9 +258,10 @@ async def test_the_audit_notices_what_it_is_for(server: TestServer, chromium: Ch
     shown = await screen(chromium, server)
     spoilt = (
         '<h1 class="muted" id="main">x</h1><input><button></button><p class="poor">grey on grey</p><div aria-describedby="nowhere"></div>'
+        '<div class="table-wrap"><table><tr><td class="nowrap">' + "very wide " * 60 + "</td></tr></table></div>"
     )
     await shown.page.evaluate(f"document.querySelector('main').insertAdjacentHTML('beforeend', '{spoilt}')")
     await shown.page.evaluate("document.querySelector('.poor').style.setProperty('color', '#999')")
     found = " ".join(await shown.page.evaluate(AUDIT))
-    for hurdle in ("id main is there twice", "2 h1", "no label", "no name", "contrast", "points at nothing", "inline style"):
+    for hurdle in ("id main is there twice", "2 h1", "no label", "no name", "contrast", "points at nothing", "inline style", "a table is cut"):
         assert hurdle in found

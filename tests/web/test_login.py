@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import json
+import re
 from itertools import islice
+from typing import Final
 
 import pytest
 
 from engine import people
 from engine.db import models
-from tests.web.conftest import NewBrowser, Visitor
+from tests.web.conftest import Browser, NewBrowser, Visitor
 from tests.web.house import PASSWORD, House
 
 
@@ -104,3 +108,57 @@ async def test_the_language_can_be_switched_before_and_after_login(house: House,
     assert "Overview" in await anna.get("/")
     await anna.post("/preferences", language="ru", back="/")
     assert "Обзор" in await anna.get("/")
+
+
+class TestAFormSentAfterTheEndOfTheSession:
+    """Nothing that somebody has typed is lost."""
+
+    FIELDS: Final = {"form": "main", "title": "Гена & <Ко>", "extension": "277", "forbidden_prefixes": "8810\n8900"}
+
+    async def send(self, visitor: Visitor, **headers: str) -> tuple[Browser, int, str]:
+        anna = await visitor("romashka-admin")
+        await models.WebSession.all().delete()
+        made = {"Origin": anna.base, **headers}
+        async with anna.http.post(anna.base + "/users/new", data={"csrf": anna.csrf, **self.FIELDS}, headers=made) as answer:
+            text = await answer.text()
+        anna._remember(text)
+        return anna, answer.status, text
+
+    @pytest.mark.feature("ACC-2")
+    async def test_is_kept_over_the_login(self, house: House, visitor: Visitor) -> None:
+        before = await models.User.all().count()
+        anna, status, text = await self.send(visitor)
+        assert status == 403
+        kept = html.unescape(re.findall(r'name="unsent" value="([^"]+)"', text)[0])
+        assert await anna.post("/login", status=422, login="romashka-admin", password="wrong", unsent=kept)
+        page = await anna.post("/login", status=200, login="romashka-admin", password=PASSWORD, unsent=kept)
+        assert 'action="/users/new"' in page
+        fields = {name: html.unescape(value) for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)}
+        assert await models.User.all().count() == before, "nothing is saved before its author says so"
+        assert {k: v for k, v in fields.items() if k not in ("csrf", "back")} == self.FIELDS
+        assert (await anna.post("/users/new", csrf=fields["csrf"], **self.FIELDS)).startswith("/users/")
+        assert await models.User.filter(title="Гена & <Ко>", extension="277").exists()
+
+    @pytest.mark.parametrize("origin", ["http://evil.test", "null", ""])
+    async def test_is_not_taken_from_another_site(self, house: House, visitor: Visitor, origin: str) -> None:
+        _, status, text = await self.send(visitor, Origin=origin)
+        assert status == 403
+        assert "unsent" not in text
+        assert "277" not in text
+
+    async def test_goes_nowhere_but_to_the_cabinet(self, house: House, browser: NewBrowser) -> None:
+        anna = browser()
+        await anna.get("/login")
+        for path in ("https://evil.test/", "//evil.test/", "javascript:alert(1)"):
+            unsent = json.dumps({"path": path, "fields": [["a", "b"]]})
+            assert await anna.post("/login", login="romashka-admin", password=PASSWORD, unsent=unsent) == "/"
+            await anna.get("/profile")
+
+
+async def test_the_language_chosen_before_the_login_stays(house: House, browser: NewBrowser) -> None:
+    anna = browser()
+    await anna.get("/login")
+    assert await anna.post("/preferences", language="en", back="/login") == "/login"
+    await anna.get("/login")
+    await anna.post("/login", login="romashka-admin", password=PASSWORD)
+    assert '<html lang="en"' in await anna.get("/")

@@ -30,6 +30,7 @@ class LoginForm(msgspec.Struct, frozen=True):
 
 async def login(visit: Visit) -> http.Response:
     target = _local(visit.text("next") or visit.query.get("next", ""))
+    unsent = visit.unsent or visit.text("unsent")
     if visit.who is not None and not visit.is_post:
         return visit.go(target or visit.url("home"))
     form = Form(visit, LoginForm)
@@ -39,10 +40,29 @@ async def login(visit: Visit) -> http.Response:
             opened = await open_session(user, visit.host.address(visit.request), visit.request.headers.get("User-Agent", ""))
             if visit.session is not None:  # logged in anew without logging out: the old session must not linger
                 await close_session(visit.request.cookies.get(cookie_name(visit.host.secure), ""))
-            response = visit.go(target or visit.url("home"))
+            visit.csrf = opened.row.csrf
+            response = _again(visit, unsent) or visit.go(target or visit.url("home"))
             set_cookie(response, cookie_name(visit.host.secure), opened.token, secure=visit.host.secure)
             return response
-    return visit.render("shell/login.html", status=form.status, form=form, next=target)
+    return visit.render("shell/login.html", status=403 if visit.unsent else form.status, form=form, next=target, unsent=unsent)
+
+
+class Unsent(msgspec.Struct, frozen=True):
+    """A form that was posted after the end of its session (`web.host`)."""
+
+    path: str
+    fields: list[tuple[str, str]]
+
+
+def _again(visit: Visit, unsent: str) -> http.Response | None:
+    """The page that offers to send it once more; None when there is nothing to send."""
+    if not unsent:
+        return None
+    try:
+        form = msgspec.json.decode(unsent, type=Unsent)
+    except msgspec.DecodeError:
+        return None
+    return visit.render("shell/again.html", unsent=form) if _local(form.path) else None
 
 
 async def _authenticate(visit: Visit, form: LoginForm) -> models.User:
