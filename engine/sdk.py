@@ -90,6 +90,7 @@ from engine.routing.conversation import callee_of, callees, fall_back, said, tal
 from engine.settings import Settings
 from engine.snapshot import (
     Account,
+    Alerted,
     Branch,
     Condition,
     Contact,
@@ -127,6 +128,7 @@ __all__ = [
     "Account",
     "AccountRow",
     "Actor",
+    "Alerted",
     "Answered",
     "BotCommand",
     "Branch",

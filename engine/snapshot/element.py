@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -101,6 +101,21 @@ class Branch(Element, frozen=True, kw_only=True):
     def has_user(self, user: int) -> bool:
         """Whether he is a member, for what groups give to their members (R15); kinds that have members say so."""
         return False
+
+
+@runtime_checkable
+class Alerted(Protocol):
+    """An element that names people to be told of the calls it missed (GRP-7)."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def ref(self) -> Ref: ...
+    @property
+    def missed_emails(self) -> tuple[str, ...]: ...
+    @property
+    def missed_chats(self) -> tuple[int, ...]:
+        """Telegram's chat ids."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

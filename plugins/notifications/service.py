@@ -7,26 +7,16 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 from tortoise.exceptions import IntegrityError
 
-from engine.sdk import N_, CallEnded, Context, Element, Refused, Snapshot, clock, decode_fact, models
+from engine.sdk import N_, Alerted, CallEnded, Context, Element, Refused, Snapshot, clock, decode_fact, models
 from plugins.notifications.models import Attempt, Card, Claim
 from plugins.stats.api import Viewer, record_of_call
 
 IMPATIENCE: Final = timedelta(seconds=15)
 """An order is a live call only after a moment; presses until then are the same press."""
-
-
-@runtime_checkable
-class Alerted(Protocol):
-    """An element that names people to be told of missed calls."""
-
-    @property
-    def missed_emails(self) -> tuple[str, ...]: ...
-    @property
-    def missed_chats(self) -> tuple[int, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)

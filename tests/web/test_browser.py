@@ -263,5 +263,6 @@ async def test_the_audit_notices_what_it_is_for(server: TestServer, chromium: Ch
     await shown.page.evaluate(f"document.querySelector('main').insertAdjacentHTML('beforeend', '{spoilt}')")
     await shown.page.evaluate("document.querySelector('.poor').style.setProperty('color', '#999')")
     found = " ".join(await shown.page.evaluate(AUDIT))
-    for hurdle in ("id main is there twice", "2 h1", "no label", "no name", "contrast", "points at nothing", "inline style", "a table is cut"):
+    wanted = ("id main is there twice", "2 h1", "no label", "no name", "contrast", "points at nothing", "inline style")
+    for hurdle in (*wanted, "a table is cut"):
         assert hurdle in found

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from engine import people
 from engine.db import models
-from engine.sdk import clock
+from engine.sdk import Actor, Ref, clock
+from plugins.groups.part import Group
+from plugins.groups.service import save_group
 from tests.web.conftest import NewBrowser, Visitor
 from tests.web.house import PASSWORD, House
 
@@ -90,3 +93,26 @@ async def test_a_chat_is_unlinked_by_its_user_only(house: House, visitor: Visito
     assert "Анна" in await here.get("/telegram")
     await here.post(f"/telegram/{house.one.things['link']}/unlink")
     assert await models.TelegramLink.of(house.one.id).count() == 0
+
+
+@pytest.mark.feature("BOT-1", "GRP-7")
+async def test_the_telegram_page_says_which_missed_calls_come_to_a_chat(house: House, visitor: Visitor) -> None:
+    anna = await visitor("romashka-admin")
+    user = await models.User.filter(login="romashka-admin").first()
+    assert user is not None
+    link = await models.TelegramLink.create(
+        account_id=user.account_id, user_id=user.id, chat_id=777001, chat_type="private", title="Анна в Telegram", language="ru"
+    )
+    page = await anna.get("/telegram")
+    row = page[page.index("Анна в Telegram") :]
+    assert "Пропущенные вызовы сюда пока не приходят." in row
+    group = Ref(Group.kind, house.one.things["group"])
+    assert f'href="/groups/{group.id}"' in page
+    async with house.ctx.edit(house.one.id, Actor(None, "test", "cli")) as edit:
+        element = edit.before.get(group, Group)
+        assert element is not None
+        await save_group(edit, msgspec.structs.replace(element, missed_chats=(link.chat_id,)))
+    page = await anna.get("/telegram")
+    row = page[page.index("Анна в Telegram") :]
+    assert "сюда пока не приходят" not in row
+    assert f'href="/groups/{group.id}"' in row

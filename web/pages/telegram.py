@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from aiohttp import web as http
 
-from engine.sdk import NotFound, Page, clock, models, people
+from engine.sdk import Alerted, NotFound, Page, clock, models, people
 from web.visit import Visit
 
 
@@ -15,7 +15,12 @@ async def telegram(visit: Visit) -> http.Response:
     links = await models.TelegramLink.of(visit.account_id).filter(user_id=visit.user.id).order_by("id")
     settings = visit.ctx.settings
     link = people.deep_link(settings.state, code.code) if code else ""
-    return visit.render("shell/telegram.html", code=code, link=link, links=links, enabled=bool(settings.bot.token))
+    found: list[object] = list(visit.snapshot.elements())
+    alerted = [e for e in found if isinstance(e, Alerted)]
+    told = {row.id: [e for e in alerted if row.chat_id in e.missed_chats] for row in links}
+    return visit.render(
+        "shell/telegram.html", code=code, link=link, links=links, told=told, groups=alerted, enabled=bool(settings.bot.token)
+    )
 
 
 async def new_code(visit: Visit) -> http.Response:
