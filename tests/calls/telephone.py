@@ -47,8 +47,8 @@ class Line(Telephone):
     async def final(self, method: str, within: float = PATIENCE) -> Msg:
         return await super().final(method, max(within, PATIENCE))
 
-    async def hears(self, hertz: float, within: float = PATIENCE, seconds: float = 0.3) -> None:
-        await super().hears(hertz, max(within, PATIENCE), seconds)
+    async def hears(self, hertz: float, within: float = PATIENCE, seconds: float = 0.3, *, since: int | None = None) -> None:
+        await super().hears(hertz, max(within, PATIENCE), seconds, since=since)
 
     async def takes(self) -> Answering:
         """The next call, ringing."""

@@ -123,15 +123,20 @@ class Telephone(Phone):
                 self._send(101, struct.pack("!BBH", code, 0x8A, 960), step=0)
             self._timestamp += 960
 
-    async def hears(self, hertz: float, within: float = 5.0, seconds: float = 0.3) -> None:
-        """Wait until the last `seconds` heard are this tone."""
+    async def hears(self, hertz: float, within: float = 5.0, seconds: float = 0.3, *, since: int | None = None) -> None:
+        """Wait until the last `seconds` heard are this tone, or any since `since` (a length of `heard`): it may be over already."""
         try:
             async with asyncio.timeout(within):
-                while self.strength(hertz, seconds) < 0.6:
+                while not self._heard_since(since, hertz, seconds) and self.strength(hertz, seconds) < 0.6:
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
             raise AssertionError(f"{self.user} does not hear {hertz} Hz: {self.strength(hertz, seconds):.2f}") from None
+
+    def _heard_since(self, since: int | None, hertz: float, seconds: float) -> bool:
+        step = int(seconds * RATE)
+        ends = range(since + step, len(self.heard) + 1, step // 2) if since is not None else ()
+        return any(self.strength(hertz, seconds, end) >= 0.6 for end in ends)
 
     async def listen(self, seconds: float) -> None:
         """Wait for that much more sound."""
@@ -162,12 +167,12 @@ class Telephone(Phone):
         recent = self.heard[-int(seconds * RATE) :]
         return float(np.abs(DECODE[np.frombuffer(recent, np.uint8)].astype(np.float64)).mean()) if recent else 0.0
 
-    def strength(self, hertz: float, seconds: float = 0.3) -> float:
-        """Share of the recent sound's power within 20 Hz of this tone."""
-        count = int(seconds * RATE)
-        if len(self.heard) < count:
+    def strength(self, hertz: float, seconds: float = 0.3, end: int | None = None) -> float:
+        """Share of the power of the sound before `end` (now) within 20 Hz of this tone."""
+        count, end = int(seconds * RATE), len(self.heard) if end is None else end
+        if end < count:
             return 0.0
-        samples = DECODE[np.frombuffer(bytes(self.heard[-count:]), np.uint8)].astype(np.float64)
+        samples = DECODE[np.frombuffer(bytes(self.heard[end - count : end]), np.uint8)].astype(np.float64)
         if float(np.mean(samples**2)) < 1e4:
             return 0.0
         power = np.abs(np.fft.rfft(samples * np.hanning(count))) ** 2
