@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec
 from uuid import UUID, uuid4
@@ -22,6 +23,9 @@ from engine.esl.connection import LOST, Connection
 from engine.esl.event import Event, decode
 
 log = logging.getLogger(__name__)
+
+_CAUSE = re.compile(r"-ERR [A-Z][A-Z_]+")
+"""How an originate ends that has rung in vain: with a hangup cause."""
 
 EVENTS = (
     "CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE",
@@ -330,8 +334,9 @@ class Switch:
             return
         answer = text.strip()
         call = self._call_of(uuid) if uuid else ""
-        # a leg that left at the same moment is no surprise; anything else refused is
-        level = logging.DEBUG if name == "kill" and "No such channel" in answer else logging.WARNING
+        # a leg that left at the same moment is no surprise, nor a phone that was not answered: its call says so. Anything else refused is
+        usual = (name == "kill" and "No such channel" in answer) or (name == "originate" and _CAUSE.fullmatch(answer))
+        level = logging.DEBUG if usual else logging.WARNING
         log.log(level, "%s of %s refused: %s", name, uuid or "the switch", answer, extra={"call": call or "-"})
         self.on_refused(Refusal(name, uuid, answer, call))
 
