@@ -3,38 +3,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-from aiogram import Bot
-from aiogram.exceptions import TelegramBadRequest
-from aiogram.types import BufferedInputFile, CallbackQuery, InputFile
-
-from bot.keys import Button, keyboard
+from bot.keys import Rows
 from bot.links import Place
 from bot.member import Member
 from engine.sdk import N_, Context, Refused, Role, translate
 
-Rows = Iterable[Sequence[Button]]
-POP_UP_LIMIT: Final = 200
 NOT_LINKED: Final = N_("This chat is not linked yet. Take a code in the cabinet and send: /link CODE")
+
+
+class Line(Protocol):
+    """The way back to whoever asked: `bot.line`."""
+
+    @property
+    def pressed(self) -> bool:
+        """Whether a button was pressed, rather than a command sent."""
+
+    async def reply(self, html: str, rows: Rows) -> None: ...
+    async def edit(self, html: str, rows: Rows) -> None: ...
+    async def pop_up(self, text: str, *, alert: bool) -> None: ...
+    async def voice(self, sound: bytes, name: str, caption: str, seconds: int) -> None: ...
 
 
 @dataclass(slots=True)
 class Asked:
-    """`argument`: the words after a command, or a button's data after its prefix. `message_id`: the command's or the button's message."""
+    """`argument`: the words after a command, or a button's data after its prefix."""
 
     ctx: Context
-    bot: Bot
+    line: Line
     place: Place
     who: Member | None
     language: str
-    message_id: int
     command: str = ""
     argument: str = ""
-    press: CallbackQuery | None = None
-    answered: bool = field(default=False)
+
+    @property
+    def pressed(self) -> bool:
+        """Whether a button was pressed, rather than a command sent."""
+        return self.line.pressed
 
     @property
     def member(self) -> Member:
@@ -59,34 +67,16 @@ class Asked:
         return translate(self.language, message, **params)
 
     async def reply(self, html: str, rows: Rows = ()) -> None:
-        await self.bot.send_message(self.place.chat, html, reply_markup=keyboard(rows))
+        await self.line.reply(html, rows)
 
     async def edit(self, html: str, rows: Rows = ()) -> None:
         """Change the message under the pressed button; the same content again is no error."""
-        try:
-            await self.bot.edit_message_text(html, chat_id=self.place.chat, message_id=self.message_id, reply_markup=keyboard(rows))
-        except TelegramBadRequest as error:
-            if "not modified" not in error.message:
-                raise
+        await self.line.edit(html, rows)
 
     async def pop_up(self, text: str, *, alert: bool = False) -> None:
         """Answer the pressed button by a short note on the screen; a command gets it as a message."""
-        if self.press is None:
-            await self.bot.send_message(self.place.chat, text, parse_mode=None)
-            return
-        self.answered = True
-        try:
-            await self.bot.answer_callback_query(self.press.id, text=text[:POP_UP_LIMIT] or None, show_alert=alert)
-        except TelegramBadRequest as error:
-            if "query is too old" not in error.message:
-                raise
+        await self.line.pop_up(text, alert=alert)
 
     async def voice(self, sound: bytes, name: str, caption: str, seconds: int) -> None:
         """Send OGG/Opus as a playable voice message; as a file to somebody who takes no voice messages."""
-        file: InputFile = BufferedInputFile(sound, f"{name}.ogg")
-        try:
-            await self.bot.send_voice(self.place.chat, file, caption=caption, duration=seconds)
-        except TelegramBadRequest as error:
-            if "VOICE_MESSAGES_FORBIDDEN" not in error.message:
-                raise
-            await self.bot.send_document(self.place.chat, file, caption=caption)
+        await self.line.voice(sound, name, caption, seconds)

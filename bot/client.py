@@ -18,13 +18,11 @@ from engine.sdk import Settings, SettingsError
 log = logging.getLogger(__name__)
 
 
-def client(settings: Settings) -> Bot | None:
-    """A client for the configured token and server; None without a token. Close it with `bot.session.close()`.
+def client(settings: Settings) -> Bot:
+    """A client for the configured token and server. Close it with `bot.session.close()`.
 
     Text is HTML. Raises SettingsError when the token has not the form of one.
     """
-    if not settings.bot.token:
-        return None
     try:
         validate_token(settings.bot.token)
     except TokenValidationError as error:

@@ -55,14 +55,14 @@ class HostCommands:
         await asked.reply(escape(asked.t(N_("This chat is unlinked."))))
 
     async def language(self, asked: Asked) -> None:
-        if asked.press is None and not asked.argument:
+        if not asked.pressed and not asked.argument:
             choice = [Button(_NAMES[code], f"language:{code}") for code in LANGUAGES]
             await asked.reply(escape(asked.t(N_("Choose the language"))), [choice])
             return
         await links.set_language(asked.place, asked.member, asked.argument)
         asked.language = asked.argument
         text = escape(asked.t(N_("I speak English now.")))
-        await (asked.edit(text) if asked.press else asked.reply(text))
+        await (asked.edit(text) if asked.pressed else asked.reply(text))
 
     async def help(self, asked: Asked) -> None:
         role = asked.who.role if asked.who else "anyone"

@@ -12,6 +12,7 @@ from aiogram.exceptions import AiogramError
 from aiogram.types import CallbackQuery, Message, TelegramObject
 
 from bot.asked import Asked
+from bot.line import TelegramLine
 from bot.links import Place, member_of
 from engine.sdk import N_, Context, Invalid, Refused, language_of, translate
 
@@ -32,15 +33,14 @@ class Edge(BaseMiddleware):
         place, message_id = where(event)
         if place is None:
             return None
-        asked = Asked(
-            self.ctx, bot, place, None, language_of(place.language), message_id, press=event if isinstance(event, CallbackQuery) else None
-        )
+        line = TelegramLine(bot, place.chat, message_id, event if isinstance(event, CallbackQuery) else None)
+        asked = Asked(self.ctx, line, place, None, language_of(place.language))
         data["asked"] = asked
         try:
             asked.who = await member_of(self.ctx, place)
             asked.language = asked.who.language if asked.who else asked.language
             result = await handler(event, data)
-            if asked.press and not asked.answered:
+            if line.pressed and not line.answered:
                 await asked.pop_up("")
             return result
         except Refused as refused:

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Buttons under messages, checked against Telegram's 64 bytes of callback data; used by the host and by plugins."""
+"""Buttons under messages; used by the host and by plugins."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
-
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
-
-from engine.sdk import PluginError
+from typing import Final, TypeAlias
 
 DATA_LIMIT: Final = 64
+"""Bytes of callback data that Telegram takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +20,4 @@ class Button:
     url: str = ""
 
 
-def keyboard(rows: Iterable[Sequence[Button]]) -> InlineKeyboardMarkup | None:
-    """The rows as Telegram takes them; None when there is no button. Raises PluginError for data over 64 bytes."""
-    made = [[_button(button) for button in row] for row in rows if row]
-    return InlineKeyboardMarkup(inline_keyboard=made) if made else None
-
-
-def _button(button: Button) -> InlineKeyboardButton:
-    if button.url:
-        return InlineKeyboardButton(text=button.text, url=button.url)
-    if not 1 <= len(button.data.encode()) <= DATA_LIMIT:
-        raise PluginError(f"The data of button {button.text!r} must have 1 to {DATA_LIMIT} bytes: {button.data!r}.")
-    return InlineKeyboardButton(text=button.text, callback_data=button.data)
+Rows: TypeAlias = Iterable[Sequence[Button]]

@@ -7,11 +7,10 @@ what follows. What a handler refuses (any Refused) is told to the person in his 
 """
 
 from bot.asked import Asked
-from bot.client import client
-from bot.keys import Button, keyboard
+from bot.courier import ChatMovedError, Courier
+from bot.keys import Button, Rows
 from bot.links import Place, member_of
 from bot.member import Member
-from bot.sending import told_to_outbox
 from bot.text import fit
 
-__all__ = ["Asked", "Button", "Member", "Place", "client", "fit", "keyboard", "member_of", "told_to_outbox"]
+__all__ = ["Asked", "Button", "ChatMovedError", "Courier", "Member", "Place", "Rows", "fit", "member_of"]

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Telegram's refusals in the outbox's words, for plugins' deliveries: wait as long as asked, or give up what can never work."""
+"""Messages of deliveries, with Telegram's refusals in the outbox's words; loaded by `bot.courier` at the first one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
+from aiogram import Bot
 from aiogram.exceptions import (
     TelegramBadRequest,
     TelegramEntityTooLarge,
@@ -15,17 +17,37 @@ from aiogram.exceptions import (
     TelegramRetryAfter,
 )
 
+from bot.courier import ChatMovedError
+from bot.keys import Rows
+from bot.markup import keyboard
 from engine.sdk import RetryLater, Undeliverable
+
+UP_TO_DATE: Final = ("message is not modified", "message to edit not found", "message can't be edited")
+"""Nothing is left to do: the message says so already, or somebody has deleted it."""
 
 
 @contextmanager
 def told_to_outbox() -> Iterator[None]:
-    """Around the requests of one delivery. A server error or a broken connection passes through and is retried with backoff."""
+    """A server error or a broken connection passes through and is retried with backoff."""
     try:
         yield
     except TelegramRetryAfter as error:
         raise RetryLater(error.retry_after) from error
-    except TelegramMigrateToChat:
-        raise  # the sender knows what to do with the new number
+    except TelegramMigrateToChat as moved:
+        raise ChatMovedError(moved.migrate_to_chat_id) from moved
     except (TelegramForbiddenError, TelegramBadRequest, TelegramNotFound, TelegramEntityTooLarge) as error:
         raise Undeliverable(error.message) from error
+
+
+async def post(bot: Bot, chat: int, html: str, rows: Rows) -> int:
+    with told_to_outbox():
+        return (await bot.send_message(chat, html, reply_markup=keyboard(rows))).message_id
+
+
+async def change(bot: Bot, chat: int, message_id: int, html: str, rows: Rows) -> None:
+    with told_to_outbox():
+        try:
+            await bot.edit_message_text(html, chat_id=chat, message_id=message_id, reply_markup=keyboard(rows))
+        except TelegramBadRequest as error:
+            if not any(known in error.message for known in UP_TO_DATE):
+                raise

@@ -169,3 +169,10 @@ def test_every_routing_action_belongs_to_its_plugin() -> None:
         for action in state.plugin.routing_actions():
             # an element of the core (a user) may have its action in a plugin
             assert action.kind.split(".")[0] in (name, "core"), f"{action.kind} of the plugin {name}"
+
+
+def test_an_engine_without_a_bot_does_not_wait_for_aiogram() -> None:
+    """It takes seconds of a processor to load, at each start, while callers wait; `bot.courier` loads it beside the calls."""
+    code = "import sys, engine.runtime, engine.plugin.loader as loader; loader.find(); print('aiogram' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"

@@ -11,10 +11,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aiogram import Bot
-from aiogram.exceptions import TelegramBadRequest, TelegramMigrateToChat
-
-from bot.sdk import Button, client, keyboard, told_to_outbox
+from bot.sdk import Button, ChatMovedError, Courier
 from engine.sdk import N_, CallEnded, Context, Undeliverable, models, translate
 from plugins.notifications import service, texts
 from plugins.notifications.models import Card, Claim
@@ -23,46 +20,34 @@ log = logging.getLogger(__name__)
 
 BACK: Final = "missed-back:"
 TAKE: Final = "missed-take:"
-UP_TO_DATE: Final = ("message is not modified", "message to edit not found", "message can't be edited")
-"""Nothing is left to do: the card says so already, or somebody has deleted it."""
 
 
 class Telegram:
-    """`bot` is made at the first delivery; `close` it with the plugin."""
+    """`close` it with the plugin."""
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
-        self._bot: Bot | None = None
+        self._courier = Courier(ctx.settings)
 
     async def send(self, payload: Mapping[str, Any]) -> None:
         """Deliver one row; the outbox marks it done when this returns, so after Telegram has said ok."""
-        bot = self._client()
         try:
-            with told_to_outbox():
-                await self._send(bot, payload)
-        except TelegramMigrateToChat as moved:
-            chat = moved.migrate_to_chat_id
-            await models.TelegramLink.filter(chat_id=payload["chat"]).update(chat_id=chat)
-            await Card.of(payload["account"]).filter(chat_id=payload["chat"]).update(chat_id=chat)
-            with told_to_outbox():
-                await self._send(bot, {**payload, "chat": chat})
+            await self._send(payload)
+        except ChatMovedError as moved:
+            await models.TelegramLink.filter(chat_id=payload["chat"]).update(chat_id=moved.chat)
+            await Card.of(payload["account"]).filter(chat_id=payload["chat"]).update(chat_id=moved.chat)
+            await self._send({**payload, "chat": moved.chat})
 
-    def _client(self) -> Bot:
-        self._bot = self._bot or client(self.ctx.settings)
-        if self._bot is None:
-            raise Undeliverable("the bot is switched off (bot.token is empty)")
-        return self._bot
-
-    async def _send(self, bot: Bot, payload: Mapping[str, Any]) -> None:
+    async def _send(self, payload: Mapping[str, Any]) -> None:
         account, chat = int(payload["account"]), int(payload["chat"])
         if "card" in payload:
-            await self._post(bot, account, chat, str(payload["card"]))
+            await self._post(account, chat, str(payload["card"]))
         elif "refresh" in payload:
-            await self._refresh(bot, account, chat, str(payload["refresh"]))
+            await self._refresh(account, chat, str(payload["refresh"]))
         else:
-            await bot.send_message(chat, str(payload["html"]))
+            await self._courier.post(chat, str(payload["html"]))
 
-    async def _post(self, bot: Bot, account: int, chat: int, call_id: str) -> None:
+    async def _post(self, account: int, chat: int, call_id: str) -> None:
         if await Card.of(account).filter(call_id=call_id, chat_id=chat).exists():
             return  # sent by an attempt that ended before the outbox heard of it
         ended = await service.ended_call(account, call_id)
@@ -70,24 +55,20 @@ class Telegram:
             raise Undeliverable("the call was erased")
         shown = await service.claim_of(account, call_id)
         html, rows = await self._card(account, chat, ended, shown)
-        sent = await bot.send_message(chat, html, reply_markup=keyboard(rows))
+        message_id = await self._courier.post(chat, html, rows)
         async with self.ctx.transaction() as tx:
-            await Card.create(account_id=account, call_id=call_id, chat_id=chat, message_id=sent.message_id, using_db=tx)
+            await Card.create(account_id=account, call_id=call_id, chat_id=chat, message_id=message_id, using_db=tx)
             claim = await service.claim_of(account, call_id, tx)
             if claim is not None and shown is None:  # taken in another chat while this one was being sent
                 await service.refresh_cards(self.ctx, claim, tx)
 
-    async def _refresh(self, bot: Bot, account: int, chat: int, call_id: str) -> None:
+    async def _refresh(self, account: int, chat: int, call_id: str) -> None:
         posted = await Card.of(account).filter(call_id=call_id, chat_id=chat).first()
         ended = await service.ended_call(account, call_id)
         if posted is None or ended is None:
             return
         html, rows = await self._card(account, chat, ended, await service.claim_of(account, call_id))
-        try:
-            await bot.edit_message_text(html, chat_id=chat, message_id=posted.message_id, reply_markup=keyboard(rows))
-        except TelegramBadRequest as error:
-            if not any(known in error.message for known in UP_TO_DATE):
-                raise
+        await self._courier.change(chat, posted.message_id, html, rows)
 
     async def _card(self, account: int, chat: int, ended: CallEnded, claim: Claim | None) -> tuple[str, list[list[Button]]]:
         snapshot = self.ctx.snapshot(account)
@@ -96,9 +77,7 @@ class Telegram:
         return texts.card(ended, snapshot, language, claim), [buttons(ended.call, bool(ended.caller_number), claim is None, language)]
 
     async def close(self) -> None:
-        if self._bot is not None:
-            await self._bot.session.close()
-            self._bot = None
+        await self._courier.close()
 
 
 def buttons(call_id: str, callable_: bool, free: bool, language: str) -> list[Button]:

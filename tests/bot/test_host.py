@@ -17,8 +17,9 @@ from bot.app import run
 from bot.client import client
 from bot.commands import HostCommands
 from bot.dispatch import dispatcher
+from bot.markup import keyboard
 from bot.polling import Poller
-from bot.sdk import Asked, Button, keyboard
+from bot.sdk import Asked, Button
 from engine.sdk import BotCommand, Invalid, PluginError, Problem, Refused, Role
 from tests.bot.office import Office, bot_running, open_office, settings_of
 from tests.fakes.botapi_chats import Failure, Person
