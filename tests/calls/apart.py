@@ -20,7 +20,7 @@ from engine.cli.accounts import ACTOR, open_account
 from engine.db import models
 from engine.runtime import Runtime
 from engine.settings import Settings
-from tests.calls.installation import REAL, Installation, beside_freeswitch, own_address, test_settings
+from tests.calls.installation import REAL, Installation, beside_freeswitch, furnish_database, own_address, test_settings
 from tests.calls.pbx import DID, DOMAIN, Pbx
 from tests.embedded.esl import Esl
 from tests.switches.freeswitch import FreeSwitch, free_ports
@@ -153,6 +153,7 @@ async def apart(folder: Path, **settings: Any) -> AsyncIterator[ApartPbx]:
             chosen, freeswitch = beside_freeswitch(chosen, folder)
             await freeswitch.start()
             stack.push_async_callback(freeswitch.kill)
+        await furnish_database(chosen)
         watching = Runtime(chosen, ())
         stack.push_async_callback(watching.close)
         await watching.open()
