@@ -320,9 +320,12 @@ class Node:
         return state
 
     def after_consultation(self, call: LiveCall, by: Leg, number: str, then: Callable[[], None]) -> None:
-        """Run `then` when the unanswered call that `by` has made to `number` is over; now, when there is none."""
+        """Run `then` when the call that `by` has made to `number` is over; now, when there is none.
+
+        It may have been answered at this very moment: the switch, which had not joined it yet, ends it all the same.
+        """
         made = (c for c in self.calls.values() if c is not call and c.party.contact == by.contact and c.caller.dialled == number)
-        consultation = next((c for c in made if c.talk_started_at is None), None) if by.contact else None
+        consultation = next(made, None) if by.contact else None
         if consultation is None:
             then()
             return

@@ -43,7 +43,7 @@ class Surroundings(Protocol):
     def journal_fact(self, call: LiveCall, fact: Fact) -> None: ...
     def journal_leg(self, call: LiveCall, state: LegState) -> None: ...
     def after_consultation(self, call: LiveCall, by: Leg, number: str, then: Callable[[], None]) -> None:
-        """Run `then` when the unanswered call that `by` has made to `number` is over; now, when there is none."""
+        """Run `then` when the call that `by` has made to `number` is over; now, when there is none."""
     def pick_up(self, picker: LiveCall, ringing_call: str) -> None:
         """Join the picker's party with the party of a call that rings; its phones are told “answered elsewhere”."""
     def guard(self, call: LiveCall, armed: bool) -> None:

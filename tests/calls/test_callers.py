@@ -37,6 +37,7 @@ KNOWN = "<sip:+79271234567@provider.test>;tag=a1"
 async def test_who_calls(shared: Pbx, sender: str, headers: list[tuple[str, str]], number: str | None, name: str) -> None:
     await shared.rule(await shared.group("Sales", await shared.user("201")))
     async with shared.telephone("201") as phone, shared.provider() as provider:
+        await shared.registered("201")
         raw = provider.request("INVITE", f"sip:{shared.did[1:]}@{provider.domain}", from_=sender, body=provider.sdp(), extra=headers)
         provider.send(raw)
         talk = Talk(provider, raw)
@@ -67,6 +68,7 @@ async def test_who_calls(shared: Pbx, sender: str, headers: list[tuple[str, str]
 async def test_a_called_number_with_parameters(shared: Pbx, written: str) -> None:
     await shared.rule(await shared.group("Sales", await shared.user("201")))
     async with shared.telephone("201") as phone, shared.provider() as provider:
+        await shared.registered("201")
         uri = written.format(digits=shared.did[1:], local=shared.did[5:], domain=provider.domain)
         raw = provider.request("INVITE", uri, body=provider.sdp())
         provider.send(raw)
@@ -85,6 +87,7 @@ async def test_a_phone_that_adds_parameters_to_what_it_dials(shared: Pbx) -> Non
     await shared.user("202")
     await shared.user("201")
     async with shared.telephone("201") as phone, shared.telephone("202") as other:
+        await shared.registered("201", "202")
         talk = await phone.call(f"202;phone-context={shared.domain}@{shared.domain};user=phone")
         ringing = await other.takes()
         talk.cancel()

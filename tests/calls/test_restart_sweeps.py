@@ -81,6 +81,7 @@ async def test_a_transfer_that_was_not_heard(office: Pbx) -> None:
     await office.user("202")
     await office.rule(await office.group("Sales", user))
     async with office.telephone("201") as phone, office.telephone("202") as other, office.provider() as caller:
+        await office.registered("201", "202")
         call = await caller.calls("74951234567")
         served = await phone.answers()
         await call.answered()

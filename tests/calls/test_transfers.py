@@ -245,6 +245,7 @@ async def test_a_transfer_of_a_consultation_that_still_rings(shared: Pbx, after:
         await shared.user("202")
         one, two = [await stack.enter_async_context(shared.telephone(login)) for login in ("201", "202")]
         provider = await stack.enter_async_context(shared.provider())
+        await shared.registered("201", "202")
         talk = await provider.calls(shared.did[1:])
         served = await one.answers()
         await talk.answered()
