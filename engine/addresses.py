@@ -19,6 +19,11 @@ def phone_server(settings: Settings) -> str:
     return host if port == SIP_PORT else f"{host}:{port}"
 
 
+def phone_domain(settings: Settings, number: str, domain: str) -> str:
+    """The SIP domain that phones of this account must be told; "" for the default account, which is known by the address (R27)."""
+    return "" if number == settings.core.default_account else domain
+
+
 def trunk_address(settings: Settings) -> str:
     """For providers that call without a registration."""
     return f"{_bracketed(public_host(settings))}:{settings.switch.trunk_port}"

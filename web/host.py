@@ -133,17 +133,18 @@ class Host:
     def _check_origin(self, request: http.Request) -> None:
         """A second lock beside the CSRF token: browsers say where a form came from."""
         origin = request.headers.get("Origin")
-        if origin is None or origin == self.ctx.settings.public_url:
-            return
-        if urlsplit(origin).netloc != request.host:
+        if origin is not None and not self._is_ours(origin, request):
             raise Forbidden("This form comes from another site.")
+
+    def _is_ours(self, origin: str, request: http.Request) -> bool:
+        return origin == self.ctx.settings.public_url or urlsplit(origin).netloc == request.host
 
     async def _unsent(self, request: http.Request, visit: Visit) -> str:
         """What was entered into a form whose session has ended, for the login page; "" when it can't be kept.
 
         Only what certainly comes from a page of ours: another site must not put words into anybody's mouth.
         """
-        ours = urlsplit(request.headers.get("Origin", "")).netloc == request.host
+        ours = self._is_ours(request.headers.get("Origin", ""), request)
         small = request.content_length is not None and request.content_length <= LARGEST_UNSENT
         if not ours or not small or _from_script(request) or request.content_type != "application/x-www-form-urlencoded":
             return ""

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
+from collections.abc import Sequence
 from typing import Any
 
-from engine.cli.serve import loaded
+from engine.cli.serve import working
 from engine.db.models import User as UserRow
 from engine.errors import NotFound, Problem
+from engine.i18n import N_
 from engine.people import LoginWish, UserWish, create_user, set_login
 from engine.people.users import check_login
 from engine.revisions import Actor
 from engine.runtime import Runtime
+from engine.runtime.context import RuntimeContext
+from engine.snapshot import Snapshot
 
 ACTOR = Actor(None, "vats", "cli")
 OWNER = "admin"
@@ -49,11 +52,11 @@ async def open_account(runtime: Runtime, number: str, title: str, domain: str, o
     return edit.account_id, user, password or ""
 
 
-def account_of(runtime: Runtime, number: str) -> int:
+def account_of(ctx: RuntimeContext, number: str) -> int:
     """Raises NotFound with a sentence."""
-    account = runtime.ctx.revisions.account_for_number(number)
+    account = ctx.revisions.account_for_number(number)
     if account is None:
-        raise NotFound(f"There is no account {number}; `vats account list` shows those there are.")
+        raise NotFound(N_("There is no account {number}."), number=number)
     return account
 
 
@@ -66,45 +69,33 @@ async def _free_owner(number: str) -> str:
 
 
 def _create(options: argparse.Namespace) -> int:
-    runtime = Runtime(loaded(options), ())
+    async def work(runtime: Runtime) -> tuple[str, str, str]:
+        owner = options.owner or await _free_owner(options.number)
+        _, _, password = await open_account(
+            runtime, options.number, options.title, options.domain, owner, timezone=options.timezone, area_code=options.area_code
+        )
+        return owner, password, runtime.settings.core.default_account
 
-    async def work() -> tuple[str, str]:
-        try:
-            await runtime.open()
-            owner = options.owner or await _free_owner(options.number)
-            _, _, password = await open_account(
-                runtime, options.number, options.title, options.domain, owner, timezone=options.timezone, area_code=options.area_code
-            )
-            return owner, password
-        finally:
-            await runtime.close()
-
-    owner, password = asyncio.run(work())
+    owner, password, default = working(options, work)
     print(f"Account {options.number} is ready. Cabinet login: {owner}, password: {password}")
-    if runtime.settings.core.default_account == "":
+    if default == "":
         print(f"Phones need the SIP domain {options.domain}. With core.default_account = \"{options.number}\" the address alone will do.")
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
-    runtime = Runtime(loaded(options), ())
+    async def work(runtime: Runtime) -> list[Snapshot]:
+        return [runtime.ctx.snapshot(account) for account in runtime.ctx.accounts()]
 
-    async def work() -> list[tuple[str, ...]]:
-        try:
-            await runtime.open()
-            found = [runtime.ctx.snapshot(account) for account in runtime.ctx.accounts()]
-        finally:
-            await runtime.close()
-        return [
-            (s.account.number, s.account.title, s.account.domain, str(len(s.users)), " ".join(d.number for d in s.core.dids)) for s in found
-        ]
-
-    rows = asyncio.run(work())
+    rows = [
+        (s.account.number, s.account.title, s.account.domain, str(len(s.users)), " ".join(d.number for d in s.core.dids))
+        for s in working(options, work)
+    ]
     print_table(("number", "name", "SIP domain", "employees", "numbers"), rows)
     return 0
 
 
-def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Columns as wide as they need to be."""
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     for row in (head, *rows):

@@ -18,7 +18,7 @@ from engine.addresses import public_host
 from engine.cli.accounts import ACTOR, open_account
 from engine.db.models import User as UserRow
 from engine.people import ContactWish, LoginWish, UserWish, add_contact, create_user, random_password, set_login, set_sip_password
-from engine.runtime import Runtime
+from engine.runtime import Runtime, ports
 from engine.settings import ALL_ROLES, Settings
 
 ACCOUNT, TITLE, DOMAIN = "1000", "Ромашка", "romashka.demo"
@@ -63,7 +63,8 @@ def demo_settings(options: argparse.Namespace) -> Settings:
 
     def port(name: str, host: str, wished: int, kind: socket.SocketKind) -> int:
         place = places.get(name)
-        return _free(host, place.found if place is not None and place.wished == wished else wished, kind)
+        wanted = place.found if place is not None and place.wished == wished else wished
+        return 0 if ports.trouble(ports.Place(name, host, wanted, (kind,))) else wanted  # taken: any free one
 
     web = msgspec.structs.replace(found.web, port=port("web", found.web.host, found.web.port, socket.SOCK_STREAM))
     switch = msgspec.structs.replace(
@@ -96,18 +97,6 @@ def _remember(running: Runtime, wished: Settings) -> None:
         "directory": Place(0, running.engine.listener.port),
     }
     (running.settings.state / PLACES).write_bytes(msgspec.json.encode(places))
-
-
-def _free(host: str, wanted: int, kind: socket.SocketKind) -> int:
-    """`wanted` when nobody has it, else 0 (any)."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        if kind == socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, wanted))
-        except OSError:
-            return 0
-    return wanted
 
 
 async def make_account(runtime: Runtime) -> Card:

@@ -7,10 +7,9 @@ import argparse
 import asyncio
 from typing import Any
 
-from engine.cli.accounts import ACTOR
+from engine.cli.accounts import ACTOR, account_of
 from engine.cli.serve import loaded
-from engine.errors import NotFound, PluginError
-from engine.i18n import N_
+from engine.errors import PluginError
 from engine.people import Erased, erasable, erase_number
 from engine.runtime import Runtime
 from engine.runtime.context import RuntimeContext
@@ -37,9 +36,7 @@ def _erase(options: argparse.Namespace) -> int:
 
 async def erase(ctx: RuntimeContext, account_number: str, text: str) -> Erased:
     """Core and every plugin in one transaction, with the sound files. Raises PluginError while a plugin can't take part."""
-    account = ctx.revisions.account_for_number(account_number)
-    if account is None:
-        raise NotFound(N_("There is no account {number}."), number=account_number)
+    account = account_of(ctx, account_number)
     absent = [state.plugin.meta.id for state in ctx.registry.states if not state.running]
     if absent:
         raise PluginError(f"Nothing is erased, since plugins that may know the number do not run: {', '.join(absent)}.")

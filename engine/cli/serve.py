@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from engine import log, settings
 from engine.errors import SettingsError
 from engine.runtime import Runtime
 from engine.settings import ALL_ROLES, Role, Settings
+
+T = TypeVar("T")
 
 
 def add_commands(commands: Any) -> None:
@@ -30,6 +33,20 @@ def loaded(options: argparse.Namespace) -> Settings:
     return found
 
 
+def working(options: argparse.Namespace, work: Callable[[Runtime], Awaitable[T]]) -> T:
+    """Do this with an opened installation that has no role, and close it."""
+
+    async def opened() -> T:
+        runtime = Runtime(loaded(options), ())
+        try:
+            await runtime.open()
+            return await work(runtime)
+        finally:
+            await runtime.close()
+
+    return asyncio.run(opened())
+
+
 def roles_of(text: str) -> tuple[Role, ...]:
     """Raises SettingsError for a word that is no role."""
     wanted = [word.strip() for word in text.split(",") if word.strip()]
@@ -46,16 +63,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _migrate(options: argparse.Namespace) -> int:
-    found = loaded(options)
+    async def work(runtime: Runtime) -> list[str]:
+        return runtime.migrated
 
-    async def work() -> list[str]:
-        runtime = Runtime(found, ())
-        try:
-            await runtime.open()
-            return runtime.migrated
-        finally:
-            await runtime.close()
-
-    for name in asyncio.run(work()):
+    for name in working(options, work):
         print(f"applied {name}")
     return 0

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from typing import Any
 
 import msgspec
 
-from engine.addresses import phone_server
+from engine.addresses import phone_domain, phone_server
 from engine.cli.accounts import ACTOR, account_of, print_table
-from engine.cli.serve import loaded
+from engine.cli.serve import working
 from engine.db.models import User as UserRow
 from engine.errors import NotFound
 from engine.people import ContactWish, LoginWish, UserWish, add_contact, create_user, random_password, set_login
@@ -37,64 +36,46 @@ def add_commands(commands: Any) -> None:
 
 
 def _create(options: argparse.Namespace) -> int:
-    runtime = Runtime(loaded(options), ())
+    async def work(runtime: Runtime) -> list[str]:
+        said = []
+        async with runtime.ctx.edit(account_of(runtime.ctx, options.account), ACTOR) as edit:
+            account, settings = edit.before.account, runtime.settings
+            user = await create_user(edit, UserWish(title=options.title, extension=options.extension))
+            if options.extension:
+                _, password = await add_contact(edit, user, ContactWish(kind="sip", address=options.extension))
+                needed = phone_domain(settings, account.number, account.domain)
+                domain = f"domain {needed}, " if needed else ""
+                said.append(f"Phone: server {phone_server(settings)}, {domain}login {options.extension}, password {password}")
+            if options.login:
+                password = await set_login(edit, user, LoginWish(login=options.login, role=options.role))
+                said.append(f"Cabinet: login {options.login}, password {password}")
+        return said
 
-    async def work() -> list[str]:
-        try:
-            await runtime.open()
-            said = []
-            async with runtime.ctx.edit(account_of(runtime, options.account), ACTOR) as edit:
-                account = edit.before.account
-                user = await create_user(edit, UserWish(title=options.title, extension=options.extension))
-                if options.extension:
-                    _, password = await add_contact(edit, user, ContactWish(kind="sip", address=options.extension))
-                    domain = "" if account.number == runtime.settings.core.default_account else f"domain {account.domain}, "
-                    server = phone_server(runtime.settings)
-                    said.append(f"Phone: server {server}, {domain}login {options.extension}, password {password}")
-                if options.login:
-                    password = await set_login(edit, user, LoginWish(login=options.login, role=options.role))
-                    said.append(f"Cabinet: login {options.login}, password {password}")
-            return said
-        finally:
-            await runtime.close()
-
-    for line in asyncio.run(work()):
+    for line in working(options, work):
         print(line)
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
-    runtime = Runtime(loaded(options), ())
-
-    async def work() -> list[tuple[str, ...]]:
-        try:
-            await runtime.open()
-            snapshot = runtime.ctx.snapshot(account_of(runtime, options.account))
-            rows = await UserRow.of(snapshot.account.id).order_by("id")
-        finally:
-            await runtime.close()
+    async def work(runtime: Runtime) -> list[tuple[str, ...]]:
+        snapshot = runtime.ctx.snapshot(account_of(runtime.ctx, options.account))
+        rows = await UserRow.of(snapshot.account.id).order_by("id")
         phones = {u.id: " ".join(c.address for c in u.contacts) for u in snapshot.users.values()}
         return [(r.title, r.extension or "", phones.get(r.id, ""), r.login or "", r.role if r.login else "") for r in rows]
 
-    print_table(("name", "extension", "phones", "cabinet login", "role"), asyncio.run(work()))
+    print_table(("name", "extension", "phones", "cabinet login", "role"), working(options, work))
     return 0
 
 
 def _password(options: argparse.Namespace) -> int:
-    runtime = Runtime(loaded(options), ())
+    async def work(runtime: Runtime) -> str:
+        row = await UserRow.filter(login__iexact=options.login).first()
+        if row is None or row.login is None:
+            raise NotFound(f"Nobody has the cabinet login {options.login}; `vats user list` shows who has which.")
+        password = random_password()
+        async with runtime.ctx.edit(row.account_id, ACTOR) as edit:
+            await set_login(edit, row.id, LoginWish(login=row.login, role=msgspec.convert(row.role, UserRole), password=password))
+        return password
 
-    async def work() -> str:
-        try:
-            await runtime.open()
-            row = await UserRow.filter(login__iexact=options.login).first()
-            if row is None or row.login is None:
-                raise NotFound(f"Nobody has the cabinet login {options.login}; `vats user list` shows who has which.")
-            password = random_password()
-            async with runtime.ctx.edit(row.account_id, ACTOR) as edit:
-                await set_login(edit, row.id, LoginWish(login=row.login, role=msgspec.convert(row.role, UserRole), password=password))
-            return password
-        finally:
-            await runtime.close()
-
-    print(f"Cabinet: login {options.login}, password {asyncio.run(work())}")
+    print(f"Cabinet: login {options.login}, password {working(options, work)}")
     return 0

@@ -35,6 +35,7 @@ async def fill(edit: Edit) -> None:
         else:
             caller, name, served = user.extension if user else None, user.title if user else "", user
             dialled = number if direction == "out" else chance.choice([u.extension or "" for u in users if u is not user])
+        with_whom = dialled if direction != "in" else served.title if served else ""
         by_group = group if direction == "in" else None
         record = await models.CallRecord.create(
             account_id=edit.account_id, call_id=f"demo-{edit.account_id}-{n}", started_at=started,
@@ -45,7 +46,7 @@ async def fill(edit: Edit) -> None:
             group_title="Отдел продаж" if by_group else None,
             cause="NORMAL_CLEARING" if talked else "ORIGINATOR_CANCEL", talk_seconds=talk, wait_seconds=wait,
             missed=direction == "in" and not talked, missed_why="left" if direction == "in" and not talked else "", talked=talked,
-            revision=now.revision, trace=_trace(direction, wait, talk, served.title if served else ""), using_db=edit.tx,
+            revision=now.revision, trace=_trace(direction, wait, talk, with_whom), using_db=edit.tx,
         )  # fmt: skip
         await models.CallLeg.create(
             account_id=edit.account_id, call_id=record.id, uuid=f"demo-{edit.account_id}-{n}-a", label=caller,

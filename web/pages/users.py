@@ -112,10 +112,11 @@ async def _save(visit: Visit, element: User, forms: dict[str, Form[Any]]) -> htt
 
 
 def _phone_data(visit: Visit, login: str, password: str) -> dict[str, str]:
-    """What is typed into a softphone. The default account needs no domain (R27)."""
+    """What is typed into a softphone."""
     account, settings = visit.snapshot.account, visit.ctx.settings
-    domain = {} if account.number == settings.core.default_account else {visit.t("SIP domain"): account.domain}
-    return {visit.t("SIP server"): addresses.phone_server(settings), **domain, visit.t("Login"): login, visit.t("Password"): password}
+    domain = addresses.phone_domain(settings, account.number, account.domain)
+    told = {N_("SIP server"): addresses.phone_server(settings), N_("SIP domain"): domain, N_("Login"): login, N_("Password"): password}
+    return {visit.t(name): value for name, value in told.items() if value}
 
 
 def _free_login(visit: Visit, element: User) -> str:
