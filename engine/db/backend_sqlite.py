@@ -7,7 +7,9 @@ the busy timeout. Its own context also keeps its lock for good when a transactio
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import time
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -27,6 +29,9 @@ def _adapt(moment: datetime) -> str:
 # SQLite compares times as text: one zone and one format for all, whatever zone a query was asked in
 sqlite3.register_adapter(datetime, _adapt)
 
+# seconds between two tries to open a file that another process sets up
+_PAUSE = 0.02
+
 
 class Client(SqliteClient):
     """Named by its module in the connection settings."""
@@ -35,8 +40,27 @@ class Client(SqliteClient):
         super().__init__(file_path, **kwargs)
         self.pragmas.setdefault("busy_timeout", 10_000)
         self.pragmas.setdefault("synchronous", "NORMAL")
-        # busy_timeout first: switching to WAL needs the lock itself
+        # busy_timeout first: what follows may have to wait for another process
         self.pragmas = {"busy_timeout": self.pragmas.pop("busy_timeout"), **self.pragmas}
+
+    async def create_connection(self, with_db: bool) -> None:
+        """Connect; a file that another process opens for the first time at this moment is waited for.
+
+        SQLite does not apply the busy timeout to the switch to WAL: of two who do it at once one gets "database is locked" at
+        once. A connection that could not be set up is dropped: half of its pragmas (foreign keys!) would be missing for good.
+        """
+        deadline = time.monotonic() + self.pragmas["busy_timeout"] / 1000
+        while True:
+            try:
+                return await super().create_connection(with_db)
+            except sqlite3.OperationalError as error:
+                await self.close()
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise OperationalError(error) from error
+            except BaseException:
+                await self.close()
+                raise
+            await asyncio.sleep(_PAUSE)
 
     def _in_transaction(self) -> TransactionContext:
         return _Context(_Wrapper(self), self._lock)

@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
 
 from engine import clock
 from engine.db import Database, Tx, after_commit, is_away, models, secrets
+from engine.db.backend_sqlite import Client
 from engine.db.makemigrations import write
 from engine.errors import NotFound, SettingsError
 from engine.settings import Core, Settings
@@ -35,6 +40,43 @@ async def test_migrations_of_two_processes_meet(database_settings: Settings) -> 
     assert sorted(len(names) for names in applied)[0] == 0
     await two.close()
     await one.close()
+
+
+async def test_a_fresh_file_is_opened_by_many_at_once(tmp_path: Path) -> None:
+    """The switch to WAL needs a lock that SQLite does not wait for."""
+
+    def one(path: Path, together: threading.Barrier) -> str:
+        async def connect() -> str:
+            client = Client(str(path), connection_name="sqlite")
+            together.wait()
+            try:
+                await client.create_connection(with_db=True)
+                return str(await client.execute_query_dict("PRAGMA foreign_keys"))
+            finally:
+                await client.close()
+
+        return asyncio.run(connect())
+
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(30):
+            together = threading.Barrier(4)
+            found = [threads.submit(one, tmp_path / f"{number}.sqlite3", together) for _ in range(4)]
+            assert {each.result() for each in found} == {"[{'foreign_keys': 1}]"}
+
+
+async def test_a_connection_set_up_by_half_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "held.sqlite3"
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("CREATE TABLE kept (id INTEGER)")
+    holder.execute("BEGIN EXCLUSIVE")
+    client = Client(str(path), connection_name="sqlite", busy_timeout=50)
+    with pytest.raises(OperationalError, match="locked") as trouble:
+        await client.create_connection(with_db=True)
+    assert is_away(trouble.value)
+    holder.execute("COMMIT")
+    holder.close()
+    assert await client.execute_query_dict("PRAGMA foreign_keys") == [{"foreign_keys": 1}]
+    await client.close()
 
 
 async def test_a_foreign_id_is_not_found(database: Database) -> None:
