@@ -84,6 +84,8 @@ class LiveCall:
         self.talked_with: LegState | None = None
         self.talk_started_at: datetime | None = None
         self.recordings: list[Recording] = []
+        self.transfers: set[str] = set()
+        """The switch's notes of the transfers that were dealt with: a channel keeps its last one, also when it parks again after a talk."""
         self.gone = False
         self.all_ended = asyncio.Event()
         self.over = asyncio.Event()
@@ -250,6 +252,9 @@ class LiveCall:
         if event.endpoint_disposition == "BLIND_TRANSFER":  # the transferring caller's own leg: nothing left for it to do
             self._node.switch.kill(state.uuid, "BLIND_TRANSFER")
             return
+        if event.transfer_source in self.transfers:
+            return
+        self.transfers.add(event.transfer_source)
         # the transferring leg may have ended before or may end after this; it is the one talked with last
         asked_by = next((s for s in self.legs.values() if s.leaving), None) or self.talked_with
         if state.leg != self.party:  # the caller sent his callee on: the scenario serves the callee now

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -235,38 +235,43 @@ class Resync:
     # -- after a broken connection ------------------------------------------------------------------------------------------
 
     async def _catch_up(self, rows: Mapping[str, Row]) -> None:
-        """What a lost connection has kept from us or from the switch: answers, ends of playbacks, orders."""
+        """What a lost connection has kept from us or from the switch: answers, ends of playbacks, transfers, orders.
+
+        The channels are asked themselves: FreeSWITCH's table lags behind, and what happened just before the reconnect would be lost.
+        """
         unheard, self._unheard = self._unheard, {}
         for call_id, playing in unheard.items():
             call = self._node.calls.get(call_id)
-            if call is None or await self._was_sent_on(call, rows):
+            if call is None:
                 continue
-            for state in call.open_legs():
-                parked = rows.get(state.uuid, {}).get("application") == "park"
-                if state.released and state.uuid in rows:
+            dumps = await self._dumps(s.uuid for s in call.open_legs() if s.uuid in rows)
+            if self._was_sent_on(call, dumps):
+                continue
+            for state in [s for s in call.open_legs() if s.uuid in dumps]:
+                dump = dumps[state.uuid]
+                if state.released:
                     self._node.switch.kill(state.uuid)
-                elif state.direction == "out" and not state.ready and parked and state.leg != call.party:
-                    dump = await self._node.switch.dump(state.uuid)
-                    if dump is not None:
-                        for name in ("CHANNEL_ANSWER", "CHANNEL_PARK"):
-                            call.feed(replace(dump, name=name), state)
-                elif state.leg == call.party and state.uuid in rows:
+                elif state.direction == "out" and not state.ready and is_parked(dump) and state.leg != call.party:
+                    for name in ("CHANNEL_ANSWER", "CHANNEL_PARK"):
+                        call.feed(replace(dump, name=name), state)
+                elif state.leg == call.party:
                     call.expect_end(playing)
-                    if state.peer in rows and not {rows[u].get("state") for u in (state.uuid, state.peer)} & set(BRIDGED_STATES):
+                    pair = {dumps[u].channel_state for u in (state.uuid, state.peer) if u in dumps}
+                    if state.peer in dumps and not pair & set(BRIDGED_STATES):
                         self._node.switch.bridge(state.uuid, state.peer)
 
-    async def _was_sent_on(self, call: LiveCall, rows: Mapping[str, Row]) -> bool:
-        """Whether a phone has sent a party of this talk to a number meanwhile; the call is told now."""
-        dumps: dict[str, Event] = {}
-        for state in call.open_legs() if talking_since(call) is not None else ():
-            if rows.get(state.uuid, {}).get("application") == "park":
-                dump = await self._node.switch.dump(state.uuid)
-                if dump is not None:
-                    dumps[state.uuid] = dump
+    def _was_sent_on(self, call: LiveCall, dumps: Mapping[str, Event]) -> bool:
+        """Whether a phone has sent a party of this talk to a number meanwhile; the call is told now, or by the PARK that comes yet."""
         sent = sent_on(call, dumps)
-        if sent is not None:
+        if sent is not None and is_parked(dumps[sent[0].uuid]):
             self._node.on_event(replace(dumps[sent[0].uuid], name="CHANNEL_PARK"))
         return sent is not None
+
+    async def _dumps(self, uuids: Iterable[str]) -> dict[str, Event]:
+        """These channels as they are now; one that has gone is left out."""
+        asked = list(uuids)
+        found = await asyncio.gather(*map(self._node.switch.dump, asked))
+        return {uuid: dump for uuid, dump in zip(asked, found, strict=True) if dump is not None}
 
     # -- after a restart of the engine --------------------------------------------------------------------------------------
 
@@ -311,12 +316,8 @@ class Resync:
         call.direction, call.ordered = known.opening.direction, known.opening.ordered
         call.legs, call.steps, call.facts = known.legs, known.steps, known.facts
         self._node.adopt_call(call)  # before anything is asked, so that no event is missed meanwhile
-        dumps: dict[str, Event] = {}
         try:
-            for state in [s for s in call.open_legs() if s.uuid in rows]:
-                dump = await self._node.switch.dump(state.uuid)
-                if dump is not None:
-                    dumps[state.uuid] = dump
+            dumps = await self._dumps(s.uuid for s in call.open_legs() if s.uuid in rows)
             vanished = [s.uuid for s in call.open_legs() if s.uuid in rows and s.uuid not in dumps]
             ended = {**ended, **await self._how_they_ended(vanished)}
             for state in call.open_legs():
@@ -338,6 +339,7 @@ class Resync:
         call.note(Step("engine_restarted"))
         sent = sent_on(call, dumps)
         if sent is not None:
+            call.transfers.add(dumps[sent[0].uuid].transfer_source)
             self._node.run(call, self._transfer(call, *sent))
             return
         other = self._partner(call, party)
@@ -408,6 +410,11 @@ class Resync:
 
 async def _over(call: LiveCall) -> Verdict:
     return Verdict(causes.NORMAL_CLEARING)
+
+
+def is_parked(dump: Event) -> bool:
+    """Whether the channel waits for orders now. A bridged one keeps the name of its last application."""
+    return dump.channel_state == "CS_EXECUTE" and dump.current_application == "park"
 
 
 def talk_ended(call: LiveCall) -> LegState | None:

@@ -201,6 +201,7 @@ class Event(msgspec.Struct, rename=_HOT, gc=False, eq=False):
     sip_refer_to = Text("variable_sip_refer_to")
     sip_referred_by = Text("variable_sip_h_Referred-By")
 
+    current_application = Text("variable_current_application")
     transfer_source = Text("variable_transfer_source")
     transfer_to = Text("variable_transfer_to")
     endpoint_disposition = Text("variable_endpoint_disposition")

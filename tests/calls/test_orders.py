@@ -71,30 +71,29 @@ async def office(tmp_path: Path) -> AsyncIterator[ApartPbx]:
 async def test_a_call_back_goes_on_with_the_next_engine(office: ApartPbx, when: str) -> None:
     user = await office.user("201", ContactWish(kind="sip", address="201", timeout_seconds=60))
     await office.house.start()
-    async with office.provider() as provider:
+    async with office.telephone("201") as phone, office.provider() as provider:
         await office.number("+74956660012", await office.line(server=provider.host, port=provider.port))
         await office.house.end()
-        await office.house.start()  # it knows the number now
-        async with office.telephone("201") as phone:
-            wish = {"user": user, "number": OUTSIDER, "did": "+74956660012"}
-            await office.runtime.ctx.orders.place(office.account, "callback", wish, key="once")
-            employee = await phone.takes()
-            if when == "employee rings":
-                await office.house.end()
-                await office.house.start()
-            await employee.answer()
-            client = await provider.takes()
-            if when == "client rings":
-                await office.house.end()
-                await office.house.start()
-            await client.answer()
-            phone.say(500)
-            provider.say(1300)
-            await provider.hears(500)
-            await phone.hears(1300)
-            await client.hang_up()
-            await employee.ended()
-            (record,) = await office.records(1)
-            assert len(phone.rung) == len(provider.rung) == 1
+        await office.house.start()  # it knows the number and the phone now
+        wish = {"user": user, "number": OUTSIDER, "did": "+74956660012"}
+        await office.runtime.ctx.orders.place(office.account, "callback", wish, key="once")
+        employee = await phone.takes()
+        if when == "employee rings":
+            await office.house.end()
+            await office.house.start()
+        await employee.answer()
+        client = await provider.takes()
+        if when == "client rings":
+            await office.house.end()
+            await office.house.start()
+        await client.answer()
+        phone.say(500)
+        provider.say(1300)
+        await provider.hears(500)
+        await phone.hears(1300)
+        await client.hang_up()
+        await employee.ended()
+        (record,) = await office.records(1)
+        assert len(phone.rung) == len(provider.rung) == 1
     assert record.talked
     assert [leg.reason for leg in sorted(record.legs, key=lambda leg: leg.started_at)] == ["callback_employee", "callback_client"]

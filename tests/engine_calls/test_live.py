@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.calls.call import Callee, Caller, Joined, Playback, Played
+from engine.calls.call import Callee, Caller, Joined, Playback, Played, TransferAsked
 from engine.calls.live import LiveCall
 from engine.calls.presence import Registration
 from engine.calls.reception import Verdict
@@ -97,6 +97,18 @@ async def test_a_transfer_by_nobody_known_does_not_hang_up_the_caller(floor: Flo
     assert isinstance(ends[0], Transfer)
     assert ("kill", "a", "BLIND_TRANSFER") not in floor.orders.given
     assert ("kill", other, "BLIND_TRANSFER") in floor.orders.given
+
+
+@pytest.mark.feature("R20")
+async def test_a_transfer_is_made_once(floor: Floor) -> None:
+    """The sweep may tell of it as well as the event; and the channel keeps the note when it parks again after a talk."""
+    ends: list[TalkEnd] = []
+    other = await _talking(floor, "a", EMPLOYEE, ends, COLLEAGUE)
+    floor.says("CHANNEL_UNBRIDGE", "a", other=other)
+    for _ in range(2):
+        floor.says("CHANNEL_PARK", "a", source="1:a:bl_xfer:203/from-phone/XML", dialled="203")
+    await floor.until(lambda: ends)
+    assert not [event for event in floor.node.calls["a"]._queue if isinstance(event, TransferAsked)]
 
 
 @pytest.mark.feature("R18", "R20")

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 
 from engine import clock
-from engine.calls.call import Caller, Leg, Step
+from engine.calls.call import Callee, Caller, Leg, Step
 from engine.calls.journal import OpenCall, Opening
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
+from engine.calls.presence import Registration
 from engine.calls.reception import Admission, Rejection, Verdict
 from engine.calls.resync import Resync
+from engine.calls.talk import TalkEnd, Transfer, converse
 from engine.errors import NotFound
 from engine.esl.event import Event
 from engine.plugin.testing import office, sip_user
@@ -36,6 +38,8 @@ class World(Orders):
         self.rows: dict[str, dict[str, str]] = {}
         self.variables: dict[str, dict[str, str]] = {}
         self.timers: dict[str, int] = {}
+        self.now: dict[str, dict[str, str]] = {}
+        """What a channel says of itself, where the table does not know it yet."""
 
     def channel(self, uuid: str, *, timers: int = 1, variables: dict[str, str] | None = None, **row: str) -> None:
         """A caller who is parked, unless `row` says otherwise."""
@@ -60,7 +64,7 @@ class World(Orders):
         if uuid not in self.rows:
             return None
         known = {f"variable_{name}": value for name, value in self.variables[uuid].items()}
-        return Event.of({"Event-Name": "CHANNEL_DATA", "Unique-ID": uuid, "Call-Direction": "inbound", **known})
+        return Event.of({"Event-Name": "CHANNEL_DATA", "Unique-ID": uuid, "Call-Direction": "inbound", **known, **self.now.get(uuid, {})})
 
 
 @dataclass
@@ -278,3 +282,36 @@ async def test_what_is_no_fresh_transfer_ends_the_talk(sweeping: Sweeping, varia
     await sweeping.sweep()
     assert not sweeping.desk.served
     assert [words[0] for words in sweeping.floor.orders.of("kill")] == ["a"]
+
+
+@pytest.mark.parametrize("parked", [True, False])
+async def test_a_transfer_that_the_table_does_not_show_yet(sweeping: Sweeping, parked: bool) -> None:
+    await sweeping.sweep()
+    for uuid in ("a", "b"):
+        sweeping.world.channel(uuid, application="", state="CS_EXCHANGE_MEDIA")
+    ends: list[TalkEnd] = []
+    (user,) = SNAPSHOT.core.users
+    sweeping.floor.node.phones.registrations.add(1, Registration(user.contacts[0].address, "office.test", "sip:201@127.0.0.1"))
+
+    async def serve(call: LiveCall) -> Verdict:
+        (leg,) = call.dial(Callee("201", user.contacts[0], user))
+        await call.next()
+        ends.append(await converse(call, leg))
+        return Verdict()
+
+    sweeping.floor.call("a", serve)
+    await sweeping.floor.until(sweeping.floor.dialled)
+    (other,) = sweeping.floor.dialled()
+    sweeping.world.channel(other, application="park", state="CS_EXECUTE")
+    sweeping.floor.answers(other)
+    await sweeping.floor.until(lambda: sweeping.floor.node.calls["a"].talked_with)
+    sweeping.resync.lost()
+    sweeping.resync.connected()
+    sweeping.world.variables["a"] = sent("202") | {"current_application": "park" if parked else "set"}
+    sweeping.world.now["a"] = {"Channel-State": "CS_EXECUTE", "Caller-Destination-Number": "202"}
+    await sweeping.sweep()
+    if not parked:
+        assert not ends
+        sweeping.floor.says("CHANNEL_PARK", "a", source=sweeping.world.variables["a"]["transfer_source"], dialled="202")
+    await sweeping.floor.until(lambda: ends)
+    assert ends == [Transfer("202", sweeping.floor.node.calls["a"].legs[other].leg)]
