@@ -158,6 +158,7 @@ class Resync:
         switch, node = self._node.switch, self._node
         asked_at = clock.now()
         node.phones.load(await switch.show_registrations())
+        node.phones.gateways = await switch.gateway_states()
         rows = {row["uuid"]: row for row in await switch.show_channels() if row.get("uuid")}
         core_uuid = await switch.core_uuid()
         another_switch = self._known_core() not in ("", core_uuid)

@@ -26,6 +26,10 @@ class Route:
     refusal: str = ""
 
 
+GATEWAY_PREFIX = "trunk-"
+"""Gateways of other names in a FreeSWITCH are not ours."""
+
+
 def gateway_name(trunk_id: int) -> str:
     """The switch's name of a trunk: `sofia/gateway/<name>/<number>` calls through it.
 
@@ -33,7 +37,7 @@ def gateway_name(trunk_id: int) -> str:
     is what proves that it is he, and nobody else can know it: it holds a mark of the installation's key.
     Raises SettingsError before the key is set up.
     """
-    return f"trunk-{trunk_id}-{mark(f'gateway {trunk_id}')}"
+    return f"{GATEWAY_PREFIX}{trunk_id}-{mark(f'gateway {trunk_id}')}"
 
 
 def outbound_did(snapshot: Snapshot, user: User | None, group: Ref | None) -> Did | None:

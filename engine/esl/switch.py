@@ -24,6 +24,7 @@ from engine.esl.event import Event, decode
 
 log = logging.getLogger(__name__)
 
+_GATEWAY_NAME, _GATEWAY_STATE = re.compile(r"<name>([^<]*)</name>"), re.compile(r"<state>([^<]*)</state>")
 _CAUSE = re.compile(r"-ERR [A-Z][A-Z_]+")
 """How an originate ends that has rung in vain: with a hangup cause."""
 
@@ -307,9 +308,14 @@ class Switch:
         except ValueError as error:
             raise SwitchError(f"the switch's Core-UUID is not understood: {answer[:80]!r}") from error
 
-    async def gateway_status(self) -> str:
-        """The XML text of `sofia xmlstatus gateway`."""
-        return await self.ask("sofia xmlstatus gateway")
+    async def gateway_states(self) -> dict[str, str]:
+        """How every gateway fares, by its name: REGED, TRYING, FAIL_WAIT, … ("" when the switch does not say)."""
+        found = {}
+        for gateway in (await self.ask("sofia xmlstatus gateway", 15.0)).split("<gateway>")[1:]:
+            name, state = _GATEWAY_NAME.search(gateway), _GATEWAY_STATE.search(gateway)
+            if name is not None:
+                found[name[1]] = state[1] if state is not None else ""
+        return found
 
     async def status(self) -> str:
         """The text of `status`: version, sessions, uptime."""

@@ -65,6 +65,8 @@ class Ticker:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         await asyncio.wait({task})
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("job %s can't be run", job.name, exc_info=error)
 
     async def run_if_due(self, name: str) -> bool:
         """Run the job when its period has passed and nobody else runs it; True when it ran. Its errors are logged and kept."""

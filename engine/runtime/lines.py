@@ -10,19 +10,18 @@ import asyncio
 import hashlib
 import logging
 import os
-import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from engine.calls.trunks import gateway_name
+from engine.calls.trunks import GATEWAY_PREFIX, gateway_name
 from engine.snapshot import Snapshot, Trunk
 
 log = logging.getLogger(__name__)
 
 PROFILE = "trunk"
-_GATEWAY = re.compile(r"<name>(trunk-\d+[^<]*)</name>")
 FORGET_SECONDS = 1.5
 """The switch would not take a killed line up again before."""
 
@@ -32,7 +31,7 @@ class Switch(Protocol):
 
     @property
     def connected(self) -> bool: ...
-    async def gateway_status(self) -> str: ...
+    async def gateway_states(self) -> Mapping[str, str]: ...
     def gateway_kill(self, profile: str, gateway: str) -> None: ...
     def gateway_rescan(self, profile: str) -> None: ...
     def reload_acl(self) -> None: ...
@@ -89,8 +88,8 @@ class Lines:
             return
         told = self._remembered(core_uuid)
         if told is None:  # it has read the lines it serves at its start; of other lines it may have been told by who knows whom
-            there = _GATEWAY.findall(await self._switch.gateway_status())
-            told = {name: self._wanted.get(name, "") for name in there}
+            there = await self._switch.gateway_states()
+            told = {name: self._wanted.get(name, "") for name in there if name.startswith(GATEWAY_PREFIX)}
         self._core, self._told = core_uuid, told
         self._tell()
 

@@ -157,6 +157,7 @@ class Pbx:
         async with asyncio.timeout(within):
             while self.runtime.engine.node.phones.gateways.get(gateway_name(trunk.id)) != "REGED":
                 await asyncio.sleep(0.05)
+        assert (await self.runtime.engine.node.switch.gateway_states())[gateway_name(trunk.id)] == "REGED"  # what a sweep is told
 
     async def number(self, number: str, trunk: models.Trunk) -> None:
         """Another number by that trunk."""

@@ -54,6 +54,9 @@ class World(Orders):
     async def show_registrations(self) -> list[dict[str, str]]:
         return []
 
+    async def gateway_states(self) -> dict[str, str]:
+        return {"trunk-1": "REGED"}
+
     async def show_channels(self) -> list[dict[str, str]]:
         return list(self.rows.values())
 
@@ -181,6 +184,11 @@ async def test_a_caller_whose_claim_was_not_answered_is_served_by_the_next_sweep
     assert sweeping.desk.served == ["a"]
     await sweeping.sweep()
     assert sweeping.desk.served == ["a"]
+
+
+async def test_the_states_of_lines_are_known_after_a_restart(sweeping: Sweeping) -> None:
+    await sweeping.sweep()
+    assert sweeping.floor.node.phones.gateways == {"trunk-1": "REGED"}
 
 
 async def test_a_caller_who_is_being_claimed_is_served_once(sweeping: Sweeping) -> None:

@@ -192,6 +192,9 @@ async def test_tables_and_dumps(fake: FakeSwitch, desk: Desk) -> None:
     assert await desk.switch.exists("u")
     fake.answers["api uuid_getvar u a"] = lambda frame: response("_undef_")
     assert await desk.switch.getvar("u", "a") == ""
+    states = "<gateways><gateway><name>a</name><state>REGED</state></gateway><gateway><name>b</name></gateway></gateways>"
+    fake.answers["api sofia"] = lambda frame: response(states)
+    assert await desk.switch.gateway_states() == {"a": "REGED", "b": ""}
     fake.answers["api show"] = lambda frame: response("gibberish")
     with pytest.raises(SwitchError, match="not understood"):
         await desk.switch.show_channels()
