@@ -28,8 +28,6 @@ class Hangup:
     """The call ends here. `cause` reaches an unanswered caller as a SIP refusal (R11)."""
 
     cause: HangupCause = NORMAL_CLEARING
-    missed: bool = False
-    """True when this end counts as a failed distribution (R1); a rule's or key's hang-up does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Router:
         elif self.hop(call):
             outcome = await self.dial_number(call, wish, self)
         else:
-            return Hangup(NORMAL_TEMPORARY_FAILURE, missed=True)
+            return Hangup(NORMAL_TEMPORARY_FAILURE)
         return await come_back(call, self, wish) if wish.reason == "transfer" and isinstance(outcome, Missed) else outcome
 
     async def attempt(self, call: Call, entry: Entry) -> Outcome:
@@ -80,7 +80,7 @@ class Router:
     async def _run(self, call: Call, entry: Entry) -> Outcome:
         self.trail.append(entry)
         if not self.hop(call):
-            return Hangup(NORMAL_TEMPORARY_FAILURE, missed=True)
+            return Hangup(NORMAL_TEMPORARY_FAILURE)
         element = call.snapshot.element(entry.target)
         title = element.title if element else str(entry.target)
         call.note(Step("enters", {"title": title, "kind": entry.target.kind, "by": entry.by}, entry.target))
