@@ -18,9 +18,9 @@ from engine.esl.frame import Frame, FrameParser, encode_frame
 CALLS = 200
 TRUNK_SIDE = {
     "Caller-Context": "from-trunk", "Caller-Destination-Number": "74951234567", "Caller-Caller-ID-Number": "79271234567",
-    "variable_sip_received_ip": "127.0.0.1", "Answer-State": "ringing",
+    "variable_sip_received_ip": "127.0.0.1", "Answer-State": "ringing", "variable_vats_call": "",
 }  # fmt: skip
-"""A call from a provider to the number that the benchmarks' accounts have."""
+"""A call from a provider, nobody's yet, to the number that the benchmarks' accounts have."""
 RUN = "11111111-2222-3333-4444-555555555555"
 OK = encode_frame({"Content-Type": "command/reply", "Reply-Text": "+OK accepted"})
 API_OK = encode_frame({"Content-Type": "api/response"}, b"+OK\n")
