@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from engine.embedded.player import Player
 from engine.embedded.rtp import MediaEngine, Stream
@@ -22,6 +23,8 @@ class ChannelMedia:
         self._on_inactivity = on_inactivity
         self._session = sdp.Session()
         self._shown = ""
+        self._event_type = sdp.OUR_TELEPHONE_EVENT
+        """Our telephone-event payload type: once described, it means nothing else in this session (RFC 3264 §8.3.2)."""
         self.stream: Stream | None = None
         self.player: Player | None = None
         self.remote: MediaDescription | None = None
@@ -53,13 +56,19 @@ class ChannelMedia:
         """Our offer, also for a re-INVITE; the stream must be open."""
         assert self.stream is not None
         codecs = CODECS if self.remote is None else (self.remote.codec, *(c for c in CODECS if c is not self.remote.codec))
-        self.description = sdp.offer(self._shown, self.stream.local_port, codecs, self._wanted(), self._session)
+        self.description = sdp.offer(self._shown, self.stream.local_port, codecs, self._wanted(), self._session, self._event_type)
         return self.description
 
     def answer(self, offer: sdp.Offer) -> bytes:
         """Our answer to their offer. Raises sdp.NoCommonCodec."""
         assert self.stream is not None
+        if self.remote is not None and offer.disabled:
+            self.description = sdp.decline(offer, self._shown, self._session)
+            self._apply(replace(self.remote, port=0, direction=Direction.INACTIVE))
+            return self.description
         wanted = self._wanted()
+        if offer.telephone_event is not None:
+            self._event_type = offer.telephone_event
         self.description, theirs = sdp.answer(offer, self._shown, self.stream.local_port, CODECS, wanted, self._session)
         self._apply(theirs)
         return self.description
@@ -79,6 +88,7 @@ class ChannelMedia:
             (theirs.address, theirs.port),
             theirs.codec,
             theirs.telephone_event,
+            heard_event=self._event_type,
             send=theirs.direction.receives and theirs.port != 0,
             receive=theirs.direction.sends and theirs.port != 0,
         )

@@ -20,7 +20,7 @@ class Latch:
     """The first source is locked; then others are refused, except the address that the SDP names (a stranger cannot be
     faster than it for long), a NAT's new port for the same SSRC, and anybody after two seconds of silence."""
 
-    __slots__ = ("_family", "_former", "_former_until", "changes", "destination", "signalled", "source")
+    __slots__ = ("_family", "_former", "_former_signalled", "_former_until", "changes", "destination", "signalled", "source")
 
     def __init__(self, family: int) -> None:
         self._family = family
@@ -29,6 +29,7 @@ class Latch:
         self.destination: Address | None = None
         self.changes = 0
         self._former: Address | None = None
+        self._former_signalled: Address | None = None
         self._former_until = 0
 
     def signal(self, address: Address, clock: int) -> None:
@@ -41,6 +42,9 @@ class Latch:
                 return
             if self.source != signalled:
                 self._former, self._former_until = self.source, clock + _OLD_SOURCE_SAMPLES
+                self._former_signalled = self.signalled
+        if signalled in (self._former, self._former_signalled):
+            self._former = None  # they have come back to it
         self.signalled = self.destination = signalled
         self.source = None
 

@@ -69,12 +69,55 @@ class Stream:
 
     # with slots a packet costs 1 µs less: there are more attributes than Python shares keys for
     __slots__ = (
-        "_closed_hook", "_dtmf_audio", "_dtmf_in", "_dtmf_out", "_dtmf_timestamp", "_duplicates", "_foreign",
-        "_heard_at", "_inactivity_reported", "_last_clock", "_latch", "_loop", "_lost", "_malformed", "_marker",
-        "_out_of_order", "_pacer", "_parse_source", "_pass_dtmf", "_payload_type", "_peer", "_playback", "_receive",
-        "_received", "_recordings", "_relay_sequence_delta", "_relay_ssrc", "_relay_timestamp_delta", "_remote_sequence",
-        "_remote_ssrc", "_send", "_send_errors", "_sendto", "_sent", "_sequence", "_slot", "_socket", "_timestamp_offset",
-        "_watched_from", "_writers", "closed", "inactivity_seconds", "law", "local_ip", "local_port", "on_dtmf", "on_inactivity", "ssrc",
+        "_closed_hook",
+        "_dtmf_audio",
+        "_dtmf_in",
+        "_dtmf_out",
+        "_dtmf_timestamp",
+        "_duplicates",
+        "_foreign",
+        "_heard_at",
+        "_inactivity_reported",
+        "_last_clock",
+        "_latch",
+        "_loop",
+        "_lost",
+        "_malformed",
+        "_marker",
+        "_out_of_order",
+        "_pacer",
+        "_parse_source",
+        "_pass_dtmf",
+        "_payload_type",
+        "_peer",
+        "_playback",
+        "_receive",
+        "_received",
+        "_recordings",
+        "_relay_sequence_delta",
+        "_relay_ssrc",
+        "_relay_timestamp_delta",
+        "_remote_sequence",
+        "_remote_ssrc",
+        "_send",
+        "_send_errors",
+        "_sendto",
+        "_sent",
+        "_sequence",
+        "_slot",
+        "_socket",
+        "_timestamp_offset",
+        "_watched_from",
+        "_writers",
+        "closed",
+        "heard_event",
+        "inactivity_seconds",
+        "law",
+        "local_ip",
+        "local_port",
+        "on_dtmf",
+        "on_inactivity",
+        "ssrc",
         "telephone_event",
     )  # fmt: skip
 
@@ -108,6 +151,7 @@ class Stream:
         self.law = Law.PCMA
         self._payload_type = self.law.payload_type
         self.telephone_event: int | None = None
+        self.heard_event: int | None = None
         self._send = False
         self._receive = False
 
@@ -157,11 +201,15 @@ class Stream:
         codec: PayloadTyped | int,
         telephone_event: int | None,
         *,
+        heard_event: int | None = None,
         send: bool = True,
         receive: bool = True,
     ) -> None:
         """What the SDP says: their address, G.711 payload type, their telephone-event payload type, direction seen from
         us (hold: send=False and/or receive=False). Port 0, 0.0.0.0 or a host name mean: no address until RTP comes.
+
+        `heard_event` is our own telephone-event payload type: each side sends with the number that the other one has
+        described (RFC 3264 §6.1). Theirs is taken from them, too: some phones send with what they want to receive.
 
         An unchanged address keeps the learnt source (a re-INVITE from behind a NAT); a new one makes us learn anew.
         A play that runs goes on in the new codec. Raises ValueError when the codec is not G.711."""
@@ -170,7 +218,7 @@ class Stream:
             self._playback.source = map(partial(transcode, source=self.law, target=law), self._playback.source)
         self.law = law
         self._payload_type = self.law.payload_type
-        self.telephone_event = telephone_event
+        self.telephone_event, self.heard_event = telephone_event, heard_event
         if receive and not self._receive:
             self._heard_at, self._inactivity_reported = self._pacer.clock, False
         self._send, self._receive = send, receive
@@ -416,7 +464,7 @@ class Stream:
             if self._recordings:
                 for recording in self._recordings:
                     recording.received(clock, ssrc, timestamp, payload, kind)
-        elif payload_type == self.telephone_event:
+        elif payload_type == self.heard_event or payload_type == self.telephone_event:
             self._dtmf_in.packet(marker, timestamp, ssrc, payload, clock)
             if self._dtmf_in.active:
                 self._pacer.wake(self, self._slot)

@@ -187,7 +187,8 @@ class SipCall:
                 full.append(("Contact", flow.contact(self.contact_user)))
             self.stack.request(flow, method, uri, full, body, received, failed)
 
-        self.stack.reach(self.listener, dialog.way(), go)
+        # a Contact whose name nobody knows: the peer is there all the same, where it was seen last
+        self.stack.reach(self.listener, dialog.way(), go, dialog.flow)
 
     def dialog_headers(self, dialog: Dialog, method: str, cseq: int) -> list[tuple[str, str]]:
         headers = [
@@ -206,7 +207,7 @@ class SipCall:
         """ACK to a 2xx; the same again for each repeated 2xx. It carries the INVITE's credentials (RFC 3261 §22.1)."""
         uri, routes = dialog.addressed()
         headers = [*self.dialog_headers(dialog, "ACK", cseq), *routes, *credentials]
-        self.stack.send_ack(self.listener, dialog.way(), uri, headers)
+        self.stack.send_ack(self.listener, dialog.way(), uri, headers, dialog.flow)
 
     def lost(self, code: int) -> None:
         """The other side knows nothing of the dialog any more, or is silent (RFC 3261 §12.2.1.2)."""

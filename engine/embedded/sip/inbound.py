@@ -15,6 +15,7 @@ from engine.embedded.sip.server import ServerTransaction
 from engine.embedded.sip.stack import ALLOW, SUPPORTED, Stack
 from engine.embedded.sip.states import CallDirection, CallState
 
+_INCOMPATIBLE = 88  # Q.850: incompatible destination, as for 488
 _REPEAT_PROVISIONAL = 60.0  # keeps proxies' Timer C from ending a long ringing (RFC 3261 §13.3.1.1)
 
 
@@ -35,7 +36,7 @@ class InboundCall(SipCall):
         self.offer = request.sdp()
         self.contact_user = request.uri.user
         self._transaction = transaction
-        self._number = request.cseq[0]
+        self._number = self.talks.first = request.cseq[0]
         self._bye_reasons: Headers | None = None
         self._again: asyncio.TimerHandle | None = None
         self._again_as: tuple[int, bytes] = (0, b"")
@@ -126,6 +127,9 @@ class InboundCall(SipCall):
         if first:
             self.state = CallState.CONFIRMED
         self.talks.received_ack(request)
+        if first and self.offer is None and request.sdp() is None:  # no session without the answer (RFC 3261 §13.2.1)
+            self.hangup(q850=_INCOMPATIBLE, reason_text="no answer in the ACK")
+            return
         if first and self.events is not None:
             self.events.acked()
         if self._bye_reasons is not None and not self.talks.unacked:

@@ -232,6 +232,8 @@ class Response(Message):
 
 def parse(data: bytes) -> Request | Response:
     """Read the start line and find the body; headers wait until somebody asks. Raises MalformedMessage."""
+    if data[:1] in (b"\r", b"\n"):  # RFC 3261 §7.5, over UDP as well
+        data = data.lstrip(b"\r\n")
     head, gap, body = data.partition(b"\r\n\r\n")
     if not gap:
         head, gap, body = data.partition(b"\n\n")
@@ -334,6 +336,8 @@ def build_response(
     lines.append(("To", to))
     lines.append(("Call-ID", rows.get("call-id", [""])[0]))
     lines.append(("CSeq", rows.get("cseq", [""])[0]))
+    if code == 100:
+        lines += [("Timestamp", value) for value in rows.get("timestamp", ())[:1]]  # RFC 3261 §8.2.6.1
     lines += headers
     start = f"SIP/2.0 {code} {token(reason) or REASONS.get(code, 'Unknown')}"
     return build(start, lines, body, request.encoding)

@@ -250,6 +250,12 @@ class OutboundCall(SipCall):
         self.finish(Ended(487, False, ended.q850, ended.reason))
         self._cancel()
 
+    def before_remote_bye(self) -> None:
+        """Nothing allows a callee to end an early dialog by BYE, but some do: the INVITE itself has to be ended, too."""
+        if self._answered_by is None:
+            self._cancel_reasons = ()
+            self._cancel()
+
     def _cancel(self) -> None:
         """CANCEL as soon as a provisional answer allows it (RFC 3261 §9.1); until then it waits for one."""
         transaction = self._transaction

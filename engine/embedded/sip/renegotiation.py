@@ -29,6 +29,7 @@ class Renegotiation:
         self._ours = 0  # CSeq of our re-INVITE under way
         self._acked = 0  # CSeq of our last acknowledged one
         self._unacked: dict[int, tuple[ServerTransaction, bool]] = {}  # theirs: CSeq → transaction, offer was ours
+        self.first = 0  # CSeq of the INVITE that made the dialog, inbound only
         self._retry: asyncio.TimerHandle | None = None
 
     @property
@@ -46,7 +47,11 @@ class Renegotiation:
         return bool(self._unacked)
 
     def close(self) -> None:
+        """The dialog is over: a re-INVITE's 2xx is repeated no longer. The first INVITE's is: our BYE waits for its ACK."""
         self._queued = None
+        for number in [number for number in self._unacked if number != self.first]:
+            transaction, _ = self._unacked.pop(number)
+            transaction.acked()
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None

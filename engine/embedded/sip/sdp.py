@@ -127,6 +127,12 @@ class Offer:
         return Direction.INACTIVE if self.audio is None else self.lines[self.audio].direction
 
     @property
+    def disabled(self) -> bool:
+        """All sound is switched off, by port 0 (RFC 3264 §8.2)."""
+        sound = [line for line in self.lines if line.kind == "audio"]
+        return bool(sound) and not any(line.port for line in sound)
+
+    @property
     def ptime(self) -> int:
         return 20 if self.audio is None else self.lines[self.audio].ptime
 
@@ -177,11 +183,20 @@ def answer(
         if index == offer.audio:
             parts += _audio_lines(local_port, line.protocol, (codec,), offer.telephone_event, ours)
         else:
-            parts.append(f"m={line.kind} 0 {line.protocol} {' '.join(line.formats)}")
+            parts.append(_declined(line))
     theirs = MediaDescription(
         chosen.address, chosen.port, codec, offer.telephone_event, chosen.direction, chosen.ptime
     )
     return _body(parts), theirs
+
+
+def decline(offer: Offer, local_address: str, session: Session | None = None) -> bytes:
+    """Our answer to an offer in which nothing is left to talk by: every line has port 0."""
+    return _body(_session_lines(local_address, session) + [_declined(line) for line in offer.lines])
+
+
+def _declined(line: MediaLine) -> str:
+    return f"m={line.kind} 0 {line.protocol} {' '.join(line.formats)}"
 
 
 def offer(

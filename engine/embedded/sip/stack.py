@@ -47,8 +47,8 @@ class Stack:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.loop.call_exception_handler({"message": f"{task.get_name()} failed", "exception": error, "task": task})
 
-    def reach(self, listener: str, way: Flow | Hop, then: Callable[[Flow | None], None]) -> None:
-        """Call `then` with the flow to `way`: at once, or after its name was resolved; None when there is no way."""
+    def reach(self, listener: str, way: Flow | Hop, then: Callable[[Flow | None], None], otherwise: Flow | None = None) -> None:
+        """Call `then` with the flow to `way`: at once, or after its name was resolved; with `otherwise` for an unknown name."""
         if isinstance(way, Flow):
             then(way)
             return
@@ -56,11 +56,11 @@ class Stack:
         if known is not None:
             then(self.transports.flow(listener, known))
             return
-        self.spawn(self._resolve(listener, way, then), f"resolve {way.host}")
+        self.spawn(self._resolve(listener, way, then, otherwise), f"resolve {way.host}")
 
-    async def _resolve(self, listener: str, hop: Hop, then: Callable[[Flow | None], None]) -> None:
+    async def _resolve(self, listener: str, hop: Hop, then: Callable[[Flow | None], None], otherwise: Flow | None) -> None:
         known = await self.transports.resolve(listener, hop)
-        then(None if known is None else self.transports.flow(listener, known))
+        then(otherwise if known is None else self.transports.flow(listener, known))
 
     def request(
         self,
@@ -78,14 +78,14 @@ class Stack:
             return None
         return self.transactions.request(method, uri, headers, body, flow, on_response, on_failure)
 
-    def send_ack(self, listener: str, way: Flow | Hop, uri: str, headers: Headers, body: bytes = b"") -> None:
+    def send_ack(self, listener: str, way: Flow | Hop, uri: str, headers: Headers, otherwise: Flow) -> None:
         """The ACK to a 2xx is a request of its own without a transaction."""
 
         def go(flow: Flow | None) -> None:
             if flow is not None:
-                flow.send(build_request("ACK", uri, [("Via", flow.via(new_branch())), *headers], body))
+                flow.send(build_request("ACK", uri, [("Via", flow.via(new_branch())), *headers], b""))
 
-        self.reach(listener, way, go)
+        self.reach(listener, way, go, otherwise)
 
     async def close(self) -> None:
         for task in list(self._tasks):
