@@ -86,7 +86,7 @@ from engine.rehearsal import Rehearsal, Script, rehearse
 from engine.revisions import Actor, Edit
 from engine.routing.action import Choice, Done, Entry, Forward, GoTo, Hangup, Missed, Nesting, Outcome, Place, RoutingAction
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
-from engine.routing.conversation import callee_of, callees, fall_back, said, talk
+from engine.routing.conversation import RING_BACK, callee_of, callees, fall_back, said, talk
 from engine.settings import Settings
 from engine.snapshot import (
     Account,
@@ -124,6 +124,7 @@ __all__ = [
     "NO_ANSWER",
     "N_",
     "REPEAT",
+    "RING_BACK",
     "USER_BUSY",
     "Account",
     "AccountRow",

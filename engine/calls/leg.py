@@ -36,6 +36,8 @@ class LegState:
     """uuid of the leg it is bridged with."""
     moved: bool = False
     """It went on in another call (attended transfer): this is its share up to then."""
+    held: bool = False
+    """Its phone holds the other party."""
     leaving: bool = False
     """Its phone transfers the other party away; its end is not the end of the talk."""
 

@@ -142,7 +142,8 @@ class LiveCall:
             if step.what == "talk":
                 self.talk_started_at = self.talk_started_at or at
                 who = step.facts.get("who")
-                self.talked_with = next((s for s in self.legs.values() if s.leg.label == who and s.answered_at), self.talked_with)
+                same = [s for s in self.legs.values() if s.leg.label == who and s.answered_at and s.answered_at <= at]
+                self.talked_with = same[-1] if same else self.talked_with  # the last one: he may have been rung more than once
             elif step.what == "record" and isinstance(path := step.facts.get("path"), str):
                 mine = self.party if step.facts.get("leg") == self.party.label else None
                 self.recordings.append(Recording(path, path, mine))
@@ -230,6 +231,7 @@ class LiveCall:
                 if self._answered or state.leg != self.party:
                     self._emit(Key(state.leg, event.digit))
             case "CHANNEL_HOLD" | "CHANNEL_UNHOLD":
+                state.held = event.name == "CHANNEL_HOLD"
                 self._emit(Held(state.leg, event.name == "CHANNEL_HOLD"))
             case "RECORD_STOP":
                 self._record_over(event)

@@ -250,6 +250,8 @@ class Resync:
                 continue
             for state in [s for s in call.open_legs() if s.uuid in dumps]:
                 dump = dumps[state.uuid]
+                if state.held != (dump.call_state == "HELD"):
+                    call.feed(replace(dump, name="CHANNEL_UNHOLD" if state.held else "CHANNEL_HOLD"), state)
                 if state.released:
                     self._node.switch.kill(state.uuid)
                 elif state.direction == "out" and not state.ready and is_parked(dump) and state.leg != call.party:

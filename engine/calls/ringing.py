@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal, TypeAlias
 
-from engine.calls.call import Answered, Call, Callee, Ended, Joined, Leg, Ringing, Step
+from engine.calls.call import Answered, Call, Callee, Ended, Joined, Leg, Ringing, Step, TimeUp
 from engine.calls.causes import LOSE_RACE, NO_ANSWER
 from engine.calls.keys import Chosen, KeyReader, listen
 
@@ -98,13 +99,16 @@ class _Attempt:
         return not self.legs
 
 
-async def ring(call: Call, waves: Plan, keys: KeyReader | None = None, *, fit_only: bool = True) -> Won | Chosen | NoOne:
+async def ring(
+    call: Call, waves: Plan, keys: KeyReader | None = None, *, fit_only: bool = True, within: timedelta | None = None
+) -> Won | Chosen | NoOne:
     """Ring the plan until somebody answers, the caller chooses a key, or the plan is exhausted; losers are told why.
 
-    `fit_only`: skip contacts that can't be rung now (busy lines, out of hours, …), and say so.
+    `fit_only`: skip contacts that can't be rung now (busy lines, out of hours, …), and say so. `within`: for all of it together.
     """
     why: dict[str, str] = {}
     live: dict[Leg, _Attempt] = {}
+    until = call.now + within if within is not None else None
 
     def advance(run: _Run) -> None:
         while not run.ringing and run.at + 1 < len(run.track):
@@ -126,7 +130,7 @@ async def ring(call: Call, waves: Plan, keys: KeyReader | None = None, *, fit_on
             for track in wave:
                 advance(_Run(track))
             while live:
-                event = await listen(call, keys)
+                event = await listen(call, keys, until)
                 match event:
                     case Chosen():
                         return event
@@ -137,6 +141,8 @@ async def ring(call: Call, waves: Plan, keys: KeyReader | None = None, *, fit_on
                         won = live.pop(leg)
                         call.note(Step("answered", {"who": leg.label}))
                         return Won(leg, won.callee)
+                    case TimeUp() if until is not None and call.now >= until:
+                        return NoOne(why | {attempt.callee.label: NO_ANSWER for attempt in live.values()})
                     case Joined(leg, None):
                         call.note(Step("picked_up", {"who": leg.label}))
                         return Won(leg)

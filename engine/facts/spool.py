@@ -321,7 +321,9 @@ class Spool:
         try:
             segment, offset = (int(word) for word in (self.folder / "mark").read_text("ascii").split())
             self._mark = Position(segment, offset)
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError) as error:  # empty after a power failure: what is read twice is written once
+            if isinstance(error, ValueError):
+                log.error("the spool's mark can't be read, it is read from its beginning: %s", error)
             self._mark = Position(segments[0] if segments else 1, 0)
         for raw, at in self._lines(Position(0, 0)):
             line = self._decode(raw, at) if raw else None

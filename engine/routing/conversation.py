@@ -15,6 +15,7 @@ from engine.routing.basic import NOTHING, REPEAT
 from engine.snapshot import Account, Branch, Contact, Ref, Sound, User
 
 RING_BACK: Final = timedelta(seconds=20)
+"""R20: how long a transferred call is tried, and then whoever has transferred it."""
 """How long somebody is rung to whom a call comes back (R14, R20)."""
 
 
@@ -43,7 +44,7 @@ async def talk(call: Call, router: Nesting, won: Won) -> Outcome:
 async def stay(call: Call, router: Nesting, other: Leg, group: Ref | None = None, *, joined: bool = False) -> Outcome:
     """Talk with `other` until it is over; `joined` when the switch has bridged them already (after a restart)."""
     limit = call.snapshot.account.max_hold_seconds
-    max_hold = timedelta(seconds=limit) if limit and call.caller.external else None
+    max_hold = timedelta(seconds=limit) if limit and call.party.external else None  # R14; in an ordered call an employee is served
     match await converse(call, other, max_hold, joined=joined):
         case Over():
             return Done(talked=True)

@@ -11,7 +11,7 @@ from engine.calls.call import Call, Callee, Step
 from engine.calls.ringing import Won, ring
 from engine.numbering import is_emergency, national, to_e164
 from engine.routing.action import GoTo, Hangup, Missed, Outcome
-from engine.routing.conversation import said, talk
+from engine.routing.conversation import RING_BACK, said, talk
 from engine.snapshot import Snapshot, Sound, User
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def dial_number(call: Call, wish: GoTo, router: Router) -> Outcome:
         return await _refused(call, wish, FORBIDDEN_NUMBER, causes.OUTGOING_CALL_BARRED)
     own = call.snapshot.first_group(user.id) if user is not None else None
     group = wish.group or (own.ref if own is not None else None)  # its number is shown, unless he has one of his own (GRP-2)
-    callee = Callee(number, None, user, number, group, wish.reason, RING_TIMEOUT)
+    callee = Callee(number, None, user, number, group, wish.reason, RING_BACK if wish.reason == "transfer" else RING_TIMEOUT)
     call.ringback(None)
     match await ring(call, ((((callee,),),),)):
         case Won() as won:

@@ -7,9 +7,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 
 import msgspec
 
+from engine import clock
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
 from engine.calls.ordered import Ordered
@@ -31,6 +33,8 @@ from engine.snapshot import Snapshot
 log = logging.getLogger(__name__)
 
 ORDERS_POLL_SECONDS = 1.0
+ORDER_LIVES = timedelta(minutes=5)
+"""Whoever has asked for a call is not rung any later: he has given it up by then."""
 
 
 class EngineRole:
@@ -139,7 +143,8 @@ class EngineRole:
         async with self.ctx.doorbell.listen("orders") as bell:
             while True:
                 try:
-                    for order in await self.ctx.orders.claim():
+                    # without the switch nobody would be rung, and the order would be gone: it waits
+                    for order in await self.ctx.orders.claim() if self.node.switch.connected else ():
                         await self._carry_out(order)
                 except Exception as error:
                     if not is_away(error):
@@ -157,6 +162,10 @@ class EngineRole:
             snapshot = self.ctx.snapshot(order.account_id)
         except (msgspec.ValidationError, VatsError) as error:  # its own fault: the orders of others go on
             await self.ctx.orders.finish(order, {"error": str(error)}, failed=True)
+            return
+        if clock.now() - order.created_at > ORDER_LIVES:
+            log.warning("order %d of %s is too old, nobody is rung", order.id, order.created_at.isoformat())
+            await self.ctx.orders.finish(order, {"error": "too old"}, failed=True)
             return
         if not await self.ctx.orders.finish(order, {"call": call_id}):
             log.warning("order %d was taken by somebody else meanwhile", order.id)

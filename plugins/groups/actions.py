@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Literal
 from engine.sdk import (
     N_,
     NO_ANSWER,
+    RING_BACK,
     USER_BUSY,
     Branch,
     Call,
@@ -128,7 +129,8 @@ class ToUser:
         else:
             call.ringback(call.snapshot.sound(group.music) if group else None)
             with _missed_if_left(call, group):
-                rung = await ring(call, plan("BY_USER", [Member(1, callees(user, call.snapshot.account, group=group))]))
+                phones = plan("BY_USER", [Member(1, callees(user, call.snapshot.account, group=group))])
+                rung = await ring(call, phones, within=RING_BACK if entry.by == "transfer" else None)
             outcome = await _outcome(call, router, rung)
             if not isinstance(outcome, Missed):
                 return outcome

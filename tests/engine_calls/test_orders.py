@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,7 +53,7 @@ async def test_an_impossible_order_fails_alone(kind: str, arguments: dict[str, A
     role = EngineRole.__new__(EngineRole)
     role.ctx = SimpleNamespace(orders=SimpleNamespace(finish=finish), snapshot=find, registry=SimpleNamespace(actions=dict))  # type: ignore[assignment]
     role.node = Floor(snapshot).node
-    await role._carry_out(SimpleNamespace(id=7, kind=kind, arguments=arguments, account_id=account))  # type: ignore[arg-type]
+    await role._carry_out(SimpleNamespace(id=7, created_at=clock.now(), kind=kind, arguments=arguments, account_id=account))  # type: ignore[arg-type]
     assert finished == [True]
     assert not role.node.calls
 
@@ -70,10 +71,25 @@ def role_with(snapshot: Snapshot, finish: Callable[..., Awaitable[bool]]) -> Eng
 
 
 @pytest.mark.feature("BOT-2")
+async def test_nobody_is_rung_long_after_the_wish() -> None:
+    finished: list[bool] = []
+
+    async def finish(order: object, result: dict[str, Any], *, failed: bool = False) -> bool:
+        finished.append(failed)
+        return True
+
+    role = role_with(office((sip_user(201),), {}), finish)
+    old = clock.now() - timedelta(minutes=6)
+    await role._carry_out(SimpleNamespace(id=7, created_at=old, kind="callback", arguments=WISH, account_id=1))  # type: ignore[arg-type]
+    assert finished == [True]
+    assert not role.node.calls
+
+
+@pytest.mark.feature("BOT-2")
 @pytest.mark.parametrize("answer", [DBConnectionError("away"), False], ids=["the database is away", "taken by another engine"])
 async def test_nobody_is_rung_before_the_row_says_so(answer: Exception | bool) -> None:
     role = role_with(office((sip_user(201),), {}), lambda *a, **k: answered(answer))
-    order: Any = SimpleNamespace(id=7, kind="callback", arguments=WISH, account_id=1)
+    order: Any = SimpleNamespace(id=7, created_at=clock.now(), kind="callback", arguments=WISH, account_id=1)
     with contextlib.suppress(DBConnectionError):
         await role._carry_out(order)
     assert not role.node.calls
@@ -88,7 +104,7 @@ async def answered(answer: Exception | bool) -> bool:
 @pytest.mark.feature("BOT-2")
 async def test_an_order_is_written_down_with_its_purpose() -> None:
     role = role_with(office((sip_user(201),), {}), lambda *a, **k: answered(True))
-    await role._carry_out(SimpleNamespace(id=7, kind="callback", arguments=WISH, account_id=1))  # type: ignore[arg-type]
+    await role._carry_out(SimpleNamespace(id=7, created_at=clock.now(), kind="callback", arguments=WISH, account_id=1))  # type: ignore[arg-type]
     (call,) = role.node.calls.values()
     again = msgspec.convert(msgspec.to_builtins(opening(call)), Opening)
     assert again.ordered == Ordered("callback", WISH)

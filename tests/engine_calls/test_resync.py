@@ -292,12 +292,9 @@ async def test_what_is_no_fresh_transfer_ends_the_talk(sweeping: Sweeping, varia
     assert [words[0] for words in sweeping.floor.orders.of("kill")] == ["a"]
 
 
-@pytest.mark.parametrize("parked", [True, False])
-async def test_a_transfer_that_the_table_does_not_show_yet(sweeping: Sweeping, parked: bool) -> None:
+async def talking(sweeping: Sweeping, ends: list[TalkEnd]) -> str:
+    """A caller "a" who talks with 201; 201's leg."""
     await sweeping.sweep()
-    for uuid in ("a", "b"):
-        sweeping.world.channel(uuid, application="", state="CS_EXCHANGE_MEDIA")
-    ends: list[TalkEnd] = []
     (user,) = SNAPSHOT.core.users
     sweeping.floor.node.phones.registrations.add(1, Registration(user.contacts[0].address, "office.test", "sip:201@127.0.0.1"))
 
@@ -307,12 +304,35 @@ async def test_a_transfer_that_the_table_does_not_show_yet(sweeping: Sweeping, p
         ends.append(await converse(call, leg))
         return Verdict()
 
+    sweeping.world.channel("a", application="", state="CS_EXCHANGE_MEDIA")
     sweeping.floor.call("a", serve)
     await sweeping.floor.until(sweeping.floor.dialled)
     (other,) = sweeping.floor.dialled()
     sweeping.world.channel(other, application="park", state="CS_EXECUTE")
     sweeping.floor.answers(other)
     await sweeping.floor.until(lambda: sweeping.floor.node.calls["a"].talked_with)
+    return other
+
+
+@pytest.mark.feature("R14")
+async def test_a_hold_that_ended_or_began_unheard(sweeping: Sweeping) -> None:
+    ends: list[TalkEnd] = []
+    other = await talking(sweeping, ends)
+    call = sweeping.floor.node.calls["a"]
+    for state, told in (("HELD", "held"), ("ACTIVE", "resumed")):
+        sweeping.resync.lost()
+        sweeping.resync.connected()
+        sweeping.world.now = {uuid: {"Channel-State": "CS_EXCHANGE_MEDIA"} for uuid in ("a", other)}
+        sweeping.world.now[other]["Channel-Call-State"] = state
+        await sweeping.sweep()
+        assert call.steps[-1][1].what == told
+    assert not ends
+
+
+@pytest.mark.parametrize("parked", [True, False])
+async def test_a_transfer_that_the_table_does_not_show_yet(sweeping: Sweeping, parked: bool) -> None:
+    ends: list[TalkEnd] = []
+    other = await talking(sweeping, ends)
     sweeping.resync.lost()
     sweeping.resync.connected()
     sweeping.world.variables["a"] = sent("202") | {"current_application": "park" if parked else "set"}

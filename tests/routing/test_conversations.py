@@ -197,6 +197,20 @@ def test_a_transfer_that_nobody_takes_comes_back(no_answer: Ref, after: list[str
     assert not [f for f in got.facts if isinstance(f, DistributionFailed) and f.why != "no_answer"]
 
 
+@pytest.mark.feature("R20")
+@pytest.mark.parametrize("number", ["202", "89271112233"], ids=["extension", "outside"])
+def test_a_transfer_is_tried_for_twenty_seconds(number: str) -> None:
+    """However long the phones of whoever it goes to ring otherwise."""
+    other = sip_user(202)
+    replace = msgspec.structs.replace
+    patient = [replace(other.contacts[0], id=id, priority=level, timeout_seconds=90) for level, id in ((1, 2020), (2, 2021))]
+    groups = GroupsPart(groups=(group(1, 201, parent=None),))
+    snapshot = office((sip_user(201), replace(other, contacts=tuple(patient))), {"groups": groups})
+    asked = TransferAsked(Leg("b1", "201", 201, 2010), number)
+    got = try_call(snapshot, ACTIONS, ROOT, Script({"201": [(1, "answer")]}, inject=[(5, asked)]))
+    assert [s[::2] for s in steps(got, "transfer_returns")] == [(25.0, "201")]
+
+
 @pytest.mark.feature("R20", "R18")
 @pytest.mark.parametrize("number", ["8105551234567", "99"], ids=["forbidden", "no number"])
 def test_a_caller_transferred_to_where_nobody_may_call_goes_back(number: str) -> None:
