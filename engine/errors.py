@@ -64,7 +64,7 @@ class Invalid(Refused):
         self.problems = tuple(problems)
 
     def __str__(self) -> str:
-        return "; ".join(f"{p.field}: {p}" for p in self.problems)
+        return "; ".join(f"{p.field}: {p}" if p.field else str(p) for p in self.problems)
 
 
 class NotFound(Refused):

@@ -12,6 +12,7 @@ from engine.db.models import User as UserRow
 from engine.errors import NotFound, Problem
 from engine.i18n import N_
 from engine.people import LoginWish, UserWish, create_user, set_login
+from engine.people.pbx import check_account
 from engine.people.users import check_login
 from engine.revisions import Actor
 from engine.runtime import Runtime
@@ -71,6 +72,7 @@ async def _free_owner(number: str) -> str:
 def _create(options: argparse.Namespace) -> int:
     async def work(runtime: Runtime) -> tuple[str, str, str]:
         owner = options.owner or await _free_owner(options.number)
+        check_account(options.number, options.title, options.domain, options.area_code)
         _, _, password = await open_account(
             runtime, options.number, options.title, options.domain, owner, timezone=options.timezone, area_code=options.area_code
         )

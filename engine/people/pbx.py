@@ -14,6 +14,27 @@ from engine.people.wishes import PbxWish
 from engine.revisions import Edit
 from engine.snapshot import SoundElement
 
+_DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+
+
+def check_account(number: str, title: str, domain: str, area_code: str) -> None:
+    """What a new account may be called; number and domain stay as they are for good. Raises Invalid."""
+    problems = []
+    if not re.fullmatch(r"[0-9A-Za-z_-]{1,32}", number):
+        problems.append(Problem("number", N_("An account's number has digits, Latin letters, “-” and “_”.")))
+    if not title.strip():
+        problems.append(Problem("title", N_("Enter a name.")))
+    if not _DOMAIN.fullmatch(domain.lower()):
+        problems.append(Problem("domain", N_("A SIP domain is a host name like pbx.example.com.")))
+    problems += _area_code(area_code)
+    if problems:
+        raise Invalid(problems)
+
+
+def _area_code(code: str) -> list[Problem]:
+    known = not code or re.fullmatch(r"[0-9]{3,5}", code)
+    return [] if known else [Problem("area_code", N_("An area code has three to five digits."))]
+
 
 async def edit_pbx(edit: Edit, wish: PbxWish) -> None:
     """Raises Invalid with every wrong field; number and domain can't be changed (PBX-1)."""
@@ -24,8 +45,7 @@ async def edit_pbx(edit: Edit, wish: PbxWish) -> None:
             networks.append(_network(text))
         except ValueError:
             problems.append(Problem("whitelist", N_("“{text}” is no IP address or network."), text=text))
-    if wish.area_code and not re.fullmatch(r"[0-9]{3,5}", wish.area_code):
-        problems.append(Problem("area_code", N_("An area code has three to five digits.")))
+    problems += _area_code(wish.area_code)
     if wish.timezone not in available_timezones():
         problems.append(Problem("timezone", N_("Choose one of the list.")))
     if wish.hold_music is not None and edit.before.get(wish.hold_music, SoundElement) is None:

@@ -96,6 +96,24 @@ ROMASHKA = ("account", "create", "1001", "Ромашка", "--domain", "romashka
 
 
 @pytest.mark.feature("ACC-4")
+@pytest.mark.parametrize(
+    ("wish", "field"),
+    [
+        (("abc def", "X", "--domain", "x.example"), "number"),
+        (("1001", " ", "--domain", "x.example"), "title"),
+        (("1001", "X", "--domain", "not a domain!"), "domain"),
+        (("1001", "X", "--domain", "x.example", "--area-code", "x"), "area_code"),
+    ],
+)
+def test_an_account_is_not_named_just_anyhow(shell: Shell, wish: tuple[str, ...], field: str) -> None:
+    """Number and domain can't be changed afterwards."""
+    done = shell.vats("account", "create", *wish)
+    assert done.returncode
+    assert f"{field}: " in done.stderr
+    assert not shell.rows("SELECT number FROM account")
+
+
+@pytest.mark.feature("ACC-4")
 def test_an_account_is_created_with_an_owner_who_can_log_in(shell: Shell) -> None:
     done = shell.vats(*ROMASHKA, "--owner", "boss", "--timezone", "Asia/Omsk", "--area-code", "3812")
     assert done.returncode == 0, done.stderr

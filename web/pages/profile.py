@@ -44,9 +44,10 @@ async def profile(visit: Visit) -> http.Response:
     if visit.is_post and visit.text("form") in forms:
         form = forms[visit.text("form")]
         with form.saving():
-            await _save(visit, element, form.read(), schedules)
+            wish = form.read()
+            await _save(visit, element, wish, schedules)
             response = visit.go(visit.url("profile"), message=visit.t("Saved."))
-            if form.name == "own":
+            if form.name == "own" and wish.language != element.language:
                 response.del_cookie("vats_language", path="/")  # the wish just saved must win over this browser's older one
             return response
     return visit.render(
