@@ -172,8 +172,10 @@ class Outbox:
         except RetryLater as later:
             changes = {"next_at": now() + timedelta(seconds=max(later.seconds, 0.1)), "error": str(later)}
             if now() - row.created_at >= MAX_AGE:
+                log.error("delivery %d by %s given up, it has waited too long: %s", row.id, row.channel, later)
                 changes |= {"status": "dead", "done_at": now()}
         except Undeliverable as error:
+            log.error("delivery %d by %s can't be made: %s", row.id, row.channel, error)
             changes = {"attempts": row.attempts + 1, "status": "dead", "error": str(error), "done_at": now()}
         except Exception as error:  # noqa: BLE001 — the edge of a plugin and of the network: whatever it was, the row is tried again
             changes = self._failed(row, error)

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from engine.calls.phones import Phones, contact_uri
+from engine import clock
+from engine.calls.phones import TABLE_LAGS, Phones, contact_uri
 from engine.esl.event import Event
 
 URI = "sip:201@192.0.2.7:5060;transport=udp"
@@ -47,6 +48,22 @@ def test_what_no_event_has_told_is_told_by_the_table() -> None:
     known.load([ROW])
     known.load([])
     assert told == [("201", True), ("201", False)]
+
+
+def test_what_events_have_told_just_now_wins_over_an_older_table() -> None:
+    """The question was on its way, or the switch's table lags behind."""
+    told: list[tuple[str, bool]] = []
+    known = phones(told)
+    known.on_event(event("register"))
+    known.load([])
+    assert len(known.registrations.of(1, "201")) == 1
+    known.on_event(event("unregister"))
+    known.load([ROW])
+    assert not known.registrations.of(1, "201")
+    assert told == [("201", True), ("201", False)]
+    with clock.shifted(TABLE_LAGS * 2):
+        known.load([ROW])
+    assert told[2:] == [("201", True)]
 
 
 def test_a_contact_is_one_uri_however_it_is_shown() -> None:
