@@ -224,7 +224,7 @@ def test_secrets_are_made_once(tmp_path: object) -> None:
 @pytest.mark.parametrize("inside", [False, True], ids=["alone", "in a transaction"])
 async def test_trouble_of_the_server_passes(database: Database, code: str, inside: bool) -> None:
     if database.dialect != "postgres":
-        pytest.skip("codes of PostgreSQL")
+        pytest.skip("does not apply to SQLite: codes of PostgreSQL")
     statement = f"DO $$ BEGIN RAISE EXCEPTION 'trouble' USING ERRCODE = '{code}'; END $$"
 
     async def fails() -> None:
@@ -241,7 +241,7 @@ async def test_trouble_of_the_server_passes(database: Database, code: str, insid
 
 async def test_a_standby_is_away(database: Database) -> None:
     if database.dialect != "postgres":
-        pytest.skip("SQLite has no standby")
+        pytest.skip("does not apply to SQLite, which has no standby")
 
     async def writes() -> None:
         async with database.transaction() as tx:

@@ -87,7 +87,7 @@ async def test_an_order_of_a_dead_engine_is_taken_over(database: Database) -> No
 
 async def test_on_sqlite_a_new_process_does_not_wait_for_leases_of_the_dead(database: Database) -> None:
     if database.dialect != "sqlite":
-        pytest.skip("several processes may live on PostgreSQL, so leases run out by themselves there")
+        pytest.skip("does not apply to PostgreSQL: several processes may live there, so leases run out by themselves there")
     dead, heir = OrderBook(database), OrderBook(database)
     await dead.place(await account(), "callback", {}, key="k")
     assert len(await dead.claim()) == 1
@@ -121,7 +121,7 @@ async def test_a_ring_between_two_waits_is_not_lost(database: Database) -> None:
 
 async def test_other_processes_hear(database: Database, database_settings: Settings) -> None:
     if database.dialect == "sqlite":
-        pytest.skip("SQLite means one process")
+        pytest.skip("does not apply to SQLite, which means one process")
     here, there = Doorbell(database), Doorbell(database)
     await here.start()
     await there.start()
