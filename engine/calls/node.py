@@ -342,8 +342,10 @@ class Node:
             log.warning("call %s should have ended with its transfer", call.id)
 
     def pick_up(self, picker: LiveCall, ringing_call: str) -> None:
+        """Join `picker` with the caller of a call that rings; another customer's call is no call at all."""
         target = self.calls.get(ringing_call)
-        if target is None or target.gone or target.bridged:
+        theirs = target is not None and target.snapshot.account.id != picker.snapshot.account.id
+        if target is None or theirs or target is picker or target.gone or target.bridged:
             picker.note(Step("nothing_to_pick_up"))
             return
         self.guards.disarm(target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from engine.calls.call import Answered, Callee, Caller, Ended, Event
@@ -15,6 +16,7 @@ from engine.calls.reception import Verdict
 from engine.calls.talk import converse
 from engine.esl.switch import Refusal
 from engine.plugin.testing import office, sip_user
+from engine.snapshot import Snapshot
 from tests.engine_calls.floor import Floor
 
 LOST = "-ERR connection lost"
@@ -164,3 +166,19 @@ async def test_a_leg_given_up_before_the_switch_had_it_is_ended_when_it_appears(
     assert floor.orders.given == [("kill", leg, "ORIGINATOR_CANCEL")]
     floor.hangs_up([leg])
     await floor.until(lambda: not floor.node.calls)
+
+
+@pytest.mark.parametrize("whose", ["his own customer's", "another customer's", "his own call"])
+async def test_nobody_picks_up_another_customers_call(floor: Floor, whose: str) -> None:
+    async def waits(call: LiveCall) -> Verdict:
+        await call.next()
+        return Verdict()
+
+    ringing, picker = floor.call("a", waits), floor.call("b", waits)
+    if whose == "another customer's":
+        account = msgspec.structs.replace(ringing.snapshot.account, id=2)
+        ringing.snapshot = Snapshot(1, msgspec.structs.replace(ringing.snapshot.core, account=account), {})
+    picker.pick_up("b" if whose == "his own call" else "a")
+    joined = ("bridge", "a", "b") in floor.orders.given
+    assert joined == (whose == "his own customer's")
+    assert joined != ("nothing_to_pick_up" in [step.what for _, step in picker.steps])
