@@ -144,7 +144,7 @@ class TestAFormSentAfterTheEndOfTheSession:
         _, status, text = await self.send(visitor, Origin=origin)
         assert status == 403
         assert "unsent" not in text
-        assert "277" not in text
+        assert "Гена" not in text
 
     async def test_goes_nowhere_but_to_the_cabinet(self, house: House, browser: NewBrowser) -> None:
         anna = browser()
