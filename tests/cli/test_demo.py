@@ -37,6 +37,7 @@ class Demo:
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "engine.cli", "demo", "--state", str(self.state),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, env=environment, cwd=ROOT,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # tests under nohup would pass its deafness on
         )  # fmt: skip
         assert self.process.stdout is not None
         async with asyncio.timeout(120):
