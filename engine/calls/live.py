@@ -142,8 +142,10 @@ class LiveCall:
             if step.what == "talk":
                 self.talk_started_at = self.talk_started_at or at
                 who = step.facts.get("who")
-                same = [s for s in self.legs.values() if s.leg.label == who and s.answered_at and s.answered_at <= at]
-                self.talked_with = same[-1] if same else self.talked_with  # the last one: he may have been rung more than once
+                same = [s for s in self.legs.values() if s.leg.label == who and s.answered_at]
+                before = [s for s in same if s.answered_at and s.answered_at <= at]  # he may have been rung again later
+                if same:
+                    self.talked_with = before[-1] if before else same[0]
             elif step.what == "record" and isinstance(path := step.facts.get("path"), str):
                 mine = self.party if step.facts.get("leg") == self.party.label else None
                 self.recordings.append(Recording(path, path, mine))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from engine.calls.leg import LegState
 from engine.calls.live import NOBODY, LiveCall
 from engine.calls.node import Node
 from engine.calls.reception import Verdict
+from engine.calls.unheard import BRIDGED_STATES, catch_up, sent_on, talking_since
 from engine.errors import SwitchError
 from engine.esl.event import Event
 from engine.esl.switch import Row
@@ -37,9 +37,6 @@ NEW_LEG_SECONDS = 5.0
 """A leg younger than this may simply not be there yet; the next sweep looks again."""
 LEG_FILE_DELAY_SECONDS = 0.3
 """The switch writes a leg's line a moment after the leg has left its table."""
-_TRANSFER = re.compile(r"(?P<at>\d+):[^:]*:bl_xfer:(?P<number>[^/]+)/(?!vats/)")
-"""How the switch notes a transfer: epoch second, channel, where to. Into the context "vats" go only our own dead-man timers."""
-BRIDGED_STATES = ("CS_EXCHANGE_MEDIA", "CS_SOFT_EXECUTE", "CS_HIBERNATE")
 
 
 class OpenCalls(Protocol):
@@ -236,39 +233,12 @@ class Resync:
     # -- after a broken connection ------------------------------------------------------------------------------------------
 
     async def _catch_up(self, rows: Mapping[str, Row]) -> None:
-        """What a lost connection has kept from us or from the switch: answers, ends of playbacks, transfers, orders.
-
-        The channels are asked themselves: FreeSWITCH's table lags behind, and what happened just before the reconnect would be lost.
-        """
+        """The channels are asked themselves: FreeSWITCH's table lags behind, and what happened just before the reconnect would be lost."""
         unheard, self._unheard = self._unheard, {}
         for call_id, playing in unheard.items():
             call = self._node.calls.get(call_id)
-            if call is None:
-                continue
-            dumps = await self._dumps(s.uuid for s in call.open_legs() if s.uuid in rows)
-            if self._was_sent_on(call, dumps):
-                continue
-            for state in [s for s in call.open_legs() if s.uuid in dumps]:
-                dump = dumps[state.uuid]
-                if state.held != (dump.call_state == "HELD"):
-                    call.feed(replace(dump, name="CHANNEL_UNHOLD" if state.held else "CHANNEL_HOLD"), state)
-                if state.released:
-                    self._node.switch.kill(state.uuid)
-                elif state.direction == "out" and not state.ready and is_parked(dump) and state.leg != call.party:
-                    for name in ("CHANNEL_ANSWER", "CHANNEL_PARK"):
-                        call.feed(replace(dump, name=name), state)
-                elif state.leg == call.party:
-                    call.expect_end(playing)
-                    pair = {dumps[u].channel_state for u in (state.uuid, state.peer) if u in dumps}
-                    if state.peer in dumps and not pair & set(BRIDGED_STATES):
-                        self._node.switch.bridge(state.uuid, state.peer)
-
-    def _was_sent_on(self, call: LiveCall, dumps: Mapping[str, Event]) -> bool:
-        """Whether a phone has sent a party of this talk to a number meanwhile; the call is told now, or by the PARK that comes yet."""
-        sent = sent_on(call, dumps)
-        if sent is not None and is_parked(dumps[sent[0].uuid]):
-            self._node.on_event(replace(dumps[sent[0].uuid], name="CHANNEL_PARK"))
-        return sent is not None
+            if call is not None:
+                catch_up(self._node, call, playing, await self._dumps(s.uuid for s in call.open_legs() if s.uuid in rows))
 
     async def _dumps(self, uuids: Iterable[str]) -> dict[str, Event]:
         """These channels as they are now; one that has gone is left out."""
@@ -415,31 +385,7 @@ async def _over(call: LiveCall) -> Verdict:
     return Verdict(causes.NORMAL_CLEARING)
 
 
-def is_parked(dump: Event) -> bool:
-    """Whether the channel waits for orders now. A bridged one keeps the name of its last application."""
-    return dump.channel_state == "CS_EXECUTE" and dump.current_application == "park"
-
-
 def talk_ended(call: LiveCall) -> LegState | None:
     """With whom the caller talked when the last engine died, if that party has gone since: nothing is left to do for the caller."""
     with_whom = call.talked_with
     return with_whom if talking_since(call) is not None and with_whom is not None and not with_whom.alive else None
-
-
-def talking_since(call: LiveCall) -> datetime | None:
-    """Since when the parties talked when the last engine died; None when they did something else."""
-    telling = ("talk", "talk_over", "transfer_asked", "hold_expired", "enters")
-    at, last = next(((at, s.what) for at, s in reversed(call.steps) if s.what in telling), (call.started_at, ""))
-    return at if last == "talk" else None
-
-
-def sent_on(call: LiveCall, dumps: Mapping[str, Event]) -> tuple[LegState, str] | None:
-    """The leg that a phone has sent to a number (REFER) since the last thing that the journal knows, and the number."""
-    since = talking_since(call)
-    if since is None:
-        return None
-    for state in call.open_legs():
-        found = _TRANSFER.match(dumps[state.uuid].transfer_source) if state.uuid in dumps else None
-        if found is not None and int(found["at"]) >= int(since.timestamp()):
-            return state, found["number"]
-    return None

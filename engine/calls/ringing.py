@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Literal, TypeAlias
 
 from engine.calls.call import Answered, Call, Callee, Ended, Joined, Leg, Ringing, Step, TimeUp
-from engine.calls.causes import LOSE_RACE, NO_ANSWER
+from engine.calls.causes import LOSE_RACE, NO_ANSWER, ORIGINATOR_CANCEL
 from engine.calls.keys import Chosen, KeyReader, listen
 
 Together: TypeAlias = tuple[Callee, ...]
@@ -125,6 +125,7 @@ async def ring(
                 live.update(dict.fromkeys(legs, attempt))
 
     won: _Attempt | None = None
+    cause = ORIGINATOR_CANCEL  # what those who still ring are told; their phones show a missed call
     try:
         for wave in waves:
             for track in wave:
@@ -138,12 +139,13 @@ async def ring(
                         live[leg].heard = True
                         call.note(Step("phone_rings", {"who": leg.label}))
                     case Answered(leg) if leg in live:
-                        won = live.pop(leg)
+                        won, cause = live.pop(leg), LOSE_RACE
                         call.note(Step("answered", {"who": leg.label}))
                         return Won(leg, won.callee)
                     case TimeUp() if until is not None and call.now >= until:
                         return NoOne(why | {attempt.callee.label: NO_ANSWER for attempt in live.values()})
                     case Joined(leg, None):
+                        cause = LOSE_RACE
                         call.note(Step("picked_up", {"who": leg.label}))
                         return Won(leg)
                     case Ended(leg, cause) if leg in live:
@@ -159,7 +161,7 @@ async def ring(
             if attempt is not won:
                 call.note(Step("cancelled", {"who": attempt.callee.label}))
         for leg in live:
-            call.release(leg, LOSE_RACE)
+            call.release(leg, cause)
 
 
 def _unfit(call: Call, callee: Callee) -> str | None:

@@ -39,8 +39,9 @@ def add_commands(commands: Any) -> None:
 
 
 async def open_account(runtime: Runtime, number: str, title: str, domain: str, owner: str, **more: Any) -> tuple[int, int, str]:
-    """(account id, owner's user id, owner's password). Raises Invalid when number, domain or login are taken."""
+    """(account id, owner's user id, owner's password). Raises Invalid when number, domain or login are taken or no such thing."""
     ctx = runtime.ctx
+    check_account(number, title, domain, more.get("area_code", ""))
     await check_login(owner)  # asked first, since the account is there before its owner can be
     async with ctx.revisions.create_account(ACTOR, number=number, title=title, domain=domain, **more) as edit:
         for state in ctx.registry.states:
@@ -72,7 +73,6 @@ async def _free_owner(number: str) -> str:
 def _create(options: argparse.Namespace) -> int:
     async def work(runtime: Runtime) -> tuple[str, str, str]:
         owner = options.owner or await _free_owner(options.number)
-        check_account(options.number, options.title, options.domain, options.area_code)
         _, _, password = await open_account(
             runtime, options.number, options.title, options.domain, owner, timezone=options.timezone, area_code=options.area_code
         )

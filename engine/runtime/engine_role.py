@@ -143,9 +143,9 @@ class EngineRole:
         async with self.ctx.doorbell.listen("orders") as bell:
             while True:
                 try:
-                    # without the switch nobody would be rung, and the order would be gone: it waits
-                    for order in await self.ctx.orders.claim() if self.node.switch.connected else ():
-                        await self._carry_out(order)
+                    if self.node.switch.connected:  # else nobody would be rung and the order gone: it waits
+                        for order in await self.ctx.orders.claim():
+                            await self._carry_out(order)
                 except Exception as error:
                     if not is_away(error):
                         raise

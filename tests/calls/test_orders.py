@@ -11,8 +11,16 @@ import pytest
 from engine.people import ContactWish
 from tests.calls.apart import ApartPbx, apart
 from tests.calls.pbx import OUTSIDER, Pbx
+from tests.calls.telephone import Line
 
 of_the_session = pytest.mark.asyncio(loop_scope="session")
+
+
+async def both_hear(phone: Line, provider: Line) -> None:
+    phone.say(500)
+    provider.say(1300)
+    await provider.hears(500)
+    await phone.hears(1300)
 
 
 @of_the_session
@@ -33,10 +41,7 @@ async def test_call_back(shared: Pbx) -> None:
         client = await provider.answers()
         assert client.invite.uri.startswith(f"sip:{OUTSIDER[1:]}@")
         assert "sip:74956660010@" in client.invite.get("From")
-        phone.say(500)
-        provider.say(1300)
-        await provider.hears(500)
-        await phone.hears(1300)
+        await both_hear(phone, provider)
         await client.hang_up()
         await employee.ended()
         (record,) = await shared.records(1)
@@ -87,10 +92,7 @@ async def test_a_call_back_goes_on_with_the_next_engine(office: ApartPbx, when: 
             await office.house.end()
             await office.house.start()
         await client.answer()
-        phone.say(500)
-        provider.say(1300)
-        await provider.hears(500)
-        await phone.hears(1300)
+        await both_hear(phone, provider)
         await client.hang_up()
         await employee.ended()
         (record,) = await office.records(1)

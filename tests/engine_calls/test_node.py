@@ -12,7 +12,9 @@ from engine.calls.call import Answered, Callee, Caller, Ended, Event
 from engine.calls.cdr import summarise
 from engine.calls.live import LiveCall
 from engine.calls.ordered import Ordered
+from engine.calls.presence import Registration
 from engine.calls.reception import Verdict
+from engine.calls.ringing import ring
 from engine.calls.talk import converse
 from engine.esl.switch import Refusal
 from engine.plugin.testing import office, sip_user
@@ -182,3 +184,19 @@ async def test_nobody_picks_up_another_customers_call(floor: Floor, whose: str) 
     joined = ("bridge", "a", "b") in floor.orders.given
     assert joined == (whose == "his own customer's")
     assert joined != ("nothing_to_pick_up" in [step.what for _, step in picker.steps])
+
+
+async def test_phones_of_a_caller_who_leaves_show_a_missed_call(floor: Floor) -> None:
+    """Only those that lose to another phone are told "answered elsewhere"."""
+    user, phone = floor.snapshot.contacts[floor.snapshot.core.users[0].contacts[0].id]
+    floor.node.phones.registrations.add(1, Registration(phone.address, "office.test", "sip:201@127.0.0.1"))
+
+    async def serve(call: LiveCall) -> Verdict:
+        await ring(call, ((((Callee("201", phone, user),),),),))
+        return Verdict()
+
+    floor.call("a", serve)
+    await floor.until(floor.dialled)
+    floor.hangs_up(["a"])
+    await floor.until(lambda: ("kill", floor.dialled()[0], "ORIGINATOR_CANCEL") in floor.orders.given)
+    assert not [words for words in floor.orders.given if "LOSE_RACE" in words]

@@ -33,7 +33,7 @@ from engine.embedded.sip.contract import (
     SipOptions,
     Timers,
 )
-from engine.embedded.sip.flow import Flow, UdpFlow
+from engine.embedded.sip.flow import Flow, way_back
 from engine.embedded.sip.guard import Admitted, Guard, Turned
 from engine.embedded.sip.inbound import InboundCall
 from engine.embedded.sip.keepalive import KeepAlive
@@ -177,22 +177,12 @@ class Agent:
         message.source = flow.remote
         try:
             message.check()
-            message.flow = flow = self._way_back(message, flow)
+            message.flow = flow = way_back(message.via, flow)
             message.source = flow.remote
             self._request(message, flow)
         except MalformedMessage as error:
             self.malformed += 1
             self._bad_request(message, flow, str(error))
-
-    def _way_back(self, request: Request, flow: Flow) -> Flow:
-        """A peer that sends by one UDP port and listens on another says so by a Via without rport (RFC 3261 §18.2.2).
-
-        Only one that names the address it was seen at is taken at its word: any other is behind a NAT.
-        """
-        via = request.via
-        if flow.transport != "udp" or "rport" in via.params or via.host != flow.remote[0] or (via.port or 5060) == flow.remote[1]:
-            return flow
-        return UdpFlow(flow.listener, (via.host, via.port or 5060))
 
     def _bad_request(self, request: Request, flow: Flow, why: str) -> None:
         log.debug("%s:%d: bad %s: %s", *flow.remote, request.method, why)

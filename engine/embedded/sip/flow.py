@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from engine.embedded.sip.contract import Address
-from engine.embedded.sip.syntax import bracketed
+from engine.embedded.sip.syntax import Via, bracketed
 
 
 class Side(Protocol):
@@ -94,3 +94,14 @@ class UdpFlow(Flow):
 
     def send(self, data: bytes) -> bool:
         return self.listener.send_datagram(data, self.remote)
+
+
+def way_back(via: Via, flow: Flow) -> Flow:
+    """Where the answers to a request belong (RFC 3261 §18.2.2): one that listens on another port than it sends by writes no rport.
+
+    Only one that names the address it was seen at is taken at its word: any other is behind a NAT.
+    """
+    port = via.port or 5060
+    if flow.transport != "udp" or "rport" in via.params or (via.host, port) == flow.remote or via.host != flow.remote[0]:
+        return flow
+    return UdpFlow(flow.listener, (via.host, port))

@@ -36,7 +36,7 @@ class InboundCall(SipCall):
         self.offer = request.sdp()
         self.contact_user = request.uri.user
         self._transaction = transaction
-        self._number = self.talks.first = request.cseq[0]
+        self.talks.first = request.cseq[0]
         self._bye_reasons: Headers | None = None
         self._again: asyncio.TimerHandle | None = None
         self._again_as: tuple[int, bytes] = (0, b"")
@@ -85,7 +85,7 @@ class InboundCall(SipCall):
         self._stop_again()
         full = [*self._headers(sdp), ("Supported", SUPPORTED), *session_timer(self.request), *headers]
         self.state = CallState.ANSWERED
-        self.talks.expect_ack(self._number, self._transaction, ours=self.offer is None)
+        self.talks.expect_ack(self.talks.first, self._transaction, ours=self.offer is None)
         self._transaction.respond(200, headers=full, body=sdp)
 
     def reject(self, code: int, reason: str = "", headers: Headers = ()) -> None:
@@ -123,7 +123,7 @@ class InboundCall(SipCall):
             self._transaction.acked()
 
     def received_ack(self, request: Request) -> None:
-        first = self.state is CallState.ANSWERED and request.cseq[0] == self._number
+        first = self.state is CallState.ANSWERED and request.cseq[0] == self.talks.first
         if first:
             self.state = CallState.CONFIRMED
         self.talks.received_ack(request)

@@ -213,7 +213,7 @@ class OutboundCall(SipCall):
         def go(reached: Flow | None) -> None:
             self.stack.request(reached, "BYE", uri, headers, b"", _ignore_response, _ignore_failure)
 
-        self.stack.reach(self.listener, dialog.way(), go)
+        self.stack.reach(self.listener, dialog.way(), go, dialog.flow)
 
     def _refused(self, response: Response) -> None:
         if self.state is CallState.ENDED:

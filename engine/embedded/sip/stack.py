@@ -48,7 +48,10 @@ class Stack:
             self.loop.call_exception_handler({"message": f"{task.get_name()} failed", "exception": error, "task": task})
 
     def reach(self, listener: str, way: Flow | Hop, then: Callable[[Flow | None], None], otherwise: Flow | None = None) -> None:
-        """Call `then` with the flow to `way`: at once, or after its name was resolved; with `otherwise` for an unknown name."""
+        """Call `then` with the flow to `way`: at once, or after its name was resolved.
+
+        `otherwise` stands in for a name that nobody knows; None when there is no way.
+        """
         if isinstance(way, Flow):
             then(way)
             return
