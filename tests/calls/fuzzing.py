@@ -138,10 +138,13 @@ class Door:
         self.dropped_before = self._row()[1]
 
     def _row(self) -> tuple[int, int]:
-        for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
-            words = line.split()
-            if words[1] == self._name:
-                return int(words[4].partition(":")[2], 16), int(words[-1])
+        # The kernel gives its table a page at a time: a socket that anybody closes between two pages moves the rows behind it up,
+        # and one of them is in neither page. So a row is gone only when it is missing again and again.
+        for _ in range(10):
+            for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
+                words = line.split()
+                if words[1] == self._name:
+                    return int(words[4].partition(":")[2], 16), int(words[-1])
         raise AssertionError(f"nobody listens at {self.address}")
 
     @property
