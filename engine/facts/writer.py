@@ -32,7 +32,7 @@ _BATCH = 500
 _GATHER_SECONDS = 0.05
 """Lines that come within this time share a transaction."""
 _LONGEST_PAUSE_SECONDS = 30.0
-_BEAT_SECONDS = 1.0
+_WAIT_SECONDS = 1.0
 
 
 class Subscriber(Protocol):
@@ -63,8 +63,7 @@ class FactWriter:
         """Write for ever; a task of the engine. What is left at a cancel is written by the next start."""
         while True:
             await self.drain(spool)
-            await spool.news(_BEAT_SECONDS)
-            spool.beat()
+            await spool.news(_WAIT_SECONDS)
             await asyncio.sleep(_GATHER_SECONDS)
 
     async def drain(self, spool: Spool) -> None:

@@ -112,6 +112,7 @@ class EngineRole:
         self._spawn("dead-man timers", self.node.guards.keep)
         self._spawn("live view", self.rows.run)
         self._spawn("journal", self.journal.run)
+        self._spawn("signs of life", self.journal.stay_alive)
         self._spawn("orders", self._take_orders)
         self._spawn("sweeps", lambda: self.resync.keep_sweeping(self._swept))
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import wave
 from collections.abc import Callable, Collection, Sequence
@@ -31,6 +32,7 @@ from engine.snapshot import Element, Ref
 log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = timedelta(days=1)
+BEAT_SECONDS = 1.0
 
 
 def engine_runs(settings: Settings) -> bool:
@@ -48,6 +50,8 @@ class SpoolJournal:
         self._media_root = settings.media_root
         self._writer = FactWriter(db, subscribers, ring)
         self._spool: Spool | None = None
+        self._described: dict[str, set[str]] = {}
+        """Legs of open calls, by call, whose unchanging facts have been written."""
 
     @property
     def spool(self) -> Spool:
@@ -75,6 +79,12 @@ class SpoolJournal:
                 log.warning("database away: what it has refused is tried again later: %s", error)
         await self._writer.run(self.spool)
 
+    async def stay_alive(self) -> None:
+        """Leave signs of life for the next engine, for ever; a task of its own, since `run` waits for an absent database."""
+        while True:
+            self.spool.beat()
+            await asyncio.sleep(BEAT_SECONDS)
+
     async def drained(self) -> None:
         """Wait until everything is in the database."""
         await self._writer.drain(self.spool)
@@ -93,7 +103,9 @@ class SpoolJournal:
         self.spool.step(call.id, trace_step(call.started_at, at, step))
 
     def leg(self, call: LiveCall, state: LegState) -> None:
-        if state.ringing_at is None and state.answered_at is None and state.ended_at is None:  # its first line
+        described = self._described.setdefault(call.id, set())
+        if state.uuid not in described:  # its first line in this call: what never changes, and the record has no column for
+            described.add(state.uuid)
             self.spool.noted(call.id, {f"leg:{state.uuid}": {"external": state.leg.external, "number": state.number}})
         if state.leg == call.party:
             self.spool.noted(call.id, {"party": state.uuid})
@@ -134,6 +146,7 @@ class SpoolJournal:
             recordings=tuple(self._recording(r, summary.user, summary.group) for r in call.recordings if summary.talked),
         )
         self.spool.ended(record, [ended_fact(call, summary, ended_at)])
+        self._described.pop(call.id, None)
 
     def _recording(self, recording: Recording, user: int | None, group: Ref | None) -> RecordingData:
         return RecordingData(path=recording.path, seconds=seconds_of(self._media_root / recording.path), user=user, group=group)

@@ -12,11 +12,17 @@ import msgspec
 import pytest
 
 from engine import clock
+from engine.calls.call import Leg
+from engine.calls.leg import LegState
+from engine.calls.live import LiveCall
+from engine.calls.reception import Verdict
 from engine.db import Database, models
 from engine.facts.record import TraceStep
 from engine.facts.spool import Spool
+from engine.plugin.testing import office
 from engine.runtime.journal import SpoolJournal
 from engine.settings import Core, Settings
+from tests.engine_calls.floor import Floor
 from tests.facts.test_spool import NOW, leg, record
 
 
@@ -65,3 +71,40 @@ async def test_what_cant_be_tried_again_does_not_hold_up_the_journal(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     journal.close()
+
+
+@pytest.mark.feature("BIL-10")
+async def test_a_leg_first_seen_when_it_was_answered_stays_what_it_is(database: Database, tmp_path: Path) -> None:
+    journal = SpoolJournal(database, Settings(core=Core(state=str(tmp_path))), [], lambda topic, account: None)
+    journal.open()
+    call = Floor(office((), {})).call("a", _parked)
+    journal.opened(call)
+    mobile = LegState(Leg("m", "Ivan", None, 5, True), "out", "forward", NOW, trunk=3, number="+79270000000", answered_at=NOW)
+    for state in (mobile, mobile):
+        journal.leg(call, state)
+    journal.close()
+    journal.open()
+    found = journal.open_call("a").legs["m"]
+    assert (found.leg.external, found.number, found.answered_at) == (True, "+79270000000", NOW)
+    journal.close()
+
+
+async def test_an_engine_lives_while_the_database_is_away(database: Database, tmp_path: Path) -> None:
+    journal = SpoolJournal(database, Settings(core=Core(state=str(tmp_path))), [], lambda topic, account: None)
+    journal.open()
+    moment = clock.now() + timedelta(hours=1)
+    with clock.frozen(moment):  # `run` is not even begun
+        signs = asyncio.create_task(journal.stay_alive())
+        await asyncio.sleep(0)
+    signs.cancel()
+    journal.close()
+    journal.open()
+    found = journal.last_alive()
+    assert found is not None
+    assert abs(found - moment) < timedelta(seconds=1)
+    journal.close()
+
+
+async def _parked(call: LiveCall) -> Verdict:
+    await asyncio.Event().wait()
+    raise AssertionError("nobody wakes it")
