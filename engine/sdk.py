@@ -113,7 +113,7 @@ from engine.snapshot import (
 from engine.snapshot.rows import ElementRow, ElementStore, assign_extension
 from engine.sound.conversion import to_mp3, to_telephone, to_voice_message
 from engine.sound.prompts import seconds_of as prompt_seconds
-from engine.sound.synthesis import speak
+from engine.sound.synthesis import speak, synthesizer
 
 __all__ = [
     "CALL_REJECTED",
@@ -262,6 +262,7 @@ __all__ = [
     "ring",
     "said",
     "speak",
+    "synthesizer",
     "talk",
     "to_e164",
     "to_mp3",

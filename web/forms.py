@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from engine.sdk import Conflict, InUse, Invalid, Problem, Ref, Refused
 from web.visit import Visit
 
 S = TypeVar("S", bound=msgspec.Struct)
+_DIGITS = 30
+_LARGEST = 2**63 - 1
+"""No column keeps more."""
 
 
 class Form(Generic[S]):
@@ -181,9 +185,9 @@ def _read_one(name: str, kind: Any, text: str) -> Any:
             raise Problem(name, "This text holds characters that can't be kept.")
         return text.replace("\r\n", "\n")
     if kind is int:
-        if not text.lstrip("-").isdecimal() or len(text) > 15:
+        if not re.fullmatch(r"-?[0-9]+", text):
             raise Problem(name, "Enter a whole number.")
-        return int(text)
+        return int(text[:_DIGITS])  # of more digits than any limit has, the first ones are beyond it as well
     if kind in (float, Decimal):
         try:
             value = Decimal(text.replace(",", ".").replace(" ", "").replace(" ", ""))
@@ -221,3 +225,5 @@ def _check_limits(name: str, value: Any, metas: Sequence[msgspec.Meta]) -> None:
                 raise Problem(name, "Not less than {limit}.", limit=meta.ge)
             if meta.le is not None and value > meta.le:
                 raise Problem(name, "Not more than {limit}.", limit=meta.le)
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise Problem(name, "Not more than {limit}.", limit=_LARGEST)

@@ -117,6 +117,14 @@ CAUSES: Final[Mapping[str, str]] = {
     "": N_("unknown"),
 }
 
+BUILT_IN: Final[Mapping[str, str]] = {
+    "prompts/unavailable.wav": N_("The service is not available, please call later"),
+    "prompts/wrong-number.wav": N_("The number is wrong"),
+    "prompts/forbidden-number.wav": N_("Calls to this number are forbidden"),
+    "prompts/callback-employee.wav": N_("Connecting you with the client"),
+}
+"""What the PBX says by itself, by the paths of the sounds."""
+
 QUOTED: Final = N_("“{title}”")
 _GOOD = frozenset({"talk", "answered", "picked_up"})
 _BAD = frozenset(
@@ -230,8 +238,13 @@ def _named(words: Words, facts: Mapping[str, Any], names: Mapping[str, str]) -> 
             told[key] = f"{name} ({pretty(str(facts[key]))})"
     for key in ("sound", "music"):
         if isinstance(facts.get(key), str):
-            told[key] = ", ".join(words(QUOTED, title=names[path]) if path in names else path for path in facts[key].split(" + "))
+            told[key] = ", ".join(_sound(words, path, names) for path in facts[key].split(" + "))
     return told
+
+
+def _sound(words: Words, path: str, names: Mapping[str, str]) -> str:
+    title = names.get(path) or (words(BUILT_IN[path]) if path in BUILT_IN else "")
+    return words(QUOTED, title=title) if title else path
 
 
 def _target(value: Any) -> Ref | None:

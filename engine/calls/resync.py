@@ -160,7 +160,8 @@ class Resync:
         core_uuid = await switch.core_uuid()
         another_switch = self._known_core() not in ("", core_uuid)
         if another_switch:
-            log.warning("the switch was restarted: legs of its last run are over")
+            level = logging.WARNING if node.calls or self._journal.open_calls() else logging.INFO  # nobody was on a call: no harm done
+            log.log(level, "the switch was restarted: legs of its last run are over")
         lost_cause = causes.SWITCH_LOST if another_switch else causes.ENGINE_LOST
         gone = [
             (call, state)

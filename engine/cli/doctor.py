@@ -84,7 +84,7 @@ async def _media(settings: Settings) -> Answer:
 
 
 async def _speech(settings: Settings) -> Answer:
-    return True, f"speech synthesis: {synthesis.available() or 'not installed (optional)'}"
+    return True, f"speech synthesis: {synthesis.synthesizer() or 'not installed (optional)'}"
 
 
 async def _bot(settings: Settings) -> Answer:

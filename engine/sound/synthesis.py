@@ -14,7 +14,7 @@ from engine.i18n import N_
 MAX_CHARACTERS = 5000
 
 
-def available() -> str | None:
+def synthesizer() -> str | None:
     """The program that would speak: festival with its Russian voice sounds human, espeak-ng robotic; None without both."""
     if shutil.which("text2wave"):
         return "festival"
@@ -23,7 +23,7 @@ def available() -> str | None:
 
 async def speak(text: str, target: Path) -> None:
     """Write `text` (Russian) as 8 kHz mono WAV. Raises Refused when nothing here can speak or the text is too long."""
-    program = available()
+    program = synthesizer()
     if program is None:
         raise Refused(N_("Speech synthesis is not installed on this server (festival with festvox-ru, or espeak-ng)."))
     clean = " ".join(text.split())

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import Branch, Condition, Page, Problem, Ref, SoundElement, people
+from engine.sdk import Branch, Condition, NotFound, Page, Problem, Ref, SoundElement, people
 from plugins.ivr import service
 from plugins.ivr.part import Menu, MenuKey
 from web.sdk import Form, Nothing, Option, OptionGroup, Visit, check_choice, confirm, elements, http, member_values, targets
@@ -76,7 +76,10 @@ def _parents(visit: Visit) -> list[OptionGroup]:
 async def new_menu(visit: Visit) -> http.Response:
     """`?into=` names the group; the root when absent."""
     places = _parents(visit)
-    form = Form(visit, MenuForm, {"parent": visit.query.get("into") or (visit.snapshot.root.ref if visit.snapshot.root else None)})
+    into = visit.query.get("into")
+    if into and all(into != option.value for group in places for option in group.options):
+        raise NotFound()  # the page with this link is old: the group is gone
+    form = Form(visit, MenuForm, {"parent": into or (visit.snapshot.root.ref if visit.snapshot.root else None)})
     if visit.is_post:
         with form.saving():
             wish = form.read()

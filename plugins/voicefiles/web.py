@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import N_, Page, Problem
+from engine.sdk import N_, Page, Problem, synthesizer
 from plugins.voicefiles import service
 from plugins.voicefiles.part import VoiceFile, VoicefilesPart
 from web.sdk import Form, Nothing, Visit, confirm, http, media_file
@@ -39,7 +39,7 @@ async def files(visit: Visit) -> http.Response:
     part = visit.snapshot.part("voicefiles", VoicefilesPart)
     found = sorted(part.files, key=lambda f: f.title.casefold()) if part else []
     status = next((f.status for f in (upload, speech) if not f.ok), 200)
-    return visit.render("voicefiles/files.html", status=status, files=found, upload=upload, speech=speech)
+    return visit.render("voicefiles/files.html", status=status, files=found, upload=upload, speech=speech, speaks=synthesizer() is not None)
 
 
 async def _add(visit: Visit, form: Form[UploadForm] | Form[SpeechForm]) -> str:

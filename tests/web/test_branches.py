@@ -93,6 +93,9 @@ async def test_deletion_is_confirmed_and_refused_while_used(house: House, visito
 async def test_a_menu_is_created_and_its_keys_set(house: House, visitor: Visitor) -> None:
     admin = await visitor("romashka-admin")
     root = f"groups.group:{house.one.things['root']}"
+    await admin.get(f"/menus/new?into={root}")
+    for gone in ("groups.group:999999", f"groups.group:{house.two.things['group']}", "nonsense"):
+        await admin.get(f"/menus/new?into={gone}", status=404)
     await admin.get("/menus/new")
     where = await admin.post("/menus/new", title="Второе меню", parent=root, timeout_seconds=4, priority=1)
     await admin.get(where)
@@ -171,6 +174,7 @@ async def test_members_are_added_and_ordered(house: House, visitor: Visitor) -> 
     page = await admin.get(f"/menus/{house.one.things['menu']}")
     assert "Максим Руководитель" in page[page.index('id="members"') :]
     await admin.post(f"/branches/{menu}/members", user=user, priority=400)
+    assert "Приоритет: Не больше 99." in await admin.get(f"/menus/{house.one.things['menu']}")
     branch = house.ctx.snapshot(house.one.id).get(Ref.parse(menu), Menu)
     assert branch is not None
     assert [(m.user, m.priority) for m in branch.members] == [(house.one.users["manager"], 4)]

@@ -170,3 +170,12 @@ async def test_a_voice_file_is_uploaded_heard_renamed_and_deleted(house: House, 
     used = house.one.things["file"]
     assert "Главное меню" in await admin.get(f"/voice-files/{used}/delete")
     await admin.post(f"/voice-files/{used}/delete", status=422)
+
+
+@pytest.mark.feature("DIR-2")
+async def test_speech_is_offered_where_something_can_speak(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = await visitor("romashka-admin")
+    for program, offered in (("", False), ("espeak-ng", True)):
+        monkeypatch.setattr("engine.sound.synthesis.shutil.which", lambda name, has=program: name if name == has else None)
+        page = await admin.get("/voice-files")
+        assert ('name="text"' in page, "не установлен синтез речи" in page) == (offered, not offered)

@@ -15,7 +15,8 @@ from engine.plugin import loader
 from engine.plugin.contract import Plugin, PluginState, Sentence
 from engine.plugin.registry import Registry
 from engine.sdk import PluginError, PluginMeta, Ref
-from web.trace import CAUSES, OF_CORE, sentence, timeline, with_plugins
+from engine.sound.prompts import FOLDER as PROMPTS
+from web.trace import BUILT_IN, CAUSES, OF_CORE, sentence, timeline, with_plugins
 
 ROOT = Path(__file__).resolve().parents[2]
 RUSSIAN, ENGLISH = partial(translate, "ru"), partial(translate, "en")
@@ -51,6 +52,13 @@ def test_a_step_is_told_by_one() -> None:
         Registry([PLUGINS["numbers"], PluginState(Thief())]).sentences()
     with pytest.raises(PluginError, match="core"):
         with_plugins({"answer": Sentence("Mine")})
+
+
+def test_what_the_pbx_says_by_itself_is_told_by_name() -> None:
+    spoken = {f"prompts/{p.name}" for p in PROMPTS.glob("*.wav") if not p.name.startswith("demo-")}
+    assert set(BUILT_IN) == spoken
+    (line,) = timeline(RUSSIAN, [{"at": 0, "what": "play", "facts": {"sound": "prompts/wrong-number.wav + voice/1/a.wav"}}])
+    assert line.text == "Проигрывается «Номер набран неправильно», voice/1/a.wav"
 
 
 @pytest.mark.parametrize("what", sorted(SENTENCES))

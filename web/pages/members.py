@@ -51,7 +51,9 @@ async def add_member(visit: Visit) -> http.Response:
         async with visit.edit() as edit:
             await people.set_membership(edit, branch.ref, wish.user.id, wish.priority)
         return visit.go(visit.url_of(branch.ref) + "#members", message=visit.t("Saved."))
-    return visit.go(visit.url_of(branch.ref) + "#members", message=" ".join((*form.general, *form.problems.values())), tone="bad")
+    labels = {"user": visit.t("User"), "priority": visit.t("Priority")}
+    told = [f"{labels[field]}: {problem}" for field, problem in form.problems.items()] or form.general
+    return visit.go(visit.url_of(branch.ref) + "#members", message=" ".join(told), tone="bad")
 
 
 async def remove_member(visit: Visit) -> http.Response:
