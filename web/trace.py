@@ -28,6 +28,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "skipped": N_("{who} is not rung: {why}"),
     "gate_closed": N_("{who} is not rung: {why}"),
     "no": N_("{who} did not take the call: {cause}"),
+    "line_failed": N_("The line “{line}” failed ({cause}); {who} is called by the next one"),
     "cancelled": N_("Ringing of {who} is stopped"),
     "talk": N_("Talks with {who}"),
     "talk_over": N_("{who} ended the talk"),
@@ -101,6 +102,7 @@ CAUSES: Final[Mapping[str, str]] = {
     "OUTGOING_CALL_BARRED": N_("this direction is forbidden"),
     "INVALID_NUMBER_FORMAT": N_("not a valid number"),
     "FACILITY_NOT_SUBSCRIBED": N_("not supported"),
+    "NORMAL_CIRCUIT_CONGESTION": N_("all channels of the line are busy"),
     "GATEWAY_DOWN": N_("the provider’s line is down"),
     "ENGINE_LOST": N_("unknown: it ended while the PBX was restarting"),
     "SWITCH_LOST": N_("the switch was restarted"),
@@ -128,7 +130,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
 QUOTED: Final = N_("“{title}”")
 _GOOD = frozenset({"talk", "answered", "picked_up"})
 _BAD = frozenset(
-    {"no", "unavailable", "hop_limit", "hold_expired", "closed", "skipped", "gate_closed"}
+    {"no", "line_failed", "unavailable", "hop_limit", "hold_expired", "closed", "skipped", "gate_closed"}
     | {"forbidden_number", "wrong_number", "leg_lost", "transfer_refused", "transfer_returns"}
 )
 _MAIN = frozenset({"enters", "ordered"})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import Final, Literal, Protocol, TypeAlias, TypeVar
 
 from engine.calls.causes import NORMAL_CLEARING, HangupCause
 from engine.facts import Fact
@@ -36,6 +36,10 @@ class Leg:
     contact: int | None = None
     external: bool = False
     """True when the leg goes through a trunk."""
+
+
+NOBODY: Final = Leg("", "")
+"""The party of an ordered call until somebody has answered; who asked for a transfer when that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +216,8 @@ class Call(Protocol):
 
         A leg for each phone: one, or several when several phones share the contact's login.
         """
+    def dial_instead(self, leg: Leg) -> Leg | None:
+        """By the next line, when that of this ended leg was at fault and another may be taken (R16); None when none is left."""
     def release(self, leg: Leg, cause: HangupCause = NORMAL_CLEARING) -> None: ...
     def bridge(self, one: Leg, other: Leg) -> None: ...
     def hold(self, leg: Leg, music: Sound | None) -> None: ...

@@ -8,12 +8,13 @@ import random
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from engine import clock
 from engine.calls.call import (
+    NOBODY,
     Answered,
     Callee,
     Caller,
@@ -21,7 +22,6 @@ from engine.calls.call import (
     Event,
     FaxJob,
     Held,
-    Joined,
     Key,
     Leg,
     Playback,
@@ -32,9 +32,9 @@ from engine.calls.call import (
     Ringing,
     Step,
     TimeUp,
-    TransferAsked,
 )
-from engine.calls.causes import NO_ANSWER, NORMAL_CLEARING
+from engine.calls.causes import LINE_CAUSES, NO_ANSWER, NORMAL_CLEARING
+from engine.calls.joins import Joins
 from engine.calls.leg import LegState
 from engine.calls.ordered import Ordered
 from engine.calls.playing import Playing
@@ -51,10 +51,6 @@ T = TypeVar("T")
 
 RINGBACK_TONE = "tone_stream://%(1000,4000,425);loops=-1"
 """Russian ringback: 425 Hz, 1 s on, 4 s off (GOST 28384)."""
-NOBODY = Leg("", "")
-"""The party of an ordered call until somebody has answered."""
-TRANSFER_GRACE_SECONDS = 3.0
-"""How long a transferring phone's end is held back while the switch joins or parks the other party."""
 
 
 def part_path(first: str, number: int) -> str:
@@ -62,6 +58,15 @@ def part_path(first: str, number: int) -> str:
     stem, dot, ending = first.rpartition(".")
     stem = stem.removesuffix(f"-{number - 1}") if number > 2 else stem
     return f"{stem}-{number}{dot}{ending}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Dialled:
+    """A leg by a line: what it takes to try the next one, and which have failed before."""
+
+    callee: Callee
+    caller_id: str | None
+    failed: frozenset[int]
 
 
 class LiveCall:
@@ -84,8 +89,6 @@ class LiveCall:
         self.talked_with: LegState | None = None
         self.talk_started_at: datetime | None = None
         self.recordings: list[Recording] = []
-        self.transfers: set[str] = set()
-        """The switch's notes of the transfers that were dealt with: a channel keeps its last one, also when it parks again after a talk."""
         self.gone = False
         self.all_ended = asyncio.Event()
         self.over = asyncio.Event()
@@ -95,12 +98,12 @@ class LiveCall:
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Event] = deque()
         self._waiter: asyncio.Future[None] | None = None
-        self._playing = Playing(node, self._emit)
+        self._playing = Playing(node, self.emit)
         self._ringback: Sound | None = None
         self._rings = False
         self._place: Ref | None = None
-        self._joined: set[tuple[str, str]] = set()
-        self._grace: dict[str, asyncio.TimerHandle] = {}
+        self._dialled: dict[str, _Dialled] = {}
+        self.joins = Joins(self, node)
 
     # -- state ---------------------------------------------------------------------------------------------------------
 
@@ -190,7 +193,8 @@ class LiveCall:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _emit(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
+        """Give the scenario an event."""
         self._queue.append(event)
         self._wake()
 
@@ -222,19 +226,19 @@ class LiveCall:
             case "CHANNEL_PROGRESS" | "CHANNEL_PROGRESS_MEDIA":
                 if state.direction == "out" and state.ringing_at is None:
                     state.ringing_at = self.now
-                    self._emit(Ringing(state.leg))
+                    self.emit(Ringing(state.leg))
             case "CHANNEL_PARK":
                 self._parked(event, state)
             case "CHANNEL_BRIDGE":
-                self.bridge_seen(state.uuid, event.other_uuid)
+                self.joins.seen(state.uuid, event.other_uuid)
             case "CHANNEL_UNBRIDGE":
                 state.peer = ""
             case "DTMF":
                 if self._answered or state.leg != self.party:
-                    self._emit(Key(state.leg, event.digit))
+                    self.emit(Key(state.leg, event.digit))
             case "CHANNEL_HOLD" | "CHANNEL_UNHOLD":
                 state.held = event.name == "CHANNEL_HOLD"
-                self._emit(Held(state.leg, event.name == "CHANNEL_HOLD"))
+                self.emit(Held(state.leg, event.name == "CHANNEL_HOLD"))
             case "RECORD_STOP":
                 self._record_over(event)
             case "CUSTOM" if event.subclass == "sofia::transferor":
@@ -247,70 +251,16 @@ class LiveCall:
             return  # a transferring phone's consultation leg; the switch ends it itself
         if state.direction == "out" and not state.ready and state.leg != self.party:
             state.ready = True
-            self._emit(Answered(state.leg))
+            self.emit(Answered(state.leg))
             return
         if "bl_xfer" in event.transfer_source or event.endpoint_disposition == "BLIND_TRANSFER":
-            self._transfer_parked(event, state)
-
-    def _transfer_parked(self, event: SwitchEvent, state: LegState) -> None:
-        if event.endpoint_disposition == "BLIND_TRANSFER":  # the transferring caller's own leg: nothing left for it to do
-            self._node.switch.kill(state.uuid, "BLIND_TRANSFER")
-            return
-        if event.transfer_source in self.transfers:
-            return
-        self.transfers.add(event.transfer_source)
-        # the transferring leg may have ended before or may end after this; it is the one talked with last
-        asked_by = next((s for s in self.legs.values() if s.leaving), None) or self.talked_with
-        if state.leg != self.party:  # the caller sent his callee on: the scenario serves the callee now
-            asked_by = self.legs[self.party.id]
-            asked_by.leaving = True
-            self.serve(state.leg)
-        for other in self.legs.values():
-            self._forget_grace(other)
-        self._node.guard(self, armed=True)
-        by = asked_by or self.talked_with
-        asked = TransferAsked(by.leg if by else NOBODY, event.destination_number)
-        if "Replaces=" in event.sip_refer_to:
-            # The transferring phone's call to that number ends now. Its lines are free again before we ring there.
-            self._node.after_consultation(self, asked.by, asked.number, lambda: self._emit(asked))
-        else:
-            self._emit(asked)
-
-    def bridge_seen(self, one: str, other: str) -> None:
-        """The switch has joined two channels; `one` is ours."""
-        for uuid_, peer in ((one, other), (other, one)):
-            if uuid_ in self.legs:
-                self.legs[uuid_].peer = peer
-        mine = self.legs.get(self.party.id)
-        if mine is not None and self.party.id not in (one, other):
-            # a phone that leaves has joined the two it had called: ours is served from now on
-            mine = self.legs.get(one) if mine.leaving and other not in self.legs else None
-        if mine is None:
-            return
-        peer = other if one == mine.uuid else one
-        if (mine.uuid, peer) in self._joined:
-            return
-        leaving = next((s for s in self.legs.values() if s.leaving or s.uuid in self._grace), None)
-        state = self.legs.get(peer) or self._node.adopt(self, peer)
-        if state is None:
-            return
-        if mine.leg != self.party:
-            leaving = mine
-            self.serve(mine.leg)
-        self._joined.add((mine.uuid, peer))
-        self._node.guard(self, armed=False)
-        mine.peer = peer
-        if leaving is not None:
-            self._forget_grace(leaving)
-            leaving.leaving = False
-        self._talks(state)
-        self._emit(Joined(state.leg, leaving.leg if leaving else None))
+            self.joins.parked_by_transfer(event, state)
 
     def _record_over(self, event: SwitchEvent) -> None:
         path = event.record_file_path
         for recording in self.recordings:
             if path.endswith(recording.path):
-                self._emit(Recorded(recording, event.record_ms / 1000))
+                self.emit(Recorded(recording, event.record_ms / 1000))
                 return
 
     def leg_over(self, state: LegState, cause: str, *, at: datetime | None = None, by: datetime | None = None) -> None:
@@ -329,18 +279,9 @@ class LiveCall:
             self.gone = True
             self._wake()
         elif cause in ("BLIND_TRANSFER", "ATTENDED_TRANSFER") or state.leaving:
-            self._grace[state.uuid] = self._loop.call_later(TRANSFER_GRACE_SECONDS, self._grace_over, state)
+            self.joins.hold_back(state)
         else:
-            self._emit(Ended(state.leg, cause))
-
-    def _grace_over(self, state: LegState) -> None:
-        self._grace.pop(state.uuid, None)
-        self._emit(Ended(state.leg, state.cause))
-
-    def _forget_grace(self, state: LegState) -> None:
-        handle = self._grace.pop(state.uuid, None)
-        if handle is not None:
-            handle.cancel()
+            self.emit(Ended(state.leg, cause))
 
     def refused(self, leg_uuid: str, cause: str) -> None:
         """An originate failed before the leg had any event."""
@@ -348,7 +289,8 @@ class LiveCall:
         if state is not None:
             self.leg_over(state, cause)
 
-    def _talks(self, state: LegState) -> None:
+    def talks(self, state: LegState) -> None:
+        """The party talks with this leg from now on."""
         if self.talk_started_at is None:
             self.talk_started_at = self.now
         self.talked_with = state
@@ -415,14 +357,30 @@ class LiveCall:
         return FaxJob(self._node.switch.execute(self.party.id, "rxfax", self._node.path_on_switch(path)), path)
 
     def dial(self, callee: Callee, *, caller_id: str | None = None) -> tuple[Leg, ...]:
-        return tuple(self._dial(callee, route) for route in self._node.routes(self, callee, caller_id))
+        return tuple(self._dial(callee, route, caller_id) for route in self._node.routes(self, callee, caller_id))
 
-    def _dial(self, callee: Callee, route: Route) -> Leg:
+    def dial_instead(self, leg: Leg) -> Leg | None:
+        state, dialled = self.legs.get(leg.id), self._dialled.pop(leg.id, None)
+        if state is None or state.trunk is None or dialled is None or state.ringing_at is not None or state.answered_at is not None:
+            return None
+        if state.cause not in LINE_CAUSES:
+            return None
+        failed = dialled.failed | {state.trunk}
+        (route,) = self._node.routes(self, dialled.callee, dialled.caller_id, failed)
+        if route.refusal:
+            return None
+        line = self.snapshot.trunks.get(state.trunk)
+        self.note(Step("line_failed", {"who": leg.label, "line": line.title if line else "", "cause": state.cause}))
+        return self._dial(dialled.callee, route, dialled.caller_id, failed)
+
+    def _dial(self, callee: Callee, route: Route, caller_id: str | None, failed: frozenset[int] = frozenset()) -> Leg:
         contact = callee.contact
         external = contact is None or contact.kind == "phone"
         leg = Leg(str(uuid.uuid4()), callee.label, callee.user.id if callee.user else None, contact.id if contact else None, external)
         state = LegState(leg, "out", callee.reason, self.now, route.trunk, callee.group, callee.number or callee.label)
         self.legs[leg.id] = state
+        if route.trunk is not None:
+            self._dialled[leg.id] = _Dialled(callee, caller_id, failed)
         self.all_ended.clear()
         self._node.enrol(self, state)
         self._node.journal_leg(self, state)
@@ -452,7 +410,7 @@ class LiveCall:
         if state is None or state.released:
             return
         state.released, state.release_cause = True, cause
-        self._forget_grace(state)
+        self.joins.forget(state)
         if state.alive:
             self._node.switch.kill(leg.id, cause)
 
@@ -464,13 +422,13 @@ class LiveCall:
         self._node.guard(self, armed=False)
         if self.party in (one, other):
             self.answer()
-        self._joined.update({(one.id, other.id), (other.id, one.id)})
+        self.joins.ordered(one.id, other.id)
         self._node.switch.bridge(one.id, other.id)
         state = self.legs.get(other.id)
         if state is not None:
             state.peer = one.id
             self.legs[one.id].peer = other.id
-            self._talks(state)
+            self.talks(state)
 
     def hold(self, leg: Leg, music: Sound | None) -> None:
         self._node.switch.broadcast(leg.id, self._node.path_on_switch(music.path) if music else "local_stream://moh")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 
 from engine import clock
@@ -119,7 +119,7 @@ class Node:
         sides = [(call, event.uuid, event.other_uuid), (other, event.other_uuid, event.uuid)]
         for owner, mine, theirs in sorted(sides, key=lambda side: side[0].party.id != side[1]):
             if self._by_leg.get(mine) is not self._by_leg.get(theirs):
-                owner.bridge_seen(mine, theirs)
+                owner.joins.seen(mine, theirs)
 
     def serve(self, event: Event) -> None:
         """Begin the scenario of a claimed caller."""
@@ -277,13 +277,13 @@ class Node:
             return f"silence_stream://{rest}"
         return f"{self._media_root}/{sound_or_file}"
 
-    def routes(self, call: LiveCall, callee: Callee, caller_id: str | None) -> tuple[Route, ...]:
+    def routes(self, call: LiveCall, callee: Callee, caller_id: str | None, without: Collection[int] = ()) -> tuple[Route, ...]:
         contact = callee.contact
         if contact is not None and contact.kind == "sip":
             phones = self.phones.registrations.of(call.snapshot.account.id, contact.address)
             return to_sip(call.snapshot, callee, call.caller, phones, caller_id)
         dialled = call.caller.dialled if call.caller.external else ""
-        route = to_number(call.snapshot, callee, call.caller, dialled, lambda trunk: self.phones.lines.trunks[trunk], caller_id)
+        route = to_number(call.snapshot, callee, call.caller, dialled, self.phones.lines.of_trunk, caller_id, without)
         if not route.refusal:
             number = callee.number or (contact.address if contact else "")
             question = DialQuestion(call.snapshot.account.id, number, callee.reason, callee.user.id if callee.user else None, route.trunk)

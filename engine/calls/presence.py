@@ -95,6 +95,9 @@ class Lines:
     def of(self, contact: int) -> int:
         return len(self.contacts.get(contact, ()))
 
+    def of_trunk(self, trunk: int) -> int:
+        return self.trunks[trunk]
+
     def take(self, call: str, contact: int | None, trunk: int | None) -> None:
         if contact is not None:
             self.contacts.setdefault(contact, Counter())[call] += 1

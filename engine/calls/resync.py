@@ -14,10 +14,10 @@ from msgspec.structs import replace
 
 from engine import clock
 from engine.calls import causes, leg_file
-from engine.calls.call import Leg, Step
+from engine.calls.call import NOBODY, Leg, Step
 from engine.calls.journal import OpenCall
 from engine.calls.leg import LegState
-from engine.calls.live import NOBODY, LiveCall
+from engine.calls.live import LiveCall
 from engine.calls.node import Node
 from engine.calls.reception import Verdict
 from engine.calls.unheard import BRIDGED_STATES, catch_up, sent_on, talking_since
@@ -313,7 +313,7 @@ class Resync:
         call.note(Step("engine_restarted"))
         sent = sent_on(call, dumps)
         if sent is not None:
-            call.transfers.add(dumps[sent[0].uuid].transfer_source)
+            call.joins.dealt_with(dumps[sent[0].uuid].transfer_source)
             self._node.run(call, self._transfer(call, *sent))
             return
         other = self._partner(call, party)

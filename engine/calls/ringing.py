@@ -150,7 +150,11 @@ async def ring(
                         return Won(leg)
                     case Ended(leg, cause) if leg in live:
                         attempt = live.pop(leg)
-                        if attempt.over(leg, cause):
+                        further = call.dial_instead(leg)
+                        if further is not None:
+                            attempt.legs = attempt.legs - {leg} | {further}
+                            live[further] = attempt
+                        elif attempt.over(leg, cause):
                             attempt.run.ringing.discard(attempt)
                             why[leg.label] = attempt.cause
                             call.note(Step("no", {"who": leg.label, "cause": attempt.cause}))

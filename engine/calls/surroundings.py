@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,8 +26,8 @@ class Surroundings(Protocol):
     @property
     def early_media(self) -> bool: ...
     def path_on_switch(self, sound_or_file: str) -> str: ...
-    def routes(self, call: LiveCall, callee: Callee, caller_id: str | None) -> tuple[Route, ...]:
-        """At least one; several when several phones share a login."""
+    def routes(self, call: LiveCall, callee: Callee, caller_id: str | None, without: Collection[int] = ()) -> tuple[Route, ...]:
+        """At least one; several when several phones share a login. `without`: trunks not to be tried."""
     def presence(self, call: LiveCall, contact: Contact) -> Presence: ...
     def claim(self, call: LiveCall, leg: Leg) -> None:
         """Mark a dialled leg as the served party: it parks after each bridge."""

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from engine.calls.call import Callee, Caller
-from engine.calls.causes import GATEWAY_DOWN, INVALID_NUMBER_FORMAT, USER_NOT_REGISTERED
+from engine.calls.causes import GATEWAY_DOWN, INVALID_NUMBER_FORMAT, NORMAL_CIRCUIT_CONGESTION, USER_NOT_REGISTERED
 from engine.calls.presence import Registration
 from engine.db.secrets import mark
 from engine.esl.command import is_destination
@@ -83,9 +83,13 @@ def to_sip(
 
 
 def to_number(
-    snapshot: Snapshot, callee: Callee, caller: Caller, dialled_did: str, in_use: Callable[[int], int], shown: str | None
-) -> Route:
-    """A leg through a trunk. A forwarded outsider keeps his number only where the trunk passes foreign ones (R19)."""
+    snapshot: Snapshot, callee: Callee, caller: Caller, dialled_did: str, in_use: Callable[[int], int], shown: str | None,
+    without: Collection[int] = (),
+) -> Route:  # fmt: skip
+    """A leg through a trunk that has a channel free. A forwarded outsider keeps his number only where the trunk passes foreign ones (R19).
+
+    `without`: trunks that have just failed.
+    """
     number = callee.number or (callee.contact.address if callee.contact else "")
     if not number:
         return Route(refusal=INVALID_NUMBER_FORMAT)
@@ -94,7 +98,8 @@ def to_number(
     if did is None:
         return Route(refusal=GATEWAY_DOWN)
     for trunk in _trunks_for(snapshot, did):
-        if trunk.channels and in_use(trunk.id) >= trunk.channels and not is_emergency(number):
+        full = trunk.channels and in_use(trunk.id) >= trunk.channels and not is_emergency(number)
+        if full or trunk.id in without:
             continue
         # nobody is shown his own number: who has ordered the call is also the one called
         foreign = caller.number if caller.external and trunk.passes_foreign and caller.number != number else None
@@ -105,7 +110,7 @@ def to_number(
             "",
             trunk.id,
         )
-    return Route(refusal="NORMAL_CIRCUIT_CONGESTION")
+    return Route(refusal=NORMAL_CIRCUIT_CONGESTION)
 
 
 def _trunks_for(snapshot: Snapshot, did: Did) -> list[Trunk]:

@@ -18,6 +18,7 @@ import msgspec
 from engine.cli.demo import CARD, Card, demo_settings
 from engine.cli.demo_call import Answerer, DemoCallResult, run
 from engine.cli.phone import Line
+from engine.cli.serve import DEMO_STATE
 from engine.errors import VatsError
 
 CALLER_TONE_HZ, ANSWER_TONE_HZ = 440, 1100
@@ -30,7 +31,7 @@ class DemoAway(VatsError):  # noqa: N818 — told to the person at the keyboard
 
 def add_commands(commands: Any) -> None:
     call = commands.add_parser("demo-call", help="call the demonstration's number with a built-in phone")
-    call.add_argument("--state", default="var/demo", help="folder of the demonstration")
+    call.add_argument("--state", default=DEMO_STATE, help="folder of the demonstration")
     call.add_argument("--keys", default="1", help="keys to press in the menu")
     call.add_argument("--wav", default="demo-call.wav", help="where to keep what the caller heard")
     call.set_defaults(run=_call)

@@ -16,7 +16,9 @@ import msgspec
 from engine import log, settings
 from engine.addresses import public_host
 from engine.cli.accounts import ACTOR, open_account
+from engine.cli.serve import DEMO_STATE
 from engine.db.models import User as UserRow
+from engine.i18n import N_, Language, language_of, translate
 from engine.people import ContactWish, LoginWish, UserWish, add_contact, create_user, random_password, set_login, set_sip_password
 from engine.runtime import Runtime, ports
 from engine.settings import ALL_ROLES, Settings
@@ -29,7 +31,7 @@ CARD, PLACES = "demo.json", "ports.json"
 
 def add_commands(commands: Any) -> None:
     demo = commands.add_parser("demo", help="run a demonstration PBX on the built-in switch")
-    demo.add_argument("--state", default="var/demo", help="folder of the demonstration")
+    demo.add_argument("--state", default=DEMO_STATE, help="folder of the demonstration")
     demo.add_argument("--keep-switch", action="store_true", help="let the switch and its calls live when the demonstration ends")
     demo.set_defaults(run=_demo)
 
@@ -145,14 +147,19 @@ def _keep(card: Card, path: Path) -> None:
         file.write(json.dumps(msgspec.to_builtins(card), ensure_ascii=False, indent=1).encode())
 
 
-def box(card: Card) -> str:
+def box(card: Card, language: Language) -> str:
     """The short box at the end of the start."""
+
+    def words(message: str, **facts: object) -> str:
+        return translate(language, message, **facts)
+
+    access = N_("login {login}   password {password}")
     lines = [
-        f"Кабинет:    {card.cabinet}   логин {card.login}   пароль {card.password}",
-        f"SIP-сервер: {card.server}:{card.sip_port} (UDP, TCP)",
-        *(f"   {title:<16} логин {login}   пароль {password}" for login, password, title in card.phones),
-        f"Наберите {card.number} (номер компании) или внутренний номер: 201, 202, 203, отделы 301, 302",
-        "Звонок без телефона: .venv/bin/vats demo-call     Остановить: Ctrl+C",
+        words(N_("Cabinet:    {address}   "), address=card.cabinet) + words(access, login=card.login, password=card.password),
+        words(N_("SIP server: {server} (UDP, TCP)"), server=f"{card.server}:{card.sip_port}"),
+        *(f"   {title:<16} " + words(access, login=login, password=password) for login, password, title in card.phones),
+        words(N_("Dial {number} (the company), or an extension: 201, 202, 203, groups 301, 302"), number=card.number),
+        words(N_("A call without a phone: {command}     Stop: Ctrl+C"), command=".venv/bin/vats demo-call"),
     ]
     width = max(len(line) for line in lines)
     edge = "─" * (width + 2)
@@ -181,7 +188,7 @@ def _demo(options: argparse.Namespace) -> int:
             card.trunk_port = ready.trunk_port if ready else 0
             _keep(card, running.settings.state / CARD)
             _remember(running, wished)
-            print(box(card), flush=True)
+            print(box(card, language_of(os.environ.get("LC_ALL") or os.environ.get("LANG"))), flush=True)
 
         await runtime.run_until_stopped(stop_switch=not options.keep_switch, started=started)
 

@@ -75,7 +75,7 @@ async def _ports(settings: Settings) -> Answer:
     if not engine_runs(settings):
         wanted += ports.own_places(settings)
     found = [trouble for place in wanted if (trouble := ports.trouble(place))]
-    return not found, " ".join(found) or f"ports {', '.join(str(p.port) for p in wanted) or 'in use by this installation'}"
+    return not found, "\n      ".join(found) or f"ports {', '.join(str(p.port) for p in wanted) or 'in use by this installation'}"
 
 
 async def _media(settings: Settings) -> Answer:

@@ -5,16 +5,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from engine import log, settings
 from engine.errors import SettingsError
 from engine.runtime import Runtime
+from engine.runtime.journal import engine_runs
 from engine.settings import ALL_ROLES, Role, Settings
 
 T = TypeVar("T")
+DEMO_STATE = "var/demo"
+"""Where `vats demo` lives, unless told otherwise."""
 
 
 def add_commands(commands: Any) -> None:
@@ -30,6 +36,9 @@ def loaded(options: argparse.Namespace) -> Settings:
     """The settings the command line names; logging is set up by them."""
     found = settings.load(Path(options.config) if options.config else None)
     log.setup(found.core.log_level, found.core.log_format)
+    demo = msgspec.structs.replace(found, core=msgspec.structs.replace(found.core, state=DEMO_STATE))
+    if found.state != demo.state and engine_runs(demo):
+        print(f"(this is about the PBX in {found.state}; the demonstration that runs: VATS_CORE__STATE={DEMO_STATE})", file=sys.stderr)
     return found
 
 

@@ -167,6 +167,9 @@ class RehearsedCall:
             self._at(after, Answered(leg) if what == "answer" else Ended(leg, what))
         return (leg,)
 
+    def dial_instead(self, leg: Leg) -> Leg | None:
+        return None  # lines do not fail in a rehearsal
+
     def _what_it_does(self, label: str) -> Answer:
         self._rung[label] += 1
         scripted = self._script.answers.get(label, [])

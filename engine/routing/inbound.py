@@ -41,7 +41,6 @@ class TrunkIndex:
     by_gateway: dict[str, Trunk] = field(default_factory=dict)
     """Registering trunks: whoever calls the Contact we have registered is that provider, from whatever address."""
     by_did: dict[str, tuple[Snapshot, Did]] = field(default_factory=dict)
-    trunks: dict[int, Trunk] = field(default_factory=dict)
     _networks: dict[tuple[int, int], dict[int, set[int]]] = field(default_factory=dict)
     """(IP version, host bits) → network address without those bits → ids of the non-registering trunks that call from there."""
 
@@ -59,7 +58,6 @@ class TrunkIndex:
         return index
 
     def _add(self, trunk: Trunk) -> None:
-        self.trunks[trunk.id] = trunk
         if trunk.registers:
             self.by_gateway[gateway_name(trunk.id)] = trunk
         for source in () if trunk.registers else trunk.sources:
@@ -122,14 +120,16 @@ class FrontDesk:
         if found is None:
             return Rejection(404, f"nobody has the number {event.destination_number}")
         snapshot, did = found
-        trunk = self.index.trunks.get(did.trunk.id)
-        if trunk is None or not any(trunk.id in ids for ids in callers):
-            return Rejection(403, f"{did.number} is not a number of the trunk it came by")
+        # providers bring a number by any line of its customer (R5): its own one, if it may be that, else the oldest
+        lines = {trunk for ids in callers for trunk in ids if trunk in snapshot.trunks}
+        if not lines:
+            return Rejection(403, f"{did.number} came by a line of another customer")
+        trunk = did.trunk.id if did.trunk.id in lines else min(lines)
         presented = None if event.hide_number == "true" else presented_e164(event.caller_number)
-        caller = Caller(presented, _name(event), True, None, trunk.id, did.number)
+        caller = Caller(presented, _name(event), True, None, trunk, did.number)
         leg = Leg(event.uuid, caller.number or "anonymous", external=True)
         return Admission(
-            snapshot, caller, leg, "in", "incoming", lambda call: self.serve_incoming(call, did.ref), trunk.id, did.number
+            snapshot, caller, leg, "in", "incoming", lambda call: self.serve_incoming(call, did.ref), trunk, did.number
         )
 
     async def serve_incoming(self, call: LiveCall, did: Ref) -> Verdict:

@@ -10,9 +10,9 @@ from typing import Final
 import msgspec
 
 from engine.calls import causes
-from engine.calls.call import Answered, Callee, Caller, Ended, Leg, Step
+from engine.calls.call import NOBODY, Answered, Callee, Caller, Ended, Leg, Step
 from engine.calls.leg import LegState
-from engine.calls.live import NOBODY, LiveCall
+from engine.calls.live import LiveCall
 from engine.calls.ordered import Ordered
 from engine.calls.reception import Verdict
 from engine.calls.ringing import Member, Won, plan, ring

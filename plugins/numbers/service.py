@@ -76,12 +76,15 @@ def trunk_problems(trunk: Trunk, password: str | None) -> list[Problem]:
 async def save_trunk(edit: Edit, trunk: Trunk, password: str | None = None) -> Ref:
     """Create (id 0) or change a trunk. Raises Invalid, NotFound."""
     found = trunk_problems(trunk, password)
+    if any(edit.before.get(ref, Did) is None for ref in trunk.may_show):
+        found.append(Problem("may_show", N_("Choose one of the list.")))
     if found:
         raise Invalid(found)
     values = {
         "title": trunk.title.strip(), "registers": trunk.registers, "server": trunk.server.strip(), "port": trunk.port,
         "transport": trunk.transport, "login": trunk.login.strip(), "realm": trunk.realm.strip(), "sources": list(trunk.sources),
         "channels": trunk.channels, "active": trunk.active, "passes_foreign": trunk.passes_foreign,
+        "may_show": [str(ref) for ref in trunk.may_show],
     }  # fmt: skip
     if password:
         values["secret"] = encrypt(password)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import N_, Condition, Did, Page, Ref, Trunk, addresses
+from engine.sdk import N_, Condition, Did, Page, Ref, Trunk, addresses, format_phone
 from plugins.numbers import service
 from plugins.numbers.actions import rules_of
 from plugins.numbers.part import NumberList, NumbersPart, Rule
@@ -42,6 +42,7 @@ class TrunkForm(msgspec.Struct, frozen=True, kw_only=True):
     channels: int = 0
     active: bool = True
     passes_foreign: bool = False
+    may_show: tuple[Ref, ...] = ()
 
 
 class NumberForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,8 +222,9 @@ async def _trunk(visit: Visit, element: Trunk) -> http.Response:
                 return visit.go(visit.url(Trunk.kind, id=made.id), message=visit.t("Saved."))
             return visit.go(visit.url("numbers.trunks"), message=visit.t("The line is added. Now connect its numbers."))
     dids = [d for d in visit.snapshot.core.dids if d.trunk.id == element.id]
+    others = [(str(d.ref), format_phone(d.number)) for d in visit.snapshot.core.dids if d.trunk.id != element.id]
     return visit.render(
-        "numbers/trunk.html", status=form.status, form=form, element=element, dids=dids,
+        "numbers/trunk.html", status=form.status, form=form, element=element, dids=dids, others=others,
         our_address=addresses.trunk_address(visit.ctx.settings),
         state=_state(visit, element, visit.ctx.trunk_states(visit.account_id)) if element.id else ("", ""),
     )  # fmt: skip

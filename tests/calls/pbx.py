@@ -159,10 +159,11 @@ class Pbx:
                 await asyncio.sleep(0.05)
         assert (await self.runtime.engine.node.switch.gateway_states())[gateway_name(trunk.id)] == "REGED"  # what a sweep is told
 
-    async def number(self, number: str, trunk: models.Trunk) -> None:
+    async def number(self, number: str, trunk: models.Trunk) -> models.Did:
         """Another number by that trunk."""
         async with self.edit() as edit:
-            await models.Did.create(account_id=self.account, number=number, title=number, trunk_id=trunk.id, connected=2, using_db=edit.tx)
+            values = {"number": number, "title": number, "trunk_id": trunk.id, "connected": 2}
+            return await models.Did.create(account_id=self.account, using_db=edit.tx, **values)
 
     async def ready(self, within: float = 20.0) -> None:
         """Wait until the switch has taken up this account's trunks."""

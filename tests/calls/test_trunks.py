@@ -150,3 +150,62 @@ async def test_a_phone_contact_is_reached_through_the_trunk(shared: Pbx) -> None
         await call.ended()
         (record,) = await shared.records(1)
     assert {leg.reason for leg in record.legs} == {"incoming", "forward"}
+
+
+@pytest.mark.feature("OUT-2", "R16", "BIL-10")
+@pytest.mark.parametrize(("trouble", "number"), [(503, "+74956660010"), ("down", "+74956660012")])
+async def test_the_next_line_takes_a_call_that_its_own_one_fails(shared: Pbx, trouble: int | str, number: str) -> None:
+    """An employee's and a forwarded one; a line that may not show the number is never asked."""
+    await shared.user("201")
+    away = await shared.user("202", ContactWish(kind="phone", address="+79051112233", timeout_seconds=5))
+    async with shared.provider() as first, shared.provider() as silent, shared.provider() as second, shared.telephone("201") as phone:
+        registers = {"registers": True, "login": "nobody", "secret": encrypt("x")} if trouble == "down" else {}
+        own = await shared.line(title="Own", server=first.host, port=first.port, **registers)
+        did = await shared.number(number, own)
+        await shared.line(title="Foreign", server=silent.host, port=silent.port)
+        reserve = await shared.line(title="Reserve", server=second.host, port=second.port, may_show=[f"core.did:{did.id}"])
+        await shared.rule(await shared.group("Sales", away), number=did.number)
+        talk = await phone.call("89031234567")
+        if trouble == 503:
+            await first.refuses(503)
+        call = await second.takes()
+        assert call.invite.uri.startswith("sip:79031234567@")
+        assert f"sip:{number[1:]}@" in call.invite.get("From")
+        await call.answer()
+        await talk.answered()
+        await talk.hang_up()
+        await call.ended()
+        incoming = await second.calls(number[1:])
+        if trouble == 503:
+            await first.refuses(503)
+        forwarded = await second.answers()
+        assert forwarded.invite.uri.startswith("sip:79051112233@")
+        await incoming.answered()
+        await incoming.hang_up()
+        await forwarded.ended()
+        records = await shared.records(2)
+        assert not silent.rung
+    for record in records:
+        tried = [leg for leg in sorted(record.legs, key=lambda leg: leg.started_at) if leg.direction == "out" and leg.trunk_id]
+        assert [leg.trunk_id for leg in tried] == [own.id, reserve.id]
+        assert tried[0].answered_at is None
+        assert [s["facts"]["line"] for s in record.trace if s["what"] == "line_failed"] == ["Own"]
+
+
+@pytest.mark.feature("OUT-2", "R16")
+async def test_a_refusal_of_the_called_one_is_no_fault_of_the_line(shared: Pbx) -> None:
+    await shared.user("201")
+    async with shared.provider() as first, shared.provider() as second, shared.telephone("201") as phone:
+        own = await shared.line(server=first.host, port=first.port)
+        did = await shared.number("+74956660011", own)
+        await shared.line(server=second.host, port=second.port, may_show=[f"core.did:{did.id}"])
+        for code in (486, 404, 603):
+            talk = await phone.call("89031234567")
+            await first.refuses(code)
+            assert await talk.refused() >= 400
+        talk = await phone.call("89031234567")
+        ringing = await first.takes()
+        await ringing.refuse(503)  # it has rung: the called phone was reached
+        assert await talk.refused() >= 400
+        await shared.records(4)
+        assert not second.rung

@@ -21,6 +21,7 @@ from argon2 import PasswordHasher
 
 from engine import log
 from engine.cli import main
+from engine.facts.spool import Spool
 from engine.people import passwords
 from engine.plugin import loader
 from engine.plugin.contract import PluginState
@@ -397,3 +398,14 @@ def test_a_command_of_a_plugin_that_does_not_start_says_why(shell: Shell, monkey
     assert shell.vats(*ROMASHKA).returncode == 0
     assert "no coffee" in shell.refused("greet", "1001")
     assert "greeter" in shell.refused("erase", "1001", "8 927 123-45-67")
+
+
+def test_a_command_beside_a_running_demonstration_says_which_one_it_is_about(fresh: Shell) -> None:
+    assert "demonstration" not in fresh.vats("account", "list").stderr
+    spool = Spool.open(fresh.folder / "var" / "demo" / "spool")
+    try:
+        said = fresh.vats("account", "list")
+    finally:
+        spool.close()
+    assert said.returncode == 0
+    assert f"{fresh.state}; the demonstration that runs: VATS_CORE__STATE=var/demo" in said.stderr

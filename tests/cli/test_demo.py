@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from engine.cli.demo import Card, box
+from engine.i18n import Language
 from tests.calls.apart import alive
 from tests.calls.installation import own_address
 from tests.embedded.telephone import Telephone
@@ -131,3 +133,14 @@ async def test_a_second_one_in_the_same_folder_leaves_the_first_alone(demo: Demo
     assert demo.switch == switch
     assert alive(switch)
     assert await demo.registers(card) == 200
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("ru", ("Кабинет:    http", "пароль secret", "84951234567")), ("en", ("Cabinet:    http", "password secret"))]
+)
+def test_the_box_speaks_the_readers_language(language: Language, words: tuple[str, ...]) -> None:
+    phones = [("201", "p", "Анна")]
+    card = Card("http://127.0.0.1:8080/", "romashka", "secret", "192.0.2.1", 5060, "x", phones, "84951234567", 5080)
+    said = box(card, language)
+    assert all(word in said for word in words)
+    assert len({len(line) for line in said.splitlines()}) == 1

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from engine.calls.call import Callee, Caller, Joined, Playback, Played, TransferAsked
 from engine.calls.live import LiveCall
 from engine.calls.presence import Registration
 from engine.calls.reception import Verdict
+from engine.calls.ringing import NoOne, ring
 from engine.calls.talk import Over, TalkEnd, Transfer, converse
 from engine.plugin.testing import office, sip_user
 from engine.routing.conversation import said
-from engine.snapshot import Sound
+from engine.snapshot import Snapshot, Sound, Trunk
 from tests.engine_calls.floor import OUTSIDER, Floor
 
 EMPLOYEE = Caller("201", "", False, 201, None, "89271112233")
@@ -236,3 +238,29 @@ async def test_each_phone_of_a_login_is_a_leg_and_all_of_them_one_line(floor: Fl
     assert [words[1] for words in floor.orders.of("originate")] == ["user/202@office.test"]
     floor.hangs_up([*floor.dialled(), "b"])
     await floor.until(lambda: not floor.node.calls)
+
+
+@pytest.mark.feature("R16", "OUT-2")
+async def test_lines_are_tried_one_after_another_until_one_reaches_the_called_phone() -> None:
+    house = office((sip_user(201),), {})
+    reserves = tuple(
+        Trunk(id=n, title=f"Reserve {n}", registers=False, server="192.0.2.1", may_show=(house.core.dids[0].ref,)) for n in (2, 3)
+    )
+    floor = Floor(Snapshot(1, msgspec.structs.replace(house.core, trunks=(*house.core.trunks, *reserves)), {}))
+    number = Callee("+79031234567", None, None, "+79031234567", None, "outgoing")
+    got: list[object] = []
+
+    async def serve(call: LiveCall) -> Verdict:
+        got.append(await ring(call, ((((number,),),),)))
+        return Verdict()
+
+    call = floor.call("a", serve, EMPLOYEE)
+    for n, cause in enumerate(("GATEWAY_DOWN", "NORMAL_TEMPORARY_FAILURE", "NORMAL_TEMPORARY_FAILURE"), 1):
+        await floor.until(lambda n=n: len(floor.dialled()) == n)
+        floor.hangs_up(floor.dialled()[-1:], cause)
+    legs = floor.dialled()
+    await floor.until(lambda: got)
+    assert got == [NoOne({"+79031234567": "NORMAL_TEMPORARY_FAILURE"})]
+    assert [call.legs[leg].trunk for leg in legs] == [1, 2, 3]
+    assert [s.facts["line"] for _, s in call.steps if s.what == "line_failed"] == ["Provider", "Reserve 2"]
+    assert floor.node.phones.lines.trunks == {}

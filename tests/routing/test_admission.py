@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from engine.calls.reception import Admission, Rejection
@@ -24,15 +25,15 @@ OTHERS = Snapshot(
 DOMAINS = {"office.test": 1, "other.test": 2}
 
 
-def admit(**headers: str) -> Admission | Rejection:
-    houses = {1: OURS, 2: OTHERS}
+def admit(ours: Snapshot = OURS, **headers: str) -> Admission | Rejection:
+    houses = {1: ours, 2: OTHERS}
     desk = FrontDesk(lambda: iter(houses.values()), houses.__getitem__, DOMAINS.get, dict)
     return desk.admit(Event.of({"Event-Name": "CHANNEL_PARK", "Unique-ID": "a", **headers}))
 
 
-def from_trunk(address: str, number: str, caller: str = "79271234567") -> Admission | Rejection:
+def from_trunk(address: str, number: str, caller: str = "79271234567", ours: Snapshot = OURS) -> Admission | Rejection:
     called = {"Caller-Destination-Number": number, "Caller-Caller-ID-Number": caller}
-    return admit(**{"Caller-Context": "from-trunk", "variable_sip_received_ip": address, **called})
+    return admit(ours, **{"Caller-Context": "from-trunk", "variable_sip_received_ip": address, **called})
 
 
 def from_phone(login: str, domain: str, number: str) -> Admission | Rejection:
@@ -63,6 +64,20 @@ def test_a_call_to_our_number(shown: str, number: str | None) -> None:
     got = from_trunk("127.0.0.1", "84951234567", shown)
     assert isinstance(got, Admission)
     assert (got.caller.number, got.caller.dialled, got.direction, got.trunk) == (number, "+74951234567", "in", 1)
+
+
+@pytest.mark.feature("R5", "NUM-2")
+def test_a_number_may_come_by_any_line_of_its_customer() -> None:
+    """The call is counted to the line that it really came by."""
+    second = Trunk(id=7, title="Second", registers=False, server="127.0.0.7", sources=("127.0.0.0/29",))
+    core = msgspec.structs.replace(OURS.core, trunks=(*OURS.core.trunks, second))
+    house = Snapshot(2, core, {})
+    for address, line in (("127.0.0.1", 1), ("127.0.0.7", 7)):
+        got = from_trunk(address, "74951234567", ours=house)
+        assert isinstance(got, Admission)
+        assert (got.trunk, got.caller.trunk, got.caller.dialled) == (line, line, "+74951234567")
+    off = msgspec.structs.replace(core, trunks=(OURS.core.trunks[0], msgspec.structs.replace(second, active=False)))
+    assert isinstance(from_trunk("127.0.0.7", "74951234567", ours=Snapshot(3, off, {})), Rejection)
 
 
 @pytest.mark.feature("R27")

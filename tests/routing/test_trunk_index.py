@@ -68,7 +68,6 @@ def test_registering_inactive_and_foreign_trunks_let_nobody_in() -> None:
     ])  # fmt: skip
     assert [index.calls_from(f"192.0.2.{n}") for n in (1, 2, 3)] == [[], [], []]
     assert set(index.by_gateway) == {gateway_name(1)}
-    assert set(index.trunks) == {1}
     assert set(index.by_did) == {"+74950000001", "+74950000002"}
 
 

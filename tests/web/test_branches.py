@@ -140,6 +140,18 @@ async def test_lines_numbers_and_rules(house: House, visitor: Visitor) -> None:
     assert did.trunk == Ref(Trunk.kind, trunk.id)
     await admin.get(where)
 
+    first = next(d for d in house.ctx.snapshot(house.one.id).core.dids if d.id != did.id)
+    page = await admin.get(f"/trunks/{trunk.id}")
+    assert f'value="{first.ref}"' in page
+    assert f'value="{did.ref}"' not in page  # its own numbers it shows anyway
+    again = {**line, "login": "74950001122", "active": "1"}
+    for wish, kept in (([str(first.ref)], (first.ref,)), ([], ())):
+        await admin.post(f"/trunks/{trunk.id}", **again, may_show=["", *wish])
+        assert house.ctx.snapshot(house.one.id).trunks[trunk.id].may_show == kept
+    foreign = next(d for d in house.ctx.snapshot(house.two.id).core.dids)
+    page = await admin.post(f"/trunks/{trunk.id}", status=422, **again, may_show=["", str(foreign.ref)])
+    assert "Выберите значение из списка." in page
+
     url = f"/numbers/{did.id}/rules/new"
     await admin.get(url)
     await admin.post(url, title="Ночь", priority=2, target="core.hangup:0", active="1")
