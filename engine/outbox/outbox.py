@@ -12,7 +12,8 @@ import logging
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from engine import clock
@@ -47,6 +48,19 @@ class RetryLater(Exception):  # noqa: N818 — a wish, not an error
 
 class Undeliverable(Exception):  # noqa: N818
     """Raised by a delivery: no later attempt can succeed (the bot was blocked, the mailbox does not exist)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """A dead letter: owed since `owed_at`, given up at `given_up_at`; `lane` says to whom, `error` why."""
+
+    id: int
+    channel: str
+    lane: str
+    error: str
+    attempts: int
+    owed_at: datetime
+    given_up_at: datetime
 
 
 class Channel(Protocol):
@@ -216,9 +230,10 @@ class Outbox:
             raise NotFound
         self._owed(account_id)
 
-    async def dead(self, account_id: int, limit: int = 100) -> list[models.OutboxRow]:
-        """Dead letters, newest first."""
-        return await models.OutboxRow.of(account_id).filter(status="dead").order_by("-id").limit(limit)
+    async def dead(self, account_id: int, limit: int = 100) -> list[Undelivered]:
+        """Dead letters, those given up last first."""
+        rows = models.OutboxRow.of(account_id, self._db.connection).filter(status="dead").order_by("-done_at", "-id").limit(limit)
+        return [Undelivered(r.id, r.channel, r.lane, r.error, r.attempts, r.created_at, r.done_at or r.next_at) for r in await rows]
 
     async def forget(self, older_than: timedelta = timedelta(days=30)) -> int:
         """Delete delivered rows of old; a daily job."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +12,7 @@ from engine.settings import Settings
 from engine.snapshot import Ref, Snapshot
 
 if TYPE_CHECKING:
+    from engine.outbox import Undelivered
     from engine.plugin.registry import Registry
     from engine.revisions import Actor, Edit
 
@@ -47,6 +48,10 @@ class Context(Protocol):
         self, account_id: int, channel: str, lane: str, payload: Mapping[str, Any], *, key: str, tx: Any
     ) -> None:
         """Put a delivery into the outbox, in the caller's transaction, once per `key`."""
+    async def undelivered(self, account_id: int) -> Sequence[Undelivered]:
+        """Deliveries that were given up, those of last first, at most a hundred."""
+    async def deliver_again(self, account_id: int, id: int) -> None:
+        """Give such a delivery another chance. NotFound when it is none of this account's."""
     def ring(self, topic: str, account_id: int) -> None:
         """The doorbell: tell whoever waits for `topic` to look at the rows."""
     def wait_ring(self, topic: str, account_id: int | None = None) -> AbstractAsyncContextManager[Any]:

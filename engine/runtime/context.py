@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ from engine.db import Database
 from engine.errors import NotFound
 from engine.gates import Gates
 from engine.jobs import Doorbell, OrderBook
-from engine.outbox import Outbox
+from engine.outbox import Outbox, Undelivered
 from engine.plugin.registry import Registry
 from engine.revisions import Actor, Edit, Revisions
 from engine.runtime.live_rows import PresenceRows
@@ -59,6 +59,12 @@ class RuntimeContext:
 
     async def enqueue(self, account_id: int, channel: str, lane: str, payload: Mapping[str, Any], *, key: str, tx: Any) -> None:
         await self.outbox.enqueue(account_id, channel, lane, payload, key=key, tx=tx)
+
+    async def undelivered(self, account_id: int) -> Sequence[Undelivered]:
+        return await self.outbox.dead(account_id)
+
+    async def deliver_again(self, account_id: int, id: int) -> None:
+        await self.outbox.retry(account_id, id)
 
     def ring(self, topic: str, account_id: int) -> None:
         self.doorbell.ring(topic, account_id)

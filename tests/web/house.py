@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +15,7 @@ from typing import Any
 from engine import people
 from engine.db import Database, models, secrets
 from engine.gates import Gates
+from engine.outbox import Outbox, Undelivered
 from engine.plugin.loader import find
 from engine.plugin.registry import Registry
 from engine.revisions import Actor, Edit, Revisions
@@ -88,6 +89,7 @@ class TestContext:
         self.bells = Bells()
         self.orders = PlacedOrders()
         self.gates = Gates()
+        self.outbox = Outbox(db)
         self.registered: set[int] = set()
         self.trunks: dict[int, str] = {}
 
@@ -109,6 +111,12 @@ class TestContext:
 
     async def enqueue(self, account_id: int, channel: str, lane: str, payload: Mapping[str, Any], *, key: str, tx: Any) -> None:
         raise AssertionError("the cabinet delivers nothing by itself")
+
+    async def undelivered(self, account_id: int) -> Sequence[Undelivered]:
+        return await self.outbox.dead(account_id)
+
+    async def deliver_again(self, account_id: int, id: int) -> None:
+        await self.outbox.retry(account_id, id)
 
     def ring(self, topic: str, account_id: int) -> None:
         self.bells.ring(topic, account_id)
@@ -318,6 +326,11 @@ async def fill_calls(ctx: TestContext, customer: Customer) -> None:
     state = {"caller": "+79031112233", "dialled": "+74951234567", "direction": "in", "place": "Отдел продаж", "legs": legs}
     state["started_at"] = now.isoformat()
     await models.LiveCallRow.create(account_id=customer.id, call_id=f"{customer.name}-live", updated_at=now, state=state)
+    dead = await models.OutboxRow.create(
+        account_id=customer.id, channel="email", lane=f"boss@{customer.name}.example", key=f"{customer.id}:dead", attempts=20, next_at=now,
+        created_at=now - timedelta(days=2), done_at=now, status="dead", error="SMTPRecipientsRefused: 550 no such user",
+    )  # fmt: skip
+    customer.things["dead"] = dead.id
     mail = ctx.settings.state / "mail" / str(customer.id)
     mail.mkdir(parents=True)
     letter = EmailMessage()

@@ -36,6 +36,7 @@ EXAMPLES = {
     ("branches", "id"): lambda c: c.users["user"],
     ("telegram", "id"): lambda c: c.things["link"],
     ("system", "name"): lambda c: f"{c.name}-1.eml",
+    ("system", "id"): lambda c: c.things["dead"],
     ("groups", "id"): lambda c: c.things["group"],
     ("menus", "id"): lambda c: c.things["menu"],
     ("numbers", "id"): lambda c: c.things["did"],

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from aiohttp.test_utils import TestServer
 
+from engine.db import models
 from engine.sdk import Ref
 from engine.settings import Web
 from plugins.voicefiles.part import VoiceFile
@@ -51,6 +52,19 @@ async def test_mail_without_a_server_is_read_here(house: House, visitor: Visitor
         assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
     for name in ("..%2F1%2Fromashka-1.eml", "romashka-1.txt", "%2e%2e"):
         await admin.get(f"/system/mail/{name}", status=404)
+
+
+async def test_what_was_given_up_is_shown_and_sent_again(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    page = await admin.get("/system/deliveries")
+    assert "550 no such user" in page
+    assert "boss@romashka.example" in page
+    assert "vasilek" not in page
+    assert await admin.post(f"/system/deliveries/{house.one.things['dead']}") == "/system/deliveries"
+    assert "Всё доставлено" in await admin.get("/system/deliveries")
+    row = await models.OutboxRow.of(house.one.id).get()
+    assert (row.status, row.attempts) == ("pending", 0)
+    await admin.post(f"/system/deliveries/{house.one.things['dead']}", status=404)  # it waits to be sent: no second time
 
 
 async def test_a_failing_page_says_so_and_names_the_line_of_the_log(
