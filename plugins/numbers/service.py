@@ -33,6 +33,8 @@ from plugins.numbers.part import ListEntry, NumberList, NumbersPart, Rule
 
 MOST_ENTRIES: Final = 10_000
 """Of one list; every process keeps it in memory."""
+_WIDEST: Final = 12
+"""Providers have networks of some thousand addresses; nobody has a million."""
 _NUMBER_THEN_NAME: Final = re.compile(r"([+\d\s().\-]+)(.*)")
 
 
@@ -71,6 +73,11 @@ def trunk_problems(trunk: Trunk, password: str | None) -> list[Problem]:
         except ValueError:
             found.append(Problem("sources", N_("“{address}” is not an address or a network."), address=source))
     return found
+
+
+def open_to_all(sources: Sequence[str]) -> bool:
+    """Whether they let a large part of the internet in: more than a provider can have."""
+    return any(not (network := ip_network(source, strict=False)).is_private and network.prefixlen < _WIDEST for source in sources)
 
 
 async def save_trunk(edit: Edit, trunk: Trunk, password: str | None = None) -> Ref:

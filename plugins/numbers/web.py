@@ -218,6 +218,9 @@ async def _trunk(visit: Visit, element: Trunk) -> http.Response:
             changed = msgspec.structs.replace(element, **values, registers=wish.registers == "yes")
             async with visit.edit() as edit:
                 made = await service.save_trunk(edit, changed, wish.password or None)
+            if not changed.registers and service.open_to_all(changed.sources):
+                warning = visit.t("Saved. Anybody in the internet can call in by this line: list your operator’s addresses only.")
+                return visit.go(visit.url(Trunk.kind, id=made.id), message=warning, tone="bad")
             if element.id:
                 return visit.go(visit.url(Trunk.kind, id=made.id), message=visit.t("Saved."))
             return visit.go(visit.url("numbers.trunks"), message=visit.t("The line is added. Now connect its numbers."))

@@ -140,6 +140,13 @@ async def test_lines_numbers_and_rules(house: House, visitor: Visitor) -> None:
     assert did.trunk == Ref(Trunk.kind, trunk.id)
     await admin.get(where)
 
+    open_line = {"title": "Дверь", "registers": "no", "port": 5060, "transport": "udp", "channels": 0, "active": "1"}
+    for sources, warned in (("0.0.0.0/0", True), ("::/0", True), ("10.0.0.0/8", False), ("198.51.100.0/24", False)):
+        told = await admin.get(await admin.post("/trunks/new", **open_line, sources=sources))
+        assert ("может кто угодно" in told) is warned, sources
+        made = max(house.ctx.snapshot(house.one.id).trunks)
+        await admin.post(f"/trunks/{made}/delete")
+
     first = next(d for d in house.ctx.snapshot(house.one.id).core.dids if d.id != did.id)
     page = await admin.get(f"/trunks/{trunk.id}")
     assert f'value="{first.ref}"' in page
