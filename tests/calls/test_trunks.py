@@ -153,7 +153,7 @@ async def test_a_phone_contact_is_reached_through_the_trunk(shared: Pbx) -> None
 
 
 @pytest.mark.feature("OUT-2", "R16", "BIL-10")
-@pytest.mark.parametrize(("trouble", "number"), [(503, "+74956660010"), ("down", "+74956660012")])
+@pytest.mark.parametrize(("trouble", "number"), [(503, "+74956662010"), ("down", "+74956662012")])
 async def test_the_next_line_takes_a_call_that_its_own_one_fails(shared: Pbx, trouble: int | str, number: str) -> None:
     """An employee's and a forwarded one; a line that may not show the number is never asked."""
     await shared.user("201")
@@ -197,7 +197,7 @@ async def test_a_refusal_of_the_called_one_is_no_fault_of_the_line(shared: Pbx) 
     await shared.user("201")
     async with shared.provider() as first, shared.provider() as second, shared.telephone("201") as phone:
         own = await shared.line(server=first.host, port=first.port)
-        did = await shared.number("+74956660011", own)
+        did = await shared.number("+74956662011", own)
         await shared.line(server=second.host, port=second.port, may_show=[f"core.did:{did.id}"])
         for code in (486, 404, 603):
             talk = await phone.call("89031234567")
