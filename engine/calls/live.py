@@ -179,6 +179,9 @@ class LiveCall:
             if until is not None:
                 delay = (until - self.now).total_seconds()
                 if delay <= 0:
+                    await asyncio.sleep(0)  # other calls get their turn, however often this one asks with no time left
+                    if self.gone:
+                        raise CallGone
                     return TimeUp()
             self._waiter = self._loop.create_future()
             handle = self._loop.call_later(delay, self._wake) if delay is not None else None

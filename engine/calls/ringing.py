@@ -125,7 +125,7 @@ async def ring(
                 live.update(dict.fromkeys(legs, attempt))
 
     won: _Attempt | None = None
-    cause = ORIGINATOR_CANCEL  # what those who still ring are told; their phones show a missed call
+    told = ORIGINATOR_CANCEL  # those who still ring: their phones show a missed call
     try:
         for wave in waves:
             for track in wave:
@@ -139,22 +139,22 @@ async def ring(
                         live[leg].heard = True
                         call.note(Step("phone_rings", {"who": leg.label}))
                     case Answered(leg) if leg in live:
-                        won, cause = live.pop(leg), LOSE_RACE
+                        won, told = live.pop(leg), LOSE_RACE
                         call.note(Step("answered", {"who": leg.label}))
                         return Won(leg, won.callee)
                     case TimeUp() if until is not None and call.now >= until:
                         return NoOne(why | {attempt.callee.label: NO_ANSWER for attempt in live.values()})
                     case Joined(leg, None):
-                        cause = LOSE_RACE
+                        told = LOSE_RACE
                         call.note(Step("picked_up", {"who": leg.label}))
                         return Won(leg)
-                    case Ended(leg, cause) if leg in live:
+                    case Ended(leg, why_it_ended) if leg in live:
                         attempt = live.pop(leg)
                         further = call.dial_instead(leg)
                         if further is not None:
                             attempt.legs = attempt.legs - {leg} | {further}
                             live[further] = attempt
-                        elif attempt.over(leg, cause):
+                        elif attempt.over(leg, why_it_ended):
                             attempt.run.ringing.discard(attempt)
                             why[leg.label] = attempt.cause
                             call.note(Step("no", {"who": leg.label, "cause": attempt.cause}))
@@ -165,7 +165,7 @@ async def ring(
             if attempt is not won:
                 call.note(Step("cancelled", {"who": attempt.callee.label}))
         for leg in live:
-            call.release(leg, cause)
+            call.release(leg, told)
 
 
 def _unfit(call: Call, callee: Callee) -> str | None:

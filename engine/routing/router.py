@@ -19,7 +19,9 @@ from engine.snapshot import Sound
 log = logging.getLogger(__name__)
 
 HOP_LIMIT: Final = 50
-"""R11."""
+"""R11: how often a call is sent on. A nested element that came back failed was no step on its way."""
+MOST_ENTRIES: Final = 2_000
+"""Of one call, those that came back counted: attempts of attempts of closed groups must not hold the engine up."""
 UNAVAILABLE_PHRASE: Final = Sound("prompts/unavailable.wav")
 
 
@@ -29,11 +31,12 @@ DialNumber: TypeAlias = Callable[[Call, GoTo, "Router"], Awaitable[Outcome]]
 
 @dataclass(slots=True)
 class Router:
-    """One per call: `actions` by kind, and how many hops this call has made."""
+    """One per call: `actions` by kind, and how far it has come."""
 
     actions: Mapping[str, RoutingAction]
     dial_number: DialNumber
     hops: int = 0
+    entries: int = 0
     trail: list[Entry] = field(default_factory=list)
     recording: Recording | None = None
 
@@ -53,8 +56,10 @@ class Router:
                     return outcome
 
     def hop(self, call: Call) -> bool:
+        """Count one more; False when the call is sent about without end and must be ended."""
         self.hops += 1
-        if self.hops <= HOP_LIMIT:
+        self.entries += 1
+        if self.hops <= HOP_LIMIT and self.entries <= MOST_ENTRIES:
             return True
         call.note(Step("hop_limit", {"limit": HOP_LIMIT}))
         return False
@@ -71,10 +76,11 @@ class Router:
 
     async def attempt(self, call: Call, entry: Entry) -> Outcome:
         """Enter a nested element; Done or Missed come back to the parent, a Forward or Hangup leaves for good (R2)."""
-        here = len(self.trail)
+        here, hops = len(self.trail), self.hops
         outcome = await self._run(call, entry)
         if isinstance(outcome, Missed):
             del self.trail[here:]
+            self.hops = hops
         return outcome
 
     async def _run(self, call: Call, entry: Entry) -> Outcome:

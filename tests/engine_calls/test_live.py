@@ -10,10 +10,10 @@ from engine.calls.call import Callee, Caller, Joined, Playback, Played, Transfer
 from engine.calls.live import LiveCall
 from engine.calls.presence import Registration
 from engine.calls.reception import Verdict
-from engine.calls.ringing import NoOne, ring
+from engine.calls.ringing import Member, NoOne, plan, ring
 from engine.calls.talk import Over, TalkEnd, Transfer, converse
 from engine.plugin.testing import office, sip_user
-from engine.routing.conversation import said
+from engine.routing.conversation import callees, said
 from engine.snapshot import Snapshot, Sound, Trunk
 from tests.engine_calls.floor import OUTSIDER, Floor
 
@@ -264,3 +264,23 @@ async def test_lines_are_tried_one_after_another_until_one_reaches_the_called_ph
     assert [call.legs[leg].trunk for leg in legs] == [1, 2, 3]
     assert [s.facts["line"] for _, s in call.steps if s.what == "line_failed"] == ["Provider", "Reserve 2"]
     assert floor.node.phones.lines.trunks == {}
+
+
+@pytest.mark.feature("R9")
+async def test_who_still_rings_is_told_that_the_caller_left_whatever_others_said_before() -> None:
+    users = (sip_user(201), sip_user(202))
+    floor = Floor(office(users, {}))
+    for login in ("201", "202"):
+        floor.node.phones.registrations.add(1, Registration(login, "office.test", f"sip:{login}@127.0.0.1:5070"))
+
+    async def serve(call: LiveCall) -> Verdict:
+        await ring(call, plan("BY_USER", [Member(1, callees(user, call.snapshot.account)) for user in users]))
+        return Verdict()
+
+    floor.call("a", serve)
+    await floor.until(lambda: len(floor.dialled()) == 2)
+    busy, ringing = floor.dialled()
+    floor.hangs_up([busy], "USER_BUSY")
+    floor.hangs_up(["a"], "ORIGINATOR_CANCEL")
+    await floor.until(lambda: floor.orders.of("kill"))
+    assert floor.orders.of("kill") == [[ringing, "ORIGINATOR_CANCEL"]]

@@ -88,7 +88,7 @@ class FakeBotApi:
         """Answer the next requests (of `method`, else of any but getUpdates) by this script, in order."""
         self._failures.extend(replace(f, method=f.method or method) for f in failures)
 
-    async def wait(self, look: Callable[[], T | None], within: float = 5) -> T:
+    async def wait(self, look: Callable[[], T | None], within: float = 30) -> T:
         """The first true value of `look`, asked after every change; raises TimeoutError with what came so far."""
         try:
             async with asyncio.timeout(within), self._change:

@@ -188,3 +188,37 @@ def test_a_hang_up_at_every_await_leaves_nothing_ringing(method: str) -> None:
         got = try_call(snapshot, ACTIONS, Ref("groups.group", 2), Script(script.answers, gone_at_await=at))
         assert got.outcome is None
         assert got.leaked == (), at
+
+
+@pytest.mark.feature("GRP-4", "GRP-5", "R11")
+@pytest.mark.parametrize(("nested", "attempts"), [(52, 1), (6, 20)])
+def test_nested_groups_that_were_tried_in_vain_are_no_hops(nested: int, attempts: int) -> None:
+    closed = tuple(Group(id=10 + n, title=f"G{n}", parent=ROOT.ref, active=False) for n in range(nested))
+    root = msgspec.structs.replace(ROOT, attempts=attempts, pause_seconds=0, members=(Membership(201),), no_answer=Ref("core.user", 203))
+    house = office(TEAM, {"groups": GroupsPart(groups=(root, *closed))})
+    got = try_call(house, ACTIONS, root.ref, Script({"203": (1, "answer")}))
+    assert got.outcome == Done(talked=True)
+    assert len(steps(got, "closed")) == nested * attempts
+
+
+@pytest.mark.feature("R11")
+def test_groups_that_send_the_call_to_each_other_end_it() -> None:
+    one = Group(id=2, title="One", parent=ROOT.ref, method="NONE", no_answer=Ref("groups.group", 3))
+    other = Group(id=3, title="Other", parent=ROOT.ref, method="NONE", no_answer=one.ref)
+    got = try_call(with_groups(one, other), ACTIONS, one.ref)
+    assert got.outcome == Hangup("NORMAL_TEMPORARY_FAILURE")
+    assert len(steps(got, "enters")) == 50
+    assert len(steps(got, "hop_limit")) == 1
+
+
+@pytest.mark.feature("R11")
+def test_attempts_within_attempts_come_to_an_end() -> None:
+    """Twenty attempts of twenty attempts … of nobody: 4.8 million entries at no time passed."""
+    deep = tuple(
+        Group(id=n, title=f"Deep {n}", parent=Ref("groups.group", n - 1), attempts=20, pause_seconds=0) for n in range(2, 5)
+    )
+    leaves = tuple(Group(id=10 + n, title=f"Leaf {n}", parent=deep[-1].ref) for n in range(30))
+    root = msgspec.structs.replace(ROOT, attempts=20, pause_seconds=0)
+    got = try_call(office(TEAM, {"groups": GroupsPart(groups=(root, *deep, *leaves))}), ACTIONS, root.ref)
+    assert got.outcome == Hangup("NORMAL_TEMPORARY_FAILURE")
+    assert len(steps(got, "enters")) == 2_000
