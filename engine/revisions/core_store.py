@@ -26,7 +26,10 @@ _SAME_CONTACT = ("kind", "address", "priority", "active", "lines", "timeout_seco
 
 
 class CoreStore:
-    """PartStore of the core. Cabinet logins are no configuration: a restored user keeps the login he has, a revived one has none."""
+    """PartStore of the core.
+
+    Cabinet logins and rights are no configuration: a restored user keeps those he has, a revived one has no login and no rights.
+    """
 
     part = CorePart
 
@@ -181,7 +184,7 @@ def _user(user: User) -> dict[str, Any]:
         "outbound_did_id": user.outbound.id if user.outbound else None,
         "forbidden_prefixes": list(user.forbidden_prefixes),
         **ref_columns("schedule", user.schedule),
-        **_values(user, _SAME_USER),
+        **_values(user, [name for name in _SAME_USER if name != "role"]),
     }
 
 

@@ -2,7 +2,7 @@
 """An account's configuration as an immutable object graph, asked by calls, rehearsals, directory and hosts."""
 
 from engine.snapshot.core import Account, Contact, CorePart, Did, SipAccount, Trunk, User, UserRole
-from engine.snapshot.element import Alerted, Branch, Condition, Element, Finding, Part, Ref, Sound, SoundElement, Target, Verdict
+from engine.snapshot.element import Alerted, Branch, Condition, Element, Finding, Part, Ref, Sound, SoundElement, Target, To, Verdict
 from engine.snapshot.snapshot import Snapshot, references
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Sound",
     "SoundElement",
     "Target",
+    "To",
     "Trunk",
     "User",
     "UserRole",

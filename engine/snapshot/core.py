@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
 
-from engine.snapshot.element import Element, Part, Ref
+from engine.snapshot.element import Condition, Element, Part, Ref, SoundElement, To
 
 UserRole: TypeAlias = Literal["user", "manager", "admin"]
 """Пользователь, Руководитель, Администратор (ACC-4)."""
@@ -23,7 +23,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     active: bool = True
     lines: int = 1
     timeout_seconds: int = 20
-    schedule: Ref | None = None
+    schedule: Annotated[Ref | None, To(Condition)] = None
     by_number: bool = False
 
     @property
@@ -37,9 +37,9 @@ class User(Element, frozen=True, kw_only=True):
     kind: ClassVar[str] = "core.user"
     extension: str | None = None
     active: bool = True
-    outbound: Ref | None = None
+    outbound: Annotated[Ref | None, To("core.did")] = None
     recording: bool = False
-    schedule: Ref | None = None
+    schedule: Annotated[Ref | None, To(Condition)] = None
     no_ivr_transfer: bool = False
     pin: str | None = None
     forbidden_prefixes: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Did(Element, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "core.did"
     number: str
-    trunk: Ref
+    trunk: Annotated[Ref, To("core.trunk")]
     connected: int = 0
     """Order of connection; the oldest one still connected is the last resort of outgoing calls (GRP-2)."""
 
@@ -86,7 +86,7 @@ class Trunk(Element, frozen=True, kw_only=True):
     active: bool = True
     passes_foreign: bool = False
     """The provider accepts a caller number that is not one of ours (R19)."""
-    may_show: tuple[Ref, ...] = ()
+    may_show: Annotated[tuple[Ref, ...], To("core.did")] = ()
     """Other trunks' DIDs that this one is allowed to show (fail-over, R16)."""
 
 
@@ -102,7 +102,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "ru"
     max_hold_seconds: int = 0
     """R14; 0 = no limit."""
-    hold_music: Ref | None = None
+    hold_music: Annotated[Ref | None, To(SoundElement)] = None
     whitelist: tuple[str, ...] = ()
     ring_timeout_seconds: int = 20
     active: bool = True

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Annotated, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -25,6 +26,19 @@ class Ref(msgspec.Struct, frozen=True, order=True):
         if not colon or not kind or not number.isdigit():
             raise ValueError(f"not a reference: {text!r}")
         return cls(kind, int(number))
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """In a field's annotation, `Annotated[Ref | None, To(Condition)]`: what it may point at, a class of elements or one kind by name.
+
+    A configuration in which it points at anything else is not saved. A Target may be anything that an action serves.
+    """
+
+    what: type[Element] | str
+
+    def fits(self, element: Element) -> bool:
+        return element.kind == self.what if isinstance(self.what, str) else isinstance(element, self.what)
 
 
 Target: TypeAlias = Ref
@@ -84,9 +98,9 @@ class Branch(Element, frozen=True, kw_only=True):
     """Among its siblings; lower = earlier (GRP-4)."""
     active: bool = True
     extension: str | None = None
-    schedule: Ref | None = None
+    schedule: Annotated[Ref | None, To(Condition)] = None
     recording: bool = False
-    outbound: Ref | None = None
+    outbound: Annotated[Ref | None, To("core.did")] = None
     """The number shown on outgoing calls of its users; unset = the parent's (GRP-2)."""
 
     left_as: ClassVar[Literal["left", "menu"]] = "left"

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import Branch, Method, Part, Ref
+from engine.sdk import Branch, Method, Part, Ref, SoundElement, To
 
 
 class Membership(msgspec.Struct, frozen=True):
@@ -20,12 +20,12 @@ class Membership(msgspec.Struct, frozen=True):
 
 class Group(Branch, frozen=True, kw_only=True):
     kind: ClassVar[str] = "groups.group"
-    greeting: Annotated[Ref | None, Meta(title="Greeting file")] = None
+    greeting: Annotated[Ref | None, To(SoundElement), Meta(title="Greeting file")] = None
     method: Annotated[Method, Meta(title="Distribution method")] = "SEQUENTIAL"
-    music: Annotated[Ref | None, Meta(title="Music instead of ringback")] = None
+    music: Annotated[Ref | None, To(SoundElement), Meta(title="Music instead of ringback")] = None
     attempts: Annotated[int, Meta(title="Number of attempts")] = 1
     pause_seconds: Annotated[int, Meta(title="Pause between attempts")] = 5
-    phrase: Annotated[Ref | None, Meta(title="Phrase between attempts")] = None
+    phrase: Annotated[Ref | None, To(SoundElement), Meta(title="Phrase between attempts")] = None
     missed_emails: Annotated[tuple[str, ...], Meta(title="E-mail for missed-call alerts")] = ()
     missed_chats: Annotated[tuple[int, ...], Meta(title="Telegram chats for missed-call alerts")] = ()
     no_answer: Annotated[Ref | None, Meta(title="No-answer action")] = None

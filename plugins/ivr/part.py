@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import Branch, Part, Ref
+from engine.sdk import Branch, Part, Ref, SoundElement, To
 from plugins.groups.api import Membership
 
 
@@ -22,8 +22,8 @@ class MenuKey(msgspec.Struct, frozen=True):
 class Menu(Branch, frozen=True, kw_only=True):
     kind: ClassVar[str] = "ivr.menu"
     left_as: ClassVar[Literal["left", "menu"]] = "menu"
-    greeting: Annotated[Ref | None, Meta(title="Greeting file")] = None
-    file: Annotated[Ref | None, Meta(title="Menu file")] = None
+    greeting: Annotated[Ref | None, To(SoundElement), Meta(title="Greeting file")] = None
+    file: Annotated[Ref | None, To(SoundElement), Meta(title="Menu file")] = None
     timeout_seconds: Annotated[int, Meta(title="Timeout, seconds")] = 5
     digit_gap_seconds: Annotated[int, Meta(title="Time between digits, seconds")] = 2
     keys: Annotated[tuple[MenuKey, ...], Meta(title="Keys")] = ()

@@ -5,21 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
 
-from engine.sdk import Element, Part, Ref
+from engine.sdk import Condition, Element, Part, Ref, To
 
 
 class Rule(Element, frozen=True, kw_only=True):
     """“Calls to `did` from `numbers` within `schedule` go to `target`”; lower priority is asked first, equal ones by age."""
 
     kind: ClassVar[str] = "numbers.rule"
-    did: Ref
+    did: Annotated[Ref, To("core.did")]
     priority: int = 1
-    numbers: Ref | None = None
-    schedule: Ref | None = None
+    numbers: Annotated[Ref | None, To("numbers.number_list")] = None
+    schedule: Annotated[Ref | None, To(Condition)] = None
     target: Ref
     active: bool = True
 

@@ -299,3 +299,24 @@ async def test_a_plugin_that_cannot_load_is_left_out(home: House, database_setti
     assert other.revisions.snapshot(account).parts == {}
     assert other.revisions.snapshot(account).account.title == "Customer 1"
     await other.db.close()
+
+
+async def test_going_back_gives_nobody_rights_and_takes_none(home: House) -> None:
+    account = await new_account(home)
+    async with home.revisions.edit(account, ANNA) as edit:
+        boris, clara = await add_user(edit, "Boris", "101"), await add_user(edit, "Clara", "102")
+        await models.User.of(account, edit.tx).filter(id=boris.id).update(role="admin", login="boris", password_hash="x")
+    trusted = home.revisions.snapshot(account).revision
+    async with home.revisions.edit(account, ANNA) as edit:
+        await models.User.of(account, edit.tx).filter(id=boris.id).update(role="user", title="Boris II")
+        await models.User.of(account, edit.tx).filter(id=clara.id).update(role="admin", login="clara", password_hash="x")
+    async with home.revisions.edit(account, ANNA) as edit:
+        await models.User.of(account, edit.tx).filter(id=clara.id).update(title="Clara II")
+    await home.revisions.restore(account, ANNA, trusted)
+    rows = await models.User.of(account).order_by("id")
+    assert [(row.title, row.role, row.login) for row in rows] == [("Boris", "user", "boris"), ("Clara", "admin", "clara")]
+    async with home.revisions.edit(account, ANNA) as edit:
+        await models.User.of(account, edit.tx).filter(id=clara.id).delete()
+    await home.revisions.restore(account, ANNA, trusted)
+    revived = await models.User.of(account).get(id=clara.id)
+    assert (revived.title, revived.role, revived.login) == ("Clara", "user", None)
