@@ -20,7 +20,7 @@ from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
 from engine.calls.reception import Verdict
-from engine.calls.unheard import BRIDGED_STATES, catch_up, sent_on, talking_since
+from engine.calls.unheard import BRIDGED_STATES, Taken, catch_up, rejoin, sent_on, talking_since
 from engine.errors import SwitchError
 from engine.esl.event import Event
 from engine.esl.switch import Row
@@ -256,15 +256,28 @@ class Resync:
         known = {c.id: c for call_id in sorted(self._left) if (c := self._readable(call_id)) is not None}
         legs = [u for c in known.values() for u, s in c.legs.items() if s.alive and u not in rows]
         ended = await self._how_they_ended(legs)
-        for call_id in sorted(self._left):
-            try:
-                if call_id in known and call_id not in self._node.calls:
+        taken: dict[str, Taken] = {}
+        try:
+            for call_id in sorted(known.keys() - self._node.calls.keys()):
+                try:
                     snapshot = self._snapshot(known[call_id].opening.account)
-                    await self._take_up(known[call_id], snapshot, rows, ended, lost_cause)
-            except (SwitchError, TimeoutError):
-                raise
-            except Exception as error:  # noqa: BLE001 — one call's trouble is not that of the others
+                    taken[call_id] = await self._take_up(known[call_id], snapshot, rows, ended, lost_cause)
+                except (SwitchError, TimeoutError):
+                    raise
+                except Exception as error:  # noqa: BLE001 — one call's trouble is not that of the others
+                    self._complain(call_id, error)
+        except BaseException:
+            for one in taken.values():
+                self._node.disown(one.call)
+            raise
+        rejoin(self._node, taken.values())
+        for call_id, one in taken.items():
+            try:
+                self._go_on(one.call, rows, one.dumps)
+            except Exception as error:  # noqa: BLE001 — as above
                 self._complain(call_id, error)
+                self._node.disown(one.call)
+        for call_id in sorted(self._left):
             if call_id in self._node.calls or self._journal.give_up(call_id, rows.keys()):
                 self._left.discard(call_id)
 
@@ -282,7 +295,8 @@ class Resync:
 
     async def _take_up(
         self, known: OpenCall, snapshot: Snapshot, rows: Mapping[str, Row], ended: Mapping[str, leg_file.EndedLeg], lost_cause: str
-    ) -> None:
+    ) -> Taken:
+        """The call as it is now, not yet served."""
         now = clock.now()
         party = known.legs.get(known.opening.party)
         call = LiveCall(self._node, snapshot, known.opening.caller, party, started_at=known.opening.started_at, id=known.id)
@@ -303,14 +317,15 @@ class Resync:
                 state.answered_at = state.answered_at or dump.answered_at
                 state.ready = state.answered_at is not None
                 state.peer = row.get("call_uuid", "") if row.get("state") in BRIDGED_STATES else ""
-            self._go_on(call, party, rows, dumps)
+            call.restore_talk()
+            call.note(Step("engine_restarted"))
         except BaseException:
             self._node.disown(call)
             raise
+        return Taken(call, dumps)
 
-    def _go_on(self, call: LiveCall, party: LegState | None, rows: Mapping[str, Row], dumps: Mapping[str, Event]) -> None:
-        call.restore_talk()
-        call.note(Step("engine_restarted"))
+    def _go_on(self, call: LiveCall, rows: Mapping[str, Row], dumps: Mapping[str, Event]) -> None:
+        party = call.legs.get(call.party.id)
         sent = sent_on(call, dumps)
         if sent is not None:
             call.joins.dealt_with(dumps[sent[0].uuid].transfer_source)

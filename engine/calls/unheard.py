@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -17,6 +18,36 @@ from engine.esl.event import Event
 _TRANSFER = re.compile(r"(?P<at>\d+):[^:]*:bl_xfer:(?P<number>[^/]+)/(?!vats/)")
 """How the switch notes a transfer: epoch second, channel, where to. Into the context "vats" go only our own dead-man timers."""
 BRIDGED_STATES = ("CS_EXCHANGE_MEDIA", "CS_SOFT_EXECUTE", "CS_HIBERNATE")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A call of an earlier engine, with its living channels as they are now."""
+
+    call: LiveCall
+    dumps: Mapping[str, Event]
+
+
+def rejoin(node: Node, taken: Collection[Taken]) -> None:
+    """After a restart: phones have joined legs of two calls while nobody listened (REFER with Replaces); one call has both now.
+
+    That is the call whose served party is one of them; when neither is, both phones that were served have left: the older one.
+    """
+    for served in (True, False):
+        for one in sorted(taken, key=lambda t: t.call.started_at):
+            party = one.call.legs.get(one.call.party.id)
+            if served is not (party is not None and party.alive):
+                continue
+            for state in [party] if served and party is not None else one.call.open_legs():
+                bond = _bond(one.dumps.get(state.uuid))
+                with_whom = node.adopt(one.call, bond) if bond and bond not in one.call.legs else None
+                if with_whom is None:
+                    continue
+                if not served:
+                    one.call.gone = False  # its party has left it to those who remain
+                    one.call.serve(state.leg)
+                state.peer, with_whom.peer = with_whom.uuid, state.uuid
+                one.call.talks(with_whom)
 
 
 def catch_up(node: Node, call: LiveCall, playing: frozenset[str], dumps: Mapping[str, Event]) -> None:
@@ -39,9 +70,16 @@ def catch_up(node: Node, call: LiveCall, playing: frozenset[str], dumps: Mapping
                 call.feed(replace(dump, name=name), state)
         elif state.leg == call.party:
             call.expect_end(playing)
+            if (bond := _bond(dump)) and bond not in call.legs:
+                call.joins.seen(state.uuid, bond)
             pair = {dumps[u].channel_state for u in (state.uuid, state.peer) if u in dumps}
             if state.peer in dumps and not pair & set(BRIDGED_STATES):
                 node.switch.bridge(state.uuid, state.peer)
+
+
+def _bond(dump: Event | None) -> str:
+    """The channel that this one is joined with; "" when it is not."""
+    return dump.bridge_uuid if dump is not None and dump.channel_state in BRIDGED_STATES else ""
 
 
 def is_parked(dump: Event) -> bool:

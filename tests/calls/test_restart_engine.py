@@ -8,6 +8,7 @@ import contextlib
 import signal
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ from plugins.ivr.part import MenuKey
 from tests.calls.apart import ApartPbx, apart
 from tests.calls.installation import REAL
 from tests.calls.load import LoadPhone, RunQueue, speaking
-from tests.embedded.telephone import Answering, Talk
+from tests.embedded.telephone import Answering, Talk, replaces
 from tests.phones import sound
 
 CALLS = 20
@@ -252,3 +253,54 @@ async def test_a_line_that_went_while_no_engine_ran_is_dropped_by_the_next_one(o
         while "Invalid Gateway" not in await office.house.ask(f"sofia status gateway {gateway_name(gone.id)}"):
             await asyncio.sleep(0.1)
     assert "NOREG" in await office.house.ask(f"sofia status gateway {gateway_name(kept.id)}")
+
+
+@pytest.mark.feature("R20", "R1")
+@pytest.mark.parametrize("by", ["callee", "caller"])
+async def test_who_was_joined_by_a_phone_while_no_engine_ran_talks_on(office: ApartPbx, by: str) -> None:
+    """An attended transfer: the two that remain were legs of two calls."""
+    await office.rule(await office.group("Sales", await office.user("201")))
+    await office.user("202")
+    await office.user("203")
+    await office.house.start()
+    async with AsyncExitStack() as stack:
+        moves, second, inside = [await stack.enter_async_context(office.telephone(login)) for login in ("201", "202", "203")]
+        async with office.provider("+79270000001") as outside:
+            first_name = "203" if by == "caller" else "+79270000001"
+            first = inside if by == "caller" else outside
+            if by == "callee":
+                talk: Talk | Answering = await outside.calls("74951234567")
+                transferring: Talk | Answering = await moves.answers()
+                await talk.answered()  # type: ignore[union-attr]
+            else:
+                transferring = await moves.call("203")
+                talk = await inside.answers()
+                await transferring.answered()
+            await office.until(lambda calls: len([c for c in calls if c["talk_started_at"]]) == 1)
+            await transferring.hold()
+            consultation = await moves.call("202")
+            answering = await second.answers()
+            await consultation.answered()
+            await office.until(lambda calls: len([c for c in calls if c["talk_started_at"]]) == 2)
+            await office.house.end(signal.SIGKILL)
+            assert await transferring.refer(replaces(consultation.tags, f"202@{office.domain}")) == 202
+            first.say(500)
+            second.say(900)
+            await first.hears(900)
+            await second.hears(500)
+            await office.house.start()
+            await office.until(lambda calls: [{leg["label"] for leg in c["legs"]} for c in calls] == [{first_name, "202"}])
+            first.heard.clear()
+            second.heard.clear()
+            first.say(500)
+            second.say(900)
+            await first.hears(900)
+            await second.hears(500)
+            await talk.hang_up()
+            await answering.ended()
+            records = await office.records(2)
+            talks = [[s["facts"]["who"] for s in r.trace if s["what"] == "talk"] for r in records]
+            before = ["203" if by == "caller" else "201"]
+            # when both calls were the transferring phone's own, the switch decides which of them the talk stays in
+            assert sorted(talks, key=len) in ([["202"], [*before, "202"]], [before, ["202", *before]])
+            assert all((r.talked, r.missed) == (True, False) for r in records)
