@@ -41,6 +41,8 @@ LINE_CAUSES: Final = frozenset(
     | {"SWITCH_CONGESTION", "REQUESTED_CHAN_UNAVAIL", "DESTINATION_OUT_OF_ORDER"}
 )
 """The line is at fault, not whom it leads to: another line may reach him (R16)."""
+LINE_REFUSALS: Final = frozenset({"sip:401", "sip:402", "sip:403", "sip:407"})
+"""So is a provider that does not let us call: unpaid, unknown, this direction not allowed. The cause is CALL_REJECTED as for a 603."""
 ABSENT_CAUSES: Final = frozenset({USER_NOT_REGISTERED, SUBSCRIBER_ABSENT})
 
 

@@ -23,10 +23,14 @@ class LegState:
     """What was dialled to reach it, as the CDR shows it."""
     ringing_at: datetime | None = None
     answered_at: datetime | None = None
+    alerting: bool = False
+    """A phone rings there (180): whoever is called was reached."""
     ended_at: datetime | None = None
     ended_by: datetime | None = None
     """When the exact end is unknown: it ended between `ended_at` and this moment (nobody listened)."""
     cause: str = ""
+    refused_with: str = ""
+    """The other side's own word for its end, "sip:403"; "" when it had none."""
     ready: bool = False
     """Answered and parked: can be bridged."""
     released: bool = False

@@ -33,7 +33,7 @@ from engine.calls.call import (
     Step,
     TimeUp,
 )
-from engine.calls.causes import LINE_CAUSES, NO_ANSWER, NORMAL_CLEARING
+from engine.calls.causes import LINE_CAUSES, LINE_REFUSALS, NO_ANSWER, NORMAL_CLEARING
 from engine.calls.joins import Joins
 from engine.calls.leg import LegState
 from engine.calls.ordered import Ordered
@@ -227,6 +227,7 @@ class LiveCall:
                 if state.leg == self.party:
                     self._answered = True
             case "CHANNEL_PROGRESS" | "CHANNEL_PROGRESS_MEDIA":
+                state.alerting = state.alerting or event.name == "CHANNEL_PROGRESS"
                 if state.direction == "out" and state.ringing_at is None:
                     state.ringing_at = self.now
                     self.emit(Ringing(state.leg))
@@ -247,6 +248,7 @@ class LiveCall:
             case "CUSTOM" if event.subclass == "sofia::transferor":
                 state.leaving = True
             case "CHANNEL_HANGUP_COMPLETE":
+                state.refused_with = event.proto_specific_hangup_cause
                 self.leg_over(state, event.hangup_cause)
 
     def _parked(self, event: SwitchEvent, state: LegState) -> None:
@@ -364,9 +366,9 @@ class LiveCall:
 
     def dial_instead(self, leg: Leg) -> Leg | None:
         state, dialled = self.legs.get(leg.id), self._dialled.pop(leg.id, None)
-        if state is None or state.trunk is None or dialled is None or state.ringing_at is not None or state.answered_at is not None:
+        if state is None or state.trunk is None or dialled is None or state.alerting or state.answered_at is not None:
             return None
-        if state.cause not in LINE_CAUSES:
+        if state.cause not in LINE_CAUSES and state.refused_with not in LINE_REFUSALS:
             return None
         failed = dialled.failed | {state.trunk}
         (route,) = self._node.routes(self, dialled.callee, dialled.caller_id, failed)

@@ -40,6 +40,8 @@ class Listener(Struct, frozen=True, forbid_unknown_fields=True):
     tcp: bool = True
     advertised: str = ""
     """Address told to peers outside the local networks; empty: the local address towards each peer."""
+    silence_seconds: float = 0.0
+    """A call that we make from here is given up after so long without any answer (FreeSWITCH's timer-T1X64); 0: after 32 s."""
 
 
 class EventSocket(Struct, frozen=True, forbid_unknown_fields=True):

@@ -91,7 +91,7 @@ class Switch:
         """Raises OSError when a socket can't be had."""
         self.media.start()
         for name, place in (("internal", self.config.internal), ("trunk", self.config.trunk)):
-            listener = Listener(name, place.host, place.port, place.udp, place.tcp, place.advertised or None)
+            listener = Listener(name, place.host, place.port, place.udp, place.tcp, place.advertised or None, silence=place.silence_seconds)
             self.ports[name] = await self.agent.listen(listener)
         socket_place = self.config.event_socket
         await self.event_socket.start(socket_place.host, socket_place.port)

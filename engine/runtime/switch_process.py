@@ -29,6 +29,8 @@ ANSWER_WITHIN_SECONDS = 3.0
 RESTART_DELAYS_SECONDS = (0.2, 1.0, 3.0, 10.0)
 
 
+LINE_SILENCE_SECONDS = 8.0
+"""A provider answers an INVITE at once or is dead; the next line is waiting. As in deploy/freeswitch/sofia/trunk.xml."""
 LEG_TEMPLATE = ",".join(
     f'"${{{name}}}"'
     for name in (
@@ -181,7 +183,8 @@ class SwitchProcess:
                 switch.sip_host, switch.sip_port or (before.internal_port if before else 0), advertised=switch.advertised_host
             ),
             trunk=embedded.Listener(
-                switch.sip_host, switch.trunk_port or (before.trunk_port if before else 0), advertised=switch.advertised_host
+                switch.sip_host, switch.trunk_port or (before.trunk_port if before else 0), advertised=switch.advertised_host,
+                silence_seconds=LINE_SILENCE_SECONDS,
             ),
             directory=embedded.Directory(self._directory_url, f"{USERNAME}:{settings.directory.secret}"),
             cdr=embedded.Cdr(f"{sounds}/cdr-csv", LEG_TEMPLATE),

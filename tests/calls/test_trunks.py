@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from engine.db.secrets import encrypt
 from engine.people import ContactWish
 from tests.calls.installation import Installation, own_address
 from tests.calls.pbx import OUTSIDER, Pbx, company
+from tests.calls.telephone import Provider
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -152,8 +154,40 @@ async def test_a_phone_contact_is_reached_through_the_trunk(shared: Pbx) -> None
     assert {leg.reason for leg in record.legs} == {"incoming", "forward"}
 
 
+async def fails(provider: Provider, trouble: int | str) -> None:
+    """The next call at its line; nothing comes to one that is down."""
+    if trouble == "down":
+        return
+    call = await provider.incoming()
+    if trouble == 183:
+        call.early()
+    await call.refuse(503 if trouble == 183 else int(trouble))
+
+
+@pytest.mark.feature("OUT-2", "R16")
+async def test_a_line_whose_provider_says_nothing_at_all_is_given_up_soon(shared: Pbx) -> None:
+    await shared.user("201")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dead:
+        dead.bind((shared.phones_at, 0))
+        async with shared.provider() as second, shared.telephone("201") as phone:
+            own = await shared.line(title="Dead", server=shared.phones_at, port=dead.getsockname()[1])
+            did = await shared.number("+74956662015", own)
+            await shared.line(title="Reserve", server=second.host, port=second.port, may_show=[f"core.did:{did.id}"])
+            talk = await phone.call("89031234567")
+            began = asyncio.get_running_loop().time()
+            call = await second.answers()
+            assert asyncio.get_running_loop().time() - began < 12  # SIP by itself would wait for 32 s
+            await talk.answered()
+            await talk.hang_up()
+            await call.ended()
+            (record,) = await shared.records(1)
+    assert [leg.cause for leg in sorted(record.legs, key=lambda leg: leg.started_at)][1] == "RECOVERY_ON_TIMER_EXPIRE"
+
+
 @pytest.mark.feature("OUT-2", "R16", "BIL-10")
-@pytest.mark.parametrize(("trouble", "number"), [(503, "+74956662010"), ("down", "+74956662012")])
+@pytest.mark.parametrize(
+    ("trouble", "number"), [(503, "+74956662010"), ("down", "+74956662012"), (403, "+74956662013"), (183, "+74956662014")]
+)
 async def test_the_next_line_takes_a_call_that_its_own_one_fails(shared: Pbx, trouble: int | str, number: str) -> None:
     """An employee's and a forwarded one; a line that may not show the number is never asked."""
     await shared.user("201")
@@ -166,8 +200,7 @@ async def test_the_next_line_takes_a_call_that_its_own_one_fails(shared: Pbx, tr
         reserve = await shared.line(title="Reserve", server=second.host, port=second.port, may_show=[f"core.did:{did.id}"])
         await shared.rule(await shared.group("Sales", away), number=did.number)
         talk = await phone.call("89031234567")
-        if trouble == 503:
-            await first.refuses(503)
+        await fails(first, trouble)
         call = await second.takes()
         assert call.invite.uri.startswith("sip:79031234567@")
         assert f"sip:{number[1:]}@" in call.invite.get("From")
@@ -176,8 +209,7 @@ async def test_the_next_line_takes_a_call_that_its_own_one_fails(shared: Pbx, tr
         await talk.hang_up()
         await call.ended()
         incoming = await second.calls(number[1:])
-        if trouble == 503:
-            await first.refuses(503)
+        await fails(first, trouble)
         forwarded = await second.answers()
         assert forwarded.invite.uri.startswith("sip:79051112233@")
         await incoming.answered()

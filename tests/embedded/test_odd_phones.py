@@ -11,7 +11,7 @@ import pytest
 from engine.embedded.sip.server import ServerState
 from tests.embedded.conftest import House, dialled, joined, parked
 from tests.embedded.esl import Esl
-from tests.embedded.sip.phone import compose
+from tests.embedded.sip.phone import compose, parse
 from tests.embedded.telephone import Talk, Telephone
 
 
@@ -177,3 +177,25 @@ async def test_a_stream_that_is_switched_off(house: House) -> None:
         talk.request_ack(on)
         await esl.api(f"uuid_broadcast {uuid} tone_stream://%(2000,0,620)")
         await phone.hears(620)
+
+
+async def test_an_invite_and_its_cancel_in_one_burst(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """The CANCEL is there before the password has been looked at."""
+    phone = await house.phone("101")
+    for _ in range(5):
+        uri = f"sip:700@{phone.domain}"
+        first = phone.request("INVITE", uri, body=phone.sdp())
+        phone.send(first)
+        challenge = await phone.final("INVITE")
+        phone.send(phone.ack(first, challenge))
+        name, value = phone.credentials(challenge, "INVITE", uri)
+        signed = phone.again(first, CSeq="2 INVITE", **{name: value})
+        sent = parse(signed)
+        branch = sent.get("Via").partition("branch=")[2]
+        ids = {"to": sent.get("To"), "from_": sent.get("From"), "call_id": sent.get("Call-ID"), "cseq": 2, "branch": branch}
+        phone.send(signed)
+        phone.send(phone.request("CANCEL", sent.uri, **ids))
+        refused = await phone.final("INVITE")
+        assert refused.code == 487
+        phone.send(phone.ack(signed, refused))
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -292,12 +292,13 @@ class Agent:
         transaction = self.stack.transactions.serve(request, flow)
         transaction.respond(100)
         transaction.on_cancel = lambda _: _terminated(transaction)
-        self.stack.spawn(self._judge_invite(transaction, checked), "sip-invite")
+        self.stack.spawn(self._judge_invite(transaction, request, checked), "sip-invite")
 
-    async def _judge_invite(self, transaction: ServerTransaction, fields: Mapping[str, str]) -> None:
+    async def _judge_invite(self, transaction: ServerTransaction, request: Request, fields: Mapping[str, str]) -> None:
+        """`request` is the INVITE: a transaction that was cancelled meanwhile no longer has it."""
         verdict: Admitted | Turned = Turned(500)
         try:
-            verdict = await self.guard.judge(transaction.request, transaction.flow, fields)
+            verdict = await self.guard.judge(request, transaction.flow, fields)
         finally:
             if isinstance(verdict, Turned):
                 transaction.respond(verdict.code, verdict.reason, headers=verdict.headers)

@@ -69,7 +69,8 @@ class ClientTransaction:
     def start(self) -> None:
         loop = self._layer.loop
         self._due = loop.time()
-        self._deadline = self._due + self._layer.timers.give_up  # Timers B and F
+        silence = self.flow.listener.silence if self.is_invite else 0.0
+        self._deadline = self._due + (silence or self._layer.timers.give_up)  # Timers B and F
         self.flow.watch(self._lost)
         if not self.flow.send(self._data):
             loop.call_soon(self._lost)

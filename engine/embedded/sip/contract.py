@@ -31,6 +31,8 @@ class Listener:
     tcp: bool = True
     advertised: str | None = None
     challenge: bool | None = None
+    silence: float = 0.0
+    """How long a call that we make from here may stay without any answer, in seconds; 0 = Timer B."""
 
     @property
     def challenges(self) -> bool:

@@ -16,6 +16,7 @@ class Side(Protocol):
 
     name: str
     port: int
+    silence: float
     connections: dict[Address, Flow]
     max_connections: int
 

@@ -34,6 +34,7 @@ class BoundListener:
         self.spec = spec
         self.name = spec.name
         self.port = spec.port
+        self.silence = spec.silence
         self.connections: dict[Address, Flow] = {}
         self.max_connections = max_connections
         self.on_closed: Callable[[Flow], None] | None = None
