@@ -110,6 +110,8 @@ class Spool:
         self._seq: dict[str, int] = {}
         self._late_seq = 0
         self._unwritten: deque[bytes] = deque()
+        self._torn = False
+        """The first of them is written by half (the disk is full): the rest of it belongs into the same segment."""
         self._news = asyncio.Event()
 
     @classmethod
@@ -187,13 +189,14 @@ class Spool:
     def _flush(self) -> None:
         """Write what waits. A full or broken disk must not end a call: lines wait in memory, in order, and are tried with the next."""
         try:
-            if self._size >= SEGMENT_BYTES:
+            if self._size >= SEGMENT_BYTES and not self._torn:
                 self._start_segment()
             while self._unwritten:
                 data = self._unwritten[0]
                 written = os.write(self._file, data)
                 self._size += written
-                if written < len(data):
+                self._torn = written < len(data)
+                if self._torn:
                     self._unwritten[0] = data[written:]
                 else:
                     self._unwritten.popleft()

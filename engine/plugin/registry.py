@@ -45,7 +45,7 @@ class Registry:
         return next((s for s in self.states if s.plugin.meta.id == plugin), None)
 
     async def start(self, ctx: Context, settings: Mapping[str, Mapping[str, Any]]) -> None:
-        """Start every plugin; one that fails, or whose requirement failed, is left out and shown."""
+        """Start every plugin; one that fails, or whose requirement failed, is left out and shown. PluginError when two claim an action."""
         for state in self.states:
             meta = state.plugin.meta
             if state.error:
@@ -65,6 +65,7 @@ class Registry:
                 continue
             state.running = True
         self._actions = None
+        self.actions()
 
     async def stop(self) -> None:
         """Stop in reverse order."""

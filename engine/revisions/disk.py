@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,18 +28,27 @@ class SnapshotFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._one_at_a_time = threading.Lock()
+        self._newest: dict[int, int] = {}
+        """Revision of each account's file, as far as this process has written it."""
 
     def write(self, account_id: int, snapshot: Snapshot) -> None:
-        """Replace the account's file at once or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Replace the account's file at once or not at all, never by an older revision; from any thread. Raises OSError."""
         data = msgspec.json.encode(_File(snapshot.revision, snapshot.core, dict(snapshot.parts)))
-        fresh = self.folder / f".{account_id}.{os.getpid()}"
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
-        fresh.replace(self._path(account_id))
+        with self._one_at_a_time:
+            if snapshot.revision < self._newest.get(account_id, 0):
+                return
+            self.folder.mkdir(parents=True, exist_ok=True)
+            fresh = self.folder / f".{account_id}.{os.getpid()}"
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(data)
+            fresh.replace(self._path(account_id))
+            self._newest[account_id] = snapshot.revision
 
     def remove(self, account_id: int) -> None:
-        self._path(account_id).unlink(missing_ok=True)
+        with self._one_at_a_time:
+            self._newest.pop(account_id, None)
+            self._path(account_id).unlink(missing_ok=True)
 
     def read_all(self, kinds: Mapping[str, type[Part]]) -> dict[int, Snapshot]:
         """Every account that can be read; a damaged file or part is logged and left out."""

@@ -175,7 +175,7 @@ class Revisions:
             except NotFound:
                 return  # removed since the list was read
         self._publish(account_id, snapshot)
-        await asyncio.to_thread(self._files.write, account_id, snapshot)
+        await self._keep(account_id, snapshot)
 
     async def _load_tolerant(self, account_id: int, tx: Tx) -> Snapshot:
         """Like `load`, but a plugin whose part can't be read is left out: its targets follow R26, everybody else works."""
@@ -235,6 +235,13 @@ class Revisions:
                 elif index.get(name) == account_id:
                     del index[name]
 
+    async def _keep(self, account_id: int, snapshot: Snapshot) -> None:
+        """On disk, for a start without the database. What was saved is saved, also when the disk is full."""
+        try:
+            await asyncio.to_thread(self._files.write, account_id, snapshot)
+        except OSError as error:
+            log.error("the snapshot of account %d can't be kept on disk: %s", account_id, error)
+
     # -- changing --------------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
@@ -259,7 +266,7 @@ class Revisions:
         except IntegrityError as error:
             raise refusal(error) from error
         if edit.after is not None:
-            await asyncio.to_thread(self._files.write, account_id, edit.after)
+            await self._keep(account_id, edit.after)
 
     @asynccontextmanager
     async def create_account(self, actor: Actor, **fields: Any) -> AsyncIterator[Edit]:
@@ -273,7 +280,7 @@ class Revisions:
         except IntegrityError as error:
             raise refusal(error) from error
         if edit.after is not None:
-            await asyncio.to_thread(self._files.write, edit.account_id, edit.after)
+            await self._keep(edit.account_id, edit.after)
 
     async def _save(self, edit: Edit, actor: Actor, *, first: bool) -> None:
         await self.core.tidy(edit.account_id, edit.tx)

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 from argon2 import PasswordHasher
@@ -25,7 +26,9 @@ from engine.facts.spool import Spool
 from engine.people import passwords
 from engine.plugin import loader
 from engine.plugin.contract import PluginState
-from engine.sdk import Command, Context, Plugin, PluginMeta
+from engine.plugin.registry import Registry
+from engine.sdk import Command, Context, Plugin, PluginError, PluginMeta, RoutingAction
+from plugins.groups.actions import ToGroup
 
 
 @dataclass
@@ -409,3 +412,18 @@ def test_a_command_beside_a_running_demonstration_says_which_one_it_is_about(fre
         spool.close()
     assert said.returncode == 0
     assert f"{fresh.state}; the demonstration that runs: VATS_CORE__STATE=var/demo" in said.stderr
+
+
+async def test_two_plugins_with_one_action_stop_the_start() -> None:
+    class Copies(Plugin):
+        meta = PluginMeta("copies", "Copies")
+
+        def routing_actions(self) -> tuple[RoutingAction, ...]:
+            return (ToGroup(),)
+
+    class Again(Copies):
+        meta = PluginMeta("again", "Again")
+
+    registry = Registry([PluginState(Copies()), PluginState(Again())])
+    with pytest.raises(PluginError, match="Two routing actions are called groups.group"):
+        await registry.start(cast(Context, None), {})

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from datetime import UTC, datetime, timedelta
@@ -164,6 +165,29 @@ def test_a_full_disk_ends_no_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     full = False
     spool.ended(record("d"))
     assert entries(spool) == ["Closed b", "Closed c", "Closed d"]
+    spool.close()
+
+
+def test_a_line_cut_by_a_full_disk_at_the_end_of_a_segment_stays_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool.open(tmp_path)
+    spool.opened("a", 1, NOW, {})
+    spool.opened("b", 1, NOW, {})
+    size = next(tmp_path.glob("calls-*.jsonl")).stat().st_size
+    monkeypatch.setattr("engine.facts.spool.SEGMENT_BYTES", size + 10)
+    written = os.write
+    room = [100, 0]
+
+    def full(descriptor: int, data: bytes) -> int:
+        left = room.pop(0) if room else len(data)
+        if not left:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return written(descriptor, data[:left])
+
+    monkeypatch.setattr(os, "write", full)
+    spool.ended(record("a"))
+    spool.ended(record("b"))
+    monkeypatch.setattr(os, "write", written)
+    assert entries(spool) == ["Closed a", "Closed b"]
     spool.close()
 
 

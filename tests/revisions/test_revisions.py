@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,10 +15,12 @@ import pytest
 from engine.db import models
 from engine.db.models import Extension
 from engine.errors import Conflict, InUse, Invalid, NotFound
+from engine.plugin.testing import office
 from engine.revisions import TOPIC, Actor, Edit
+from engine.revisions.disk import SnapshotFiles
 from engine.settings import Database as DatabaseSettings
 from engine.settings import Settings
-from engine.snapshot import Ref, User
+from engine.snapshot import Ref, Snapshot, User
 from engine.snapshot.rows import assign_extension
 from tests.revisions.conftest import ANNA, House, add_user, house, new_account
 from tests.revisions.sample import Box
@@ -320,3 +325,27 @@ async def test_going_back_gives_nobody_rights_and_takes_none(home: House) -> Non
     await home.revisions.restore(account, ANNA, trusted)
     revived = await models.User.of(account).get(id=clara.id)
     assert (revived.title, revived.role, revived.login) == ("Clara", "user", None)
+
+
+async def test_the_newest_revision_is_the_one_on_disk(tmp_path: Path) -> None:
+    """Saves write their files in threads, which finish as they like."""
+    files = SnapshotFiles(tmp_path)
+    house = office((), {}).core
+    with ThreadPoolExecutor(8) as pool:
+        for written in [pool.submit(files.write, 1, Snapshot(number, house, {})) for number in (*range(40, 0, -1), *range(1, 41))]:
+            written.result()
+    assert [snapshot.revision for snapshot in files.read_all({}).values()] == [40]
+    assert [path.name for path in tmp_path.iterdir()] == ["1.json"]
+
+
+async def test_a_full_disk_undoes_no_save(home: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    account = await new_account(home)
+
+    def full(*words: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("engine.revisions.disk.SnapshotFiles.write", full)
+    async with home.revisions.edit(account, ANNA) as edit:
+        await add_user(edit, "Boris", "101")
+    assert home.revisions.snapshot(account).revision == 2
+    assert "can't be kept on disk" in caplog.text
