@@ -425,5 +425,5 @@ async def test_two_plugins_with_one_action_stop_the_start() -> None:
         meta = PluginMeta("again", "Again")
 
     registry = Registry([PluginState(Copies()), PluginState(Again())])
-    with pytest.raises(PluginError, match="Two routing actions are called groups.group"):
+    with pytest.raises(PluginError, match=r"Two routing actions are called groups\.group"):
         await registry.start(cast(Context, None), {})
