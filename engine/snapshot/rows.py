@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 import msgspec
 from tortoise import fields
 
+from engine.db.keys import keep_sequence
 from engine.db.models import Extension
 from engine.db.row import AccountRow
 from engine.errors import Invalid, NotFound, Problem
@@ -62,6 +63,7 @@ class ElementStore(Generic[P]):
             gone = set(have) - {e.id for e in wanted}
             if gone:
                 await table.of(account_id, tx).filter(id__in=gone).delete()
+            back = [element for element in wanted if element.id not in have]
             for element in wanted:
                 row = have.get(element.id)
                 if row is None:
@@ -69,6 +71,8 @@ class ElementStore(Generic[P]):
                 elif row.data != _data(element):
                     row.data = _data(element)
                     await row.save(using_db=tx)
+            if back:
+                await keep_sequence(table, tx)
 
     def check(self, part: P, whole: Snapshot) -> Iterable[Finding]:
         return self._check(part, whole)

@@ -23,7 +23,7 @@ from engine.settings import Settings
 from engine.snapshot import Ref, Snapshot, User
 from engine.snapshot.rows import assign_extension
 from tests.revisions.conftest import ANNA, House, add_user, house, new_account
-from tests.revisions.sample import Box
+from tests.revisions.sample import Box, SamplePart
 
 
 async def box(home: House, edit: Edit, title: str, *holds: Ref, size: int = 1) -> Box:
@@ -349,3 +349,12 @@ async def test_a_full_disk_undoes_no_save(home: House, monkeypatch: pytest.Monke
         await add_user(edit, "Boris", "101")
     assert home.revisions.snapshot(account).revision == 2
     assert "can't be kept on disk" in caplog.text
+
+
+async def test_elements_brought_with_their_keys_are_met_by_no_new_one(home: House) -> None:
+    """As an import brings them: the database has never given these keys out."""
+    account = await new_account(home)
+    async with home.revisions.edit(account, ANNA) as edit:
+        await home.store.restore(account, SamplePart(boxes=(Box(id=500, title="Old"), Box(id=501, title="Older"))), edit.tx)
+    async with home.revisions.edit(account, ANNA) as edit:
+        assert (await box(home, edit, "New")).id > 501
