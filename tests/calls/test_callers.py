@@ -54,7 +54,6 @@ async def test_who_calls(shared: Pbx, sender: str, headers: list[tuple[str, str]
 
 
 @pytest.mark.asyncio(loop_scope="session")
-@pytest.mark.feature("R27", "R16")
 @pytest.mark.parametrize(
     "written",
     [
@@ -82,7 +81,7 @@ async def test_a_called_number_with_parameters(shared: Pbx, written: str) -> Non
 
 
 @pytest.mark.asyncio(loop_scope="session")
-@pytest.mark.feature("R27", "PBX-5")
+@pytest.mark.feature("OUT-1")
 async def test_a_phone_that_adds_parameters_to_what_it_dials(shared: Pbx) -> None:
     await shared.user("202")
     await shared.user("201")

@@ -12,7 +12,7 @@ from tests.calls.pbx import OUTSIDER, Pbx
 from tests.phones import sound
 
 
-@pytest.mark.feature("IVR-2", "IVR-3", "ACT-1", "GRP-3", "NUM-1", "R13", "STA-1", "STA-4")
+@pytest.mark.feature("IVR-2", "IVR-3", "ACT-1", "ACT-7", "GRP-3", "NUM-1", "R13", "STA-1", "STA-4")
 async def test_a_call_from_outside_through_the_menu_to_a_phone(office: Pbx) -> None:
     folder = office.folder
     greeting = sound.tone(folder / "greeting.wav", 700, 1.5)

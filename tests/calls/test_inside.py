@@ -17,7 +17,7 @@ from tests.phones import sound
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.mark.feature("OUT-1", "DIR-4", "R19")
+@pytest.mark.feature("OUT-1", "R19")
 async def test_an_employee_calls_an_employee(shared: Pbx) -> None:
     await shared.user("201")
     await shared.user("202")

@@ -114,7 +114,7 @@ async def test_many_callers_at_once(shared: Pbx) -> None:
     assert {r.cause for r in records} == {"NORMAL_CLEARING"}
 
 
-@pytest.mark.feature("R12", "R13", "STA-5")
+@pytest.mark.feature("R12")
 async def test_phones_without_power_are_not_busy_for_ever(tmp_path: Path) -> None:
     """They say no BYE; the talk ends all the same."""
     address = own_address()

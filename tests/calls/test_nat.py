@@ -29,7 +29,7 @@ def addresses() -> Iterator[tuple[str, str]]:
         subprocess.run(["ip", "addr", "del", f"{address}/32", "dev", "lo"], check=True, capture_output=True)
 
 
-@pytest.mark.feature("USR-4", "DIR-6")
+@pytest.mark.feature("USR-4")
 @pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "-")
 async def test_a_phone_behind_a_nat(tmp_path: Path, addresses: tuple[str, str]) -> None:
     address, public = addresses

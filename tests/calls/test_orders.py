@@ -24,7 +24,7 @@ async def both_hear(phone: Line, provider: Line) -> None:
 
 
 @of_the_session
-@pytest.mark.feature("BOT-2", "ADD-1", "CB-3", "R19")
+@pytest.mark.feature("BOT-2", "R19")
 async def test_call_back(shared: Pbx) -> None:
     user = await shared.user("201")
     async with shared.provider() as provider, shared.telephone("201") as phone:
@@ -52,7 +52,7 @@ async def test_call_back(shared: Pbx) -> None:
 
 
 @of_the_session
-@pytest.mark.feature("BOT-2", "CB-3")
+@pytest.mark.feature("BOT-2")
 async def test_the_employee_does_not_answer(shared: Pbx) -> None:
     user = await shared.user("201")
     async with shared.provider() as provider, shared.telephone("201") as phone:

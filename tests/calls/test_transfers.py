@@ -116,7 +116,7 @@ async def test_an_attended_transfer_keeps_the_talk_and_one_record(shared: Pbx) -
     assert sound.strength(left[-8000:-2000], 500) > 0.8
 
 
-@pytest.mark.feature("PBX-3", "R14")
+@pytest.mark.feature("PBX-3")
 async def test_hold_and_resume(shared: Pbx, tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         scene = await talking(shared, stack)
@@ -136,7 +136,7 @@ async def test_hold_and_resume(shared: Pbx, tmp_path: Path) -> None:
     assert sound.hears(shared.folder / "201-hears.wav", 500) > 0.3
 
 
-@pytest.mark.feature("PBX-3")
+@pytest.mark.feature("PBX-3", "PBX-4")
 async def test_the_companys_own_music_on_hold(shared: Pbx) -> None:
     async with AsyncExitStack() as stack:
         music = await shared.file("Music", sound.tone(shared.folder / "music.wav", 700, seconds=5))
@@ -177,7 +177,7 @@ async def test_a_blind_transfer_by_an_employee_who_called(shared: Pbx) -> None:
     assert record.talked
 
 
-@pytest.mark.feature("R20", "R5")
+@pytest.mark.feature("R20")
 @pytest.mark.parametrize("direction", ["in", "out"])
 async def test_an_outside_party_transfers_nobody(shared: Pbx, direction: str) -> None:
     """It would make us dial, at the customer's cost, whatever a stranger likes."""

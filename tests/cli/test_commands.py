@@ -99,7 +99,6 @@ def shell(fresh: Shell, migrated_state: Path) -> Shell:
 ROMASHKA = ("account", "create", "1001", "Ромашка", "--domain", "romashka.example")
 
 
-@pytest.mark.feature("ACC-4")
 @pytest.mark.parametrize(
     ("wish", "field"),
     [

@@ -95,7 +95,6 @@ async def test_a_phone_rings_on_while_the_connection_is_lost(floor: Floor) -> No
     floor.hangs_up([leg, "a"])
 
 
-@pytest.mark.feature("BIL-10")
 async def test_an_ordered_call_is_the_employees(floor: Floor) -> None:
     async def serve(call: LiveCall) -> Verdict:
         user = floor.snapshot.users[201]
@@ -115,7 +114,7 @@ async def test_an_ordered_call_is_the_employees(floor: Floor) -> None:
     assert summarise(call, datetime.now(UTC)).user == 201
 
 
-@pytest.mark.feature("R17")
+@pytest.mark.feature("OUT-3", "R17")
 async def test_emergency_calls_pass_every_gate(floor: Floor) -> None:
     async def serve(call: LiveCall) -> Verdict:
         await call.next()

@@ -73,7 +73,6 @@ async def test_what_cant_be_tried_again_does_not_hold_up_the_journal(
     journal.close()
 
 
-@pytest.mark.feature("BIL-10")
 async def test_a_leg_first_seen_when_it_was_answered_stays_what_it_is(database: Database, tmp_path: Path) -> None:
     journal = SpoolJournal(database, Settings(core=Core(state=str(tmp_path))), [], lambda topic, account: None)
     journal.open()

@@ -169,7 +169,7 @@ async def test_a_folded_branch_stays_folded(server: TestServer, chromium: Chromi
     await expect(member).to_be_visible()
 
 
-@pytest.mark.feature("USR-1")
+@pytest.mark.feature("ACC-5", "USR-1")
 async def test_a_user_is_dragged_in_the_tree(house: House, server: TestServer, chromium: Chromium) -> None:
     shown = await screen(chromium, server)
     side = shown.page.locator("#side")

@@ -126,7 +126,7 @@ async def test_it_is_not_deleted_while_used_and_the_page_says_where(house: House
     assert of(house, "Рабочее время") is None
 
 
-@pytest.mark.feature("SCH-1", "SCH-5")
+@pytest.mark.feature("SCH-1")
 @pytest.mark.parametrize(
     ("now", "state"),
     [  # working days 9:00–18:00, Saturday from 20:00 to 02:00, by Moscow's clock

@@ -13,7 +13,7 @@ from tests.web.conftest import NewBrowser, Visitor
 from tests.web.house import House
 
 
-@pytest.mark.feature("USR-1", "USR-2")
+@pytest.mark.feature("ACC-5", "USR-1", "USR-2")
 async def test_a_user_is_created_in_a_group_and_stands_in_the_tree(house: House, visitor: Visitor) -> None:
     admin = await visitor("romashka-admin")
     group = f"groups.group:{house.one.things['group']}"

@@ -15,8 +15,6 @@ from engine.embedded.rtp import Law, RecordEnd, Recording, RecordReason, Stream
 from engine.embedded.rtp.recorder import Track
 from tests.embedded.rtp.conftest import EVENT, Bench, Phone, read_wav, rtp
 
-pytestmark = pytest.mark.feature("STA-1")
-
 LOUD_A, LOUD_B = b"\x2a", b"\xaa"
 TOLERANCE = 160
 

@@ -21,7 +21,6 @@ pytest.importorskip("pjsua2")
 OFFER = offer("127.0.0.1", 30000, [Codec.PCMA, Codec.PCMU])
 
 
-@pytest.mark.feature("R27")
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_pjsua_registers_calls_and_is_called(switch: Switch, transport: str) -> None:
     async with PjsuaPhone("101", "t.test", switch.internal, password="secret", transport=transport, auto=None) as phone:
