@@ -12,6 +12,7 @@ from engine.errors import Refused
 from engine.i18n import N_
 
 MAX_CHARACTERS = 5000
+SPEECH_LIMIT_SECONDS = 120
 
 
 def synthesizer() -> str | None:
@@ -22,7 +23,7 @@ def synthesizer() -> str | None:
 
 
 async def speak(text: str, target: Path) -> None:
-    """Write `text` (Russian) as 8 kHz mono WAV. Raises Refused when nothing here can speak or the text is too long."""
+    """Write `text` (Russian) as 8 kHz mono WAV. Raises Refused when nothing here can speak, the text is too long, or it takes too long."""
     program = synthesizer()
     if program is None:
         raise Refused(N_("Speech synthesis is not installed on this server (festival with festvox-ru, or espeak-ng)."))
@@ -40,7 +41,13 @@ async def speak(text: str, target: Path) -> None:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
         )
-        _, complaint = await process.communicate()
+        try:
+            async with asyncio.timeout(SPEECH_LIMIT_SECONDS):
+                _, complaint = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise Refused(N_("Speaking the text took too long.")) from None
         if process.returncode != 0 or not made.exists():
             raise Refused(N_("The text could not be spoken: {why}"), why=complaint.decode("utf-8", "replace")[-200:].strip())
         if program == "festival":
