@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every error VATS raises on purpose; hosts turn them into sentences, calls turn them into phrases.
+"""The errors that cross the borders of the engine's parts; hosts turn them into sentences, calls turn them into phrases.
+
+Parts have subclasses and errors of their own beside these: the embedded switch, the event socket, the outbox, the command line.
 
 VatsError
 ├── SettingsError        the configuration can't be used; stops the start with one sentence
@@ -21,7 +23,7 @@ from collections.abc import Mapping, Sequence
 
 
 class VatsError(Exception):
-    """Base of everything raised on purpose."""
+    """Base of what is raised on purpose for others to tell."""
 
 
 class SettingsError(VatsError):

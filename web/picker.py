@@ -59,6 +59,9 @@ def timezones(present: str) -> list[OptionGroup]:
 
 
 def check_choice(field: str, ref: Ref | None, groups: Sequence[OptionGroup]) -> None:
-    """Raise Problem unless the reference is one of those offered: a form can't name what it was not shown."""
+    """Raise Problem unless the reference is one of those offered.
+
+    A form that does not ask is held only by the checks of what it saves: they know what is missing in this account, not what was offered.
+    """
     if ref is not None and all(str(ref) != o.value for g in groups for o in g.options):
         raise Problem(field, "Choose one of the list.")

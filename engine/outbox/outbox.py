@@ -52,7 +52,7 @@ class Undeliverable(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """A dead letter: owed since `owed_at`, given up at `given_up_at`; `lane` says to whom, `error` why."""
+    """A dead letter: owed, or owed once more by `retry`, since `owed_at`; given up at `given_up_at`; `lane` says to whom, `error` why."""
 
     id: int
     channel: str
@@ -221,7 +221,7 @@ class Outbox:
                 return
 
     async def retry(self, account_id: int, id: int) -> None:
-        """Give a dead letter another chance, from the first attempt on. NotFound unless it is dead and this account's."""
+        """Give a dead letter another chance: its attempts and its age begin anew. NotFound unless it is dead and this account's."""
         now = clock.now()
         found = await models.OutboxRow.of(account_id, self._db.connection).filter(id=id, status="dead").update(
             status="pending", attempts=0, next_at=now, created_at=now, done_at=None

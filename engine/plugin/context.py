@@ -61,6 +61,7 @@ class Context(Protocol):
     def trunk_states(self, account_id: int) -> Mapping[int, str]:
         """State of registering trunks by id as last heard from the switch: REGED, TRYING, FAIL_WAIT, …; absent = not known."""
     async def health(self) -> Mapping[str, bool]:
-        """What calls need, and whether it is there: "database", "switch"."""
+        """What calls need, and whether it is there: "database", "work" (no part of the process has failed), and in the process of the
+        engine "switch" and "calls" (served since the first meeting with the switch)."""
     def metrics(self) -> Mapping[str, float]:
         """Figures of this process by name, for Prometheus."""

@@ -75,7 +75,11 @@ class SoundElement(Element, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """A condition's answer with its reason, a catalogue id with {named} places, for trace and rehearsal."""
+    """A condition's answer, for trace and rehearsal.
+
+    `reason`: a word that the trace's page puts into the reader's language ("outside_hours"), or a message id of the plugin's own;
+    the page fills no places, `params` are for those who do. `until`: when the answer changes, where the condition knows.
+    """
 
     holds: bool
     reason: str = ""
@@ -84,7 +88,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Condition(Element, frozen=True, kw_only=True):
-    """An element that says yes or no to a call (a schedule, a number list), from memory alone."""
+    """An element that says yes or no to a call (a schedule), from memory alone."""
 
     def verdict(self, moment: datetime, caller: str | None) -> Verdict:
         """`moment` aware; `caller` in E.164 or None when withheld."""
@@ -113,7 +117,7 @@ class Branch(Element, frozen=True, kw_only=True):
         return None
 
     def has_user(self, user: int) -> bool:
-        """Whether he is a member, for what groups give to their members (R15); kinds that have members say so."""
+        """Whether it is a group of his, for what groups give to their members (R15). A menu gives nothing to its users: none of theirs."""
         return False
 
 

@@ -114,7 +114,7 @@ def where_used(snapshot: Snapshot, file_id: int) -> list[str]:
 
 
 async def delete_file(edit: Edit, file_id: int) -> None:
-    """Refused while used, naming where. The sound itself stays for rollbacks until the account goes. Raises NotFound, InUse."""
+    """Refused while used, naming where. The sound itself stays, for rollbacks; nothing removes it. Raises NotFound, InUse."""
     file = edit.before.get(Ref(VoiceFile.kind, file_id), VoiceFile)
     if file is None:
         raise NotFound
