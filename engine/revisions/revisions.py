@@ -117,10 +117,6 @@ class Revisions:
         """The account with this customer number (`core.default_account`)."""
         return self._numbers.get(number)
 
-    def account_for_did(self, number: str) -> int | None:
-        """The account that owns an outside number (E.164)."""
-        return next((id for id, snapshot in self._snapshots.items() if snapshot.did(number) is not None), None)
-
     def on_change(self, listener: Changed) -> None:
         """Call `listener(account, snapshot)` after every new revision seen by this process; None = the account is gone."""
         self._listeners.append(listener)

@@ -15,8 +15,7 @@ from engine.routing.basic import NOTHING, REPEAT
 from engine.snapshot import Account, Branch, Contact, Ref, Sound, User
 
 RING_BACK: Final = timedelta(seconds=20)
-"""R20: how long a transferred call is tried, and then whoever has transferred it."""
-"""How long somebody is rung to whom a call comes back (R14, R20)."""
+"""How long a transferred call is tried (R20), and then whoever it comes back to (R14, R20)."""
 
 
 def recording_path(call: Call) -> str:
