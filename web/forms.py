@@ -17,7 +17,7 @@ from web.visit import Visit
 
 S = TypeVar("S", bound=msgspec.Struct)
 _DIGITS = 30
-_LARGEST = 2**63 - 1
+_LARGEST = 2**31 - 1
 """No column keeps more."""
 
 
@@ -187,7 +187,7 @@ def _read_one(name: str, kind: Any, text: str) -> Any:
     if kind is int:
         if not re.fullmatch(r"-?[0-9]+", text):
             raise Problem(name, "Enter a whole number.")
-        return int(text[:_DIGITS])  # of more digits than any limit has, the first ones are beyond it as well
+        return max(-_LARGEST, min(_LARGEST, int(text[:_DIGITS])))  # beyond every limit, and whoever has the limit tells it
     if kind in (float, Decimal):
         try:
             value = Decimal(text.replace(",", ".").replace(" ", "").replace(" ", ""))
@@ -225,5 +225,3 @@ def _check_limits(name: str, value: Any, metas: Sequence[msgspec.Meta]) -> None:
                 raise Problem(name, "Not less than {limit}.", limit=meta.ge)
             if meta.le is not None and value > meta.le:
                 raise Problem(name, "Not more than {limit}.", limit=meta.le)
-    if isinstance(value, int) and abs(value) > _LARGEST:
-        raise Problem(name, "Not more than {limit}.", limit=_LARGEST)

@@ -74,5 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VatsError as error:
         print(error, file=sys.stderr)
         return 1
+    except PermissionError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130

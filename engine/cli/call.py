@@ -83,7 +83,7 @@ def _report(result: DemoCallResult, trace: Trace, record: dict[str, Any] | None,
         "a phone was joined (bridge)": "talk" in trace.seen,
         f"the caller heard {ANSWER_TONE_HZ} Hz for {result.caller_heard_seconds:.1f} s": result.caller_heard_seconds >= 0.5,
         f"the callee heard {CALLER_TONE_HZ} Hz for {result.callee_heard_seconds:.1f} s": result.callee_heard_seconds >= 0.5,
-        "the call is written down (CDR)": bool(record and record["talked"]),
+        f"the call is written down (CDR{', without a talk' if record and not record['talked'] else ''})": bool(record and record["talked"]),
     }
     for what, fine in seen.items():
         print(f"{'ok   ' if fine else 'WRONG'} {what}")

@@ -30,7 +30,7 @@ def add_commands(commands: Any) -> None:
 
 
 async def _state(settings: Settings) -> Answer:
-    settings.state.mkdir(parents=True, exist_ok=True)
+    settings.state.mkdir(0o750, parents=True, exist_ok=True)
     return os.access(settings.state, os.W_OK), f"state folder {settings.state}"
 
 
@@ -95,7 +95,12 @@ CHECKS: tuple[Callable[[Settings], Awaitable[Answer]], ...] = (_state, _key, _da
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    settings = completed(loaded(options))
+    wished = loaded(options)
+    try:
+        settings = completed(wished)
+    except OSError as error:
+        print(f"WRONG state folder {wished.state}: {error.strerror}")
+        return 1
 
     async def work() -> bool:
         fine = True

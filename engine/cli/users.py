@@ -13,7 +13,8 @@ from engine.cli.accounts import ACTOR, account_of, print_table
 from engine.cli.serve import working
 from engine.db.models import User as UserRow
 from engine.errors import NotFound
-from engine.people import ContactWish, LoginWish, UserWish, add_contact, create_user, random_password, set_login
+from engine.i18n import translate
+from engine.people import ContactWish, LoginWish, UserWish, add_contact, create_user, extension_warning, random_password, set_login
 from engine.runtime import Runtime
 from engine.snapshot import UserRole
 
@@ -49,6 +50,8 @@ def _create(options: argparse.Namespace) -> int:
             if options.login:
                 password = await set_login(edit, user, LoginWish(login=options.login, role=options.role))
                 said.append(f"Cabinet: login {options.login}, password {password}")
+        if warning := extension_warning(options.extension):
+            said.append(translate("en", warning))
         return said
 
     for line in working(options, work):

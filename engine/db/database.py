@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal
@@ -66,8 +67,10 @@ class Database:
         """Tortoise's configuration, also used by `tortoise makemigrations`."""
         if self.dialect == "sqlite":
             state = self._settings.state
-            state.mkdir(parents=True, exist_ok=True)
+            state.mkdir(0o750, parents=True, exist_ok=True)
             path = self.url.removeprefix("sqlite://") or str(state / "vats.sqlite3")
+            # calls, names, password hashes: for us alone. SQLite gives its other files the mode of this one
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             connection: dict[str, Any] = {"engine": "engine.db.backend_sqlite", "credentials": {"file_path": path}}
         else:
             try:

@@ -57,7 +57,7 @@ def _ready() -> Fernet:
 
 def kept(path: Path, make: Callable[[], str]) -> str:
     """The secret in the file, readable by us alone; made on the first call, by whichever process comes first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(0o750, parents=True, exist_ok=True)  # the group: a FreeSWITCH may have its media below the state folder
     try:
         return path.read_text("ascii").strip()
     except FileNotFoundError:

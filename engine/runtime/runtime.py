@@ -79,7 +79,7 @@ class Runtime:
     async def open(self) -> None:
         """Settings, plugins, database, configuration; no listening socket yet."""
         settings = self.settings
-        settings.state.mkdir(parents=True, exist_ok=True)
+        settings.state.mkdir(0o750, parents=True, exist_ok=True)
         secrets.setup(settings)
         registry = Registry(loader.find(skip=self._skip))
         db = await Database.open(settings, registry.models())

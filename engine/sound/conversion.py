@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -11,6 +12,7 @@ import imageio_ffmpeg
 from engine.errors import Refused
 from engine.i18n import N_
 
+log = logging.getLogger(__name__)
 CONVERSION_LIMIT_SECONDS = 120
 
 
@@ -46,5 +48,7 @@ async def _ffmpeg(source: Path, target: Path, *options: str) -> None:
         raise Refused(N_("The conversion took too long.")) from None
     if process.returncode != 0:
         partial.unlink(missing_ok=True)
-        raise Refused(N_("This is not a sound file: {why}"), why=complaint.decode("utf-8", "replace").strip()[-200:])
+        # its words are for us: English, and with the places of our files
+        log.info("%s can't be converted: %s", source, complaint.decode("utf-8", "replace").strip()[-500:])
+        raise Refused(N_("This is not a sound file, or it is damaged."))
     partial.replace(target)

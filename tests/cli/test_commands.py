@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import re
@@ -426,3 +427,26 @@ async def test_two_plugins_with_one_action_stop_the_start() -> None:
     registry = Registry([PluginState(Copies()), PluginState(Again())])
     with pytest.raises(PluginError, match=r"Two routing actions are called groups\.group"):
         await registry.start(cast(Context, None), {})
+
+
+def test_an_extension_that_hides_an_emergency_service_is_told(shell: Shell) -> None:
+    shell.vats(*ROMASHKA)
+    assert "hide the emergency services" in shell.vats("user", "create", "1001", "Анна", "--extension", "103").stdout
+    assert "hide" not in shell.vats("user", "create", "1001", "Борис", "--extension", "203").stdout
+
+
+def test_a_state_folder_that_is_not_ours(fresh: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*words: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(fresh.state))
+
+    monkeypatch.setattr(Path, "mkdir", forbidden)
+    doctor = fresh.vats("doctor")
+    assert (doctor.returncode, doctor.stdout) == (1, f"WRONG state folder {fresh.state}: Permission denied\n")
+    assert fresh.refused("account", "list") == f"{fresh.state}: Permission denied"
+
+
+def test_the_state_is_for_its_owner_and_his_group_alone(fresh: Shell) -> None:
+    assert fresh.vats("migrate").returncode == 0
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (fresh.state, *fresh.state.glob("vats.sqlite3*"))}
+    assert modes.pop(fresh.state.name) == 0o750
+    assert set(modes.values()) == {0o600}

@@ -161,6 +161,10 @@ async def test_lines_numbers_and_rules(house: House, visitor: Visitor) -> None:
 
     url = f"/numbers/{did.id}/rules/new"
     await admin.get(url)
+    page = await admin.post(url, status=422, title="Ночь", priority=2, target="", active="1")
+    assert "Выберите, куда направлять звонки" in page
+    page = await admin.post(url, status=422, title="Ночь", priority="9" * 25, target="core.hangup:0", active="1")
+    assert "От 1 до 1000." in page
     await admin.post(url, title="Ночь", priority=2, target="core.hangup:0", active="1")
     rule = next(e for e in house.ctx.snapshot(house.one.id).elements() if isinstance(e, Rule) and e.did == Ref(Did.kind, did.id))
     assert (rule.title, rule.priority, str(rule.target)) == ("Ночь", 2, "core.hangup:0")

@@ -167,6 +167,11 @@ async def test_a_voice_file_is_uploaded_heard_renamed_and_deleted(house: House, 
     status, page = await upload(admin, b"not a sound at all", "x.wav")
     assert status == 422
     assert "Поддерживаются только файлы WAV и MP3." in page
+    status, page = await upload(admin, b"RIFF\x00\x00\x00\x00WAVE" + b"no sound " * 50, "x.wav")
+    assert status == 422
+    assert "Это не звуковой файл, или он повреждён." in page
+    assert "ffmpeg" not in page.lower()
+    assert str(house.ctx.settings.state) not in page
     status, page = await upload(admin, tone(), "Музыка.wav")
     assert status == 303
     files = [e for e in house.ctx.snapshot(house.one.id).elements() if isinstance(e, VoiceFile)]
