@@ -266,11 +266,11 @@ class Resync:
                     raise
                 except Exception as error:  # noqa: BLE001 — one call's trouble is not that of the others
                     self._complain(call_id, error)
+            rejoin(self._node, taken.values())
         except BaseException:
             for one in taken.values():
                 self._node.disown(one.call)
             raise
-        rejoin(self._node, taken.values())
         for call_id, one in taken.items():
             try:
                 self._go_on(one.call, rows, one.dumps)
@@ -318,13 +318,13 @@ class Resync:
                 state.ready = state.answered_at is not None
                 state.peer = row.get("call_uuid", "") if row.get("state") in BRIDGED_STATES else ""
             call.restore_talk()
-            call.note(Step("engine_restarted"))
         except BaseException:
             self._node.disown(call)
             raise
         return Taken(call, dumps)
 
     def _go_on(self, call: LiveCall, rows: Mapping[str, Row], dumps: Mapping[str, Event]) -> None:
+        call.note(Step("engine_restarted"))
         party = call.legs.get(call.party.id)
         sent = sent_on(call, dumps)
         if sent is not None:

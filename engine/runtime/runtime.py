@@ -134,8 +134,8 @@ class Runtime:
             self._spawn("bot", lambda: run(ctx))
 
     async def _start_plugins(self) -> None:
+        self._stack.push_async_callback(self.ctx.registry.stop)  # first: a start that fails in the middle leaves some of them running
         await self.ctx.registry.start(self.ctx, self.settings.plugins)
-        self._stack.push_async_callback(self.ctx.registry.stop)
 
     @asynccontextmanager
     async def tooling(self) -> AsyncIterator[RuntimeContext]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import imageio_ffmpeg
 
 from engine.errors import Refused
 from engine.i18n import N_
+from engine.sound.program import run
 
 log = logging.getLogger(__name__)
 CONVERSION_LIMIT_SECONDS = 120
@@ -34,21 +34,14 @@ async def to_voice_message(source: Path, target: Path) -> None:
 async def _ffmpeg(source: Path, target: Path, *options: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".part")
-    process = await asyncio.create_subprocess_exec(
-        imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y", "-i", str(source), "-vn", *options, str(partial),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y", "-i", str(source), "-vn", *options, str(partial)]
     try:
-        async with asyncio.timeout(CONVERSION_LIMIT_SECONDS):
-            _, complaint = await process.communicate()
+        code, complaint = await run(*command, seconds=CONVERSION_LIMIT_SECONDS)
     except TimeoutError:
-        process.kill()
-        await process.wait()
         partial.unlink(missing_ok=True)
         raise Refused(N_("The conversion took too long.")) from None
-    if process.returncode != 0:
+    if code != 0:
         partial.unlink(missing_ok=True)
-        # its words are for us: English, and with the places of our files
-        log.info("%s can't be converted: %s", source, complaint.decode("utf-8", "replace").strip()[-500:])
+        log.info("%s can't be converted: %s", source, complaint)
         raise Refused(N_("This is not a sound file, or it is damaged."))
     partial.replace(target)

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import shutil
 import tempfile
 from pathlib import Path
 
 from engine.errors import Refused
 from engine.i18n import N_
+from engine.sound.program import run
 
+log = logging.getLogger(__name__)
 MAX_CHARACTERS = 5000
 SPEECH_LIMIT_SECONDS = 120
 
@@ -38,18 +40,13 @@ async def speak(text: str, target: Path) -> None:
             command = ["text2wave", "-eval", "(voice_msu_ru_nsh_clunits)", "-F", "8000", "-o", str(made), str(source)]
         else:
             command = ["espeak-ng", "-v", "ru", "-w", str(made), "-f", str(source)]
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
-        )
         try:
-            async with asyncio.timeout(SPEECH_LIMIT_SECONDS):
-                _, complaint = await process.communicate()
+            code, complaint = await run(*command, seconds=SPEECH_LIMIT_SECONDS)
         except TimeoutError:
-            process.kill()
-            await process.wait()
             raise Refused(N_("Speaking the text took too long.")) from None
-        if process.returncode != 0 or not made.exists():
-            raise Refused(N_("The text could not be spoken: {why}"), why=complaint.decode("utf-8", "replace")[-200:].strip())
+        if code != 0 or not made.exists():
+            log.warning("%s could not speak: %s", program, complaint)
+            raise Refused(N_("The text could not be spoken."))
         if program == "festival":
             shutil.copyfile(made, target)
         else:
