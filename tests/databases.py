@@ -10,10 +10,12 @@ import os
 import pwd
 import shutil
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,3 +154,9 @@ async def database(database_settings: Settings) -> AsyncIterator[Database]:
     opened = await migrated(database_settings)
     yield opened
     await opened.close()
+
+
+def may_write(settings: Settings) -> None:
+    """Raises sqlite3.OperationalError while somebody else is writing to the SQLite file."""
+    with closing(sqlite3.connect(settings.state / "vats.sqlite3", timeout=0)) as other:
+        other.execute("BEGIN IMMEDIATE")

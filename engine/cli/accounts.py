@@ -11,7 +11,7 @@ from engine.cli.serve import working
 from engine.db.models import User as UserRow
 from engine.errors import NotFound, Problem
 from engine.i18n import N_
-from engine.people import LoginWish, UserWish, create_user, set_login
+from engine.people import LoginWish, UserWish, create_user, ready_login, set_login
 from engine.people.pbx import check_account
 from engine.people.users import check_login
 from engine.revisions import Actor
@@ -43,13 +43,14 @@ async def open_account(runtime: Runtime, number: str, title: str, domain: str, o
     ctx = runtime.ctx
     check_account(number, title, domain, more.get("area_code", ""))
     await check_login(owner)  # asked first, since the account is there before its owner can be
+    login = await ready_login(LoginWish(login=owner, role="admin"))
     async with ctx.revisions.create_account(ACTOR, number=number, title=title, domain=domain, **more) as edit:
         for state in ctx.registry.states:
             if not state.error:
                 await state.plugin.new_account(edit)
     async with ctx.edit(edit.account_id, ACTOR) as second:
         user = await create_user(second, UserWish(title="Администратор"))
-        password = await set_login(second, user, LoginWish(login=owner, role="admin"))
+        password = await set_login(second, user, login)
         await UserRow.of(second.account_id, second.tx).filter(id=user).update(is_owner=True)
     return edit.account_id, user, password or ""
 

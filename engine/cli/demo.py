@@ -19,7 +19,17 @@ from engine.cli.accounts import ACTOR, open_account
 from engine.cli.serve import DEMO_STATE
 from engine.db.models import User as UserRow
 from engine.i18n import N_, Language, language_of, translate
-from engine.people import ContactWish, LoginWish, UserWish, add_contact, create_user, random_password, set_login, set_sip_password
+from engine.people import (
+    ContactWish,
+    LoginWish,
+    UserWish,
+    add_contact,
+    create_user,
+    random_password,
+    ready_login,
+    set_login,
+    set_sip_password,
+)
 from engine.runtime import Runtime, ports
 from engine.settings import ALL_ROLES, Settings
 
@@ -131,11 +141,12 @@ async def prepared(runtime: Runtime) -> Card:
 
 async def _new_passwords(runtime: Runtime, account: int) -> Card:
     """The account is there, its card is lost: everybody gets a new password."""
+    owner = await UserRow.of(account).filter(is_owner=True).first()
+    password = random_password()
+    login = await ready_login(LoginWish(login=owner.login if owner else None, role="admin", password=password))
     async with runtime.ctx.edit(account, ACTOR) as edit:
-        owner = await UserRow.of(account, edit.tx).filter(is_owner=True).first()
-        password = random_password()
         if owner is not None:
-            await set_login(edit, owner.id, LoginWish(login=owner.login, role="admin", password=password))
+            await set_login(edit, owner.id, login)
         phones = []
         for sip in edit.before.core.sip_accounts:
             phones.append((sip.login, await set_sip_password(edit, sip.contact), edit.before.users[sip.user].title))

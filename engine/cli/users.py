@@ -14,7 +14,17 @@ from engine.cli.serve import working
 from engine.db.models import User as UserRow
 from engine.errors import NotFound
 from engine.i18n import translate
-from engine.people import ContactWish, LoginWish, UserWish, add_contact, create_user, extension_warning, random_password, set_login
+from engine.people import (
+    ContactWish,
+    LoginWish,
+    UserWish,
+    add_contact,
+    create_user,
+    extension_warning,
+    random_password,
+    ready_login,
+    set_login,
+)
 from engine.runtime import Runtime
 from engine.snapshot import UserRole
 
@@ -39,6 +49,7 @@ def add_commands(commands: Any) -> None:
 def _create(options: argparse.Namespace) -> int:
     async def work(runtime: Runtime) -> list[str]:
         said = []
+        login = await ready_login(LoginWish(login=options.login, role=options.role)) if options.login else None
         async with runtime.ctx.edit(account_of(runtime.ctx, options.account), ACTOR) as edit:
             account, settings = edit.before.account, runtime.settings
             user = await create_user(edit, UserWish(title=options.title, extension=options.extension))
@@ -47,8 +58,8 @@ def _create(options: argparse.Namespace) -> int:
                 needed = phone_domain(settings, account.number, account.domain)
                 domain = f"domain {needed}, " if needed else ""
                 said.append(f"Phone: server {phone_server(settings)}, {domain}login {options.extension}, password {password}")
-            if options.login:
-                password = await set_login(edit, user, LoginWish(login=options.login, role=options.role))
+            if login is not None:
+                password = await set_login(edit, user, login)
                 said.append(f"Cabinet: login {options.login}, password {password}")
         if warning := extension_warning(options.extension):
             said.append(translate("en", warning))
@@ -76,8 +87,9 @@ def _password(options: argparse.Namespace) -> int:
         if row is None or row.login is None:
             raise NotFound(f"Nobody has the cabinet login {options.login}; `vats user list` shows who has which.")
         password = random_password()
+        login = await ready_login(LoginWish(login=row.login, role=msgspec.convert(row.role, UserRole), password=password))
         async with runtime.ctx.edit(row.account_id, ACTOR) as edit:
-            await set_login(edit, row.id, LoginWish(login=row.login, role=msgspec.convert(row.role, UserRole), password=password))
+            await set_login(edit, row.id, login)
         return password
 
     print(f"Cabinet: login {options.login}, password {working(options, work)}")

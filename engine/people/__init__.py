@@ -19,7 +19,7 @@ from engine.people.extensions import extension_warning
 from engine.people.passwords import check_password, hash_password, random_password, verify_password
 from engine.people.pbx import edit_pbx
 from engine.people.telegram import bot_name_file, deep_link, new_telegram_code
-from engine.people.users import create_user, edit_user, set_login, set_own
+from engine.people.users import Login, create_user, edit_user, ready_login, set_login, set_own
 from engine.people.wishes import ContactWish, LoginWish, OwnContactWish, PbxWish, UserWish
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Current",
     "Doomed",
     "Erased",
+    "Login",
     "LoginWish",
     "OwnContactWish",
     "PbxWish",
@@ -55,6 +56,7 @@ __all__ = [
     "move_user",
     "new_telegram_code",
     "random_password",
+    "ready_login",
     "set_login",
     "set_membership",
     "set_own",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from engine.db import Tx
@@ -61,11 +62,33 @@ async def remove_user(edit: Edit, user_id: int, going: frozenset[Ref] = frozense
     edit.note(f"user “{row.title}” deleted")
 
 
-async def set_login(edit: Edit, user_id: int, wish: LoginWish) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A wish with its password hashed, made by `ready_login`; for `set_login`."""
+
+    wish: LoginWish
+    hash: str | None
+    made: str | None
+    """The password made at random where none is wished; of use only to a user who has none yet."""
+
+
+async def ready_login(wish: LoginWish) -> Login:
+    """Hash the password, before any edit begins: it takes its time, and an edit keeps others waiting. Raises Problem if it is too weak."""
+    if wish.login is None:
+        return Login(wish, None, None)
+    if wish.password is not None:
+        check_password("password", wish.password, wish.login)
+        return Login(wish, await hash_password(wish.password), None)
+    made = random_password()
+    return Login(wish, await hash_password(made), made)
+
+
+async def set_login(edit: Edit, user_id: int, login: Login) -> str | None:
     """Open, change or close the way into the cabinet; returns a password made at random, if one was.
 
     Every open session of the user ends, since rights or password may have changed.
     """
+    wish = login.wish
     row = await User.of(edit.account_id, edit.tx).fetch(user_id)
     if wish.login is None or wish.role != "admin":
         await _keep_an_administrator(edit, row)
@@ -74,12 +97,8 @@ async def set_login(edit: Edit, user_id: int, wish: LoginWish) -> str | None:
         row.login = row.password_hash = None
     else:
         await check_login(wish.login, user_id, edit.tx)
-        password = wish.password
-        if password is None and row.password_hash is None:
-            password = made = random_password()
-        if password is not None:
-            check_password("password", password, wish.login)
-            row.password_hash = await hash_password(password)
+        if wish.password is not None or row.password_hash is None:
+            row.password_hash, made = login.hash, login.made
         row.login = wish.login
     row.role = wish.role
     await row.save(using_db=edit.tx)

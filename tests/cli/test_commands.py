@@ -13,7 +13,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -29,7 +29,9 @@ from engine.plugin import loader
 from engine.plugin.contract import PluginState
 from engine.plugin.registry import Registry
 from engine.sdk import Command, Context, Plugin, PluginError, PluginMeta, RoutingAction
+from engine.settings import Core, Settings
 from plugins.groups.actions import ToGroup
+from tests.databases import may_write
 
 
 @dataclass
@@ -156,6 +158,20 @@ def test_a_second_account_has_an_owner_of_its_own(shell: Shell) -> None:
     head, *rows = (line.split() for line in shell.vats("account", "list").stdout.splitlines())
     assert head[:2] == ["number", "name"]
     assert rows == [["1001", "Ромашка", "romashka.example", "1"], ["1002", "Василёк", "vasilek.example", "1"]]
+
+
+def test_nobody_waits_for_the_hash_of_a_password(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = []
+
+    async def slow(work: Callable[[str], str], password: str) -> str:
+        may_write(Settings(core=Core(state=str(shell.state))))
+        hashed.append(password)
+        return work(password)
+
+    monkeypatch.setattr(passwords, "heavily", slow)
+    for words in (ROMASHKA, ("user", "create", "1001", "Anna", "--login", "anna"), ("user", "password", "anna")):
+        assert shell.vats(*words).returncode == 0
+    assert len(hashed) == 3
 
 
 @pytest.mark.feature("ACC-1")

@@ -38,6 +38,11 @@ class Office:
     def edit(self) -> AbstractAsyncContextManager[Edit]:
         return self.revisions.edit(self.account, ANNA)
 
+    async def set_login(self, user: int, wish: people.LoginWish) -> str | None:
+        login = await people.ready_login(wish)
+        async with self.edit() as edit:
+            return await people.set_login(edit, user, login)
+
     @property
     def snapshot(self) -> Snapshot:
         return self.revisions.snapshot(self.account)
@@ -72,11 +77,12 @@ async def furnished(settings: Settings) -> AsyncIterator[Office]:
     async with revisions.create_account(ANNA, number="1", title="Romashka", domain="romashka.example", area_code="495") as edit:
         root = await groups.insert(edit.account_id, Group(id=0, title="Romashka"), edit.tx)
     account = edit.account_id
+    login = await people.ready_login(people.LoginWish(login="anna", role="admin", password="korova-7-nebo"))
     async with revisions.edit(account, ANNA) as edit:
         anna = await people.create_user(edit, people.UserWish(title="Anna", extension="201"))
         boris = await people.create_user(edit, people.UserWish(title="Boris", extension="202"))
         await people.add_contact(edit, anna, people.ContactWish(address="201"))
-        await people.set_login(edit, anna, people.LoginWish(login="anna", role="admin", password="korova-7-nebo"))
+        await people.set_login(edit, anna, login)
     async with revisions.edit(account, ANNA) as edit:
         members = (Membership(anna, 1), Membership(boris, 2))
         sales = await groups.insert(account, Group(id=0, title="Sales", parent=root.ref, members=members), edit.tx)

@@ -113,11 +113,11 @@ async def test_the_last_administrator_can_neither_go_nor_step_down(office: Offic
                 await change(edit)
 
     await refuses(lambda edit: people.delete_user(edit, office.anna))
-    await refuses(lambda edit: people.set_login(edit, office.anna, LoginWish(login=None)))
-    await refuses(lambda edit: people.set_login(edit, office.anna, LoginWish(login="anna", role="manager")))
+    none, less = [await people.ready_login(wish) for wish in (LoginWish(login=None), LoginWish(login="anna", role="manager"))]
+    await refuses(lambda edit: people.set_login(edit, office.anna, none))
+    await refuses(lambda edit: people.set_login(edit, office.anna, less))
     await refuses(lambda edit: people.edit_user(edit, office.anna, UserWish(title="Anna", extension="201", active=False)))
-    async with office.edit() as edit:
-        await people.set_login(edit, office.boris, LoginWish(login="boris", role="admin"))
+    await office.set_login(office.boris, LoginWish(login="boris", role="admin"))
     async with office.edit() as edit:
         await people.delete_user(edit, office.anna)
 
@@ -125,8 +125,7 @@ async def test_the_last_administrator_can_neither_go_nor_step_down(office: Offic
 @pytest.mark.feature("ACC-2", "ACC-6")
 async def test_a_login_is_opened_changed_and_closed(office_anywhere: Office) -> None:
     office = office_anywhere
-    async with office.edit() as edit:
-        made = await people.set_login(edit, office.boris, LoginWish(login="boris", role="manager"))
+    made = await office.set_login(office.boris, LoginWish(login="boris", role="manager"))
     row = await User.of(office.account).fetch(office.boris)
     assert made is not None
     assert await people.verify_password(row.password_hash, made)
@@ -134,11 +133,9 @@ async def test_a_login_is_opened_changed_and_closed(office_anywhere: Office) -> 
     await WebSession.create(
         id="x", account_id=office.account, user_id=office.boris, created=clock.now(), seen=clock.now(), expires=clock.now(), csrf="c"
     )
-    async with office.edit() as edit:
-        assert await people.set_login(edit, office.boris, LoginWish(login="boris", role="user")) is None
+    assert await office.set_login(office.boris, LoginWish(login="boris", role="user")) is None
     assert await WebSession.filter(user_id=office.boris).count() == 0  # the old rights must not live on
-    async with office.edit() as edit:
-        await people.set_login(edit, office.boris, LoginWish(login=None))
+    await office.set_login(office.boris, LoginWish(login=None))
     row = await User.of(office.account).fetch(office.boris)
     assert (row.login, row.password_hash) == (None, None)
     assert not await people.verify_password(row.password_hash, made)
@@ -147,16 +144,14 @@ async def test_a_login_is_opened_changed_and_closed(office_anywhere: Office) -> 
 @pytest.mark.parametrize("login", ["ANNA", "bo", "борис", "bo ris", ""])
 async def test_a_login_is_unique_whatever_its_case_and_of_plain_signs(office: Office, login: str) -> None:
     with pytest.raises(Problem) as refused:
-        async with office.edit() as edit:
-            await people.set_login(edit, office.boris, LoginWish(login=login, password="korova-7-nebo"))
+        await office.set_login(office.boris, LoginWish(login=login, password="korova-7-nebo"))
     assert refused.value.field == "login"
 
 
 @pytest.mark.parametrize("password", ["short", "aaaaaaaaaa", "boris-boris"])
 async def test_weak_passwords_are_refused(office: Office, password: str) -> None:
     with pytest.raises(Problem) as refused:
-        async with office.edit() as edit:
-            await people.set_login(edit, office.boris, LoginWish(login="boris-boris", password=password))
+        await office.set_login(office.boris, LoginWish(login="boris-boris", password=password))
     assert refused.value.field == "password"
 
 

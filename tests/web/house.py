@@ -185,13 +185,16 @@ async def fill(ctx: TestContext, number: str, title: str, word: str) -> Customer
         groups = await root_of(ctx, edit, title)
     customer = Customer(edit.account_id, word)
     customer.things["root"] = groups
+    logins = {
+        role: await people.ready_login(people.LoginWish(login=f"{word}-{role}", role=role, password=PASSWORD)) for role, _, _ in PEOPLE
+    }
     async with ctx.edit(customer.id, SYSTEM) as edit:
         for role, name, extension in PEOPLE:
             user = await people.create_user(edit, people.UserWish(title=name, extension=extension))
             customer.users[role] = user
             contact, _ = await people.add_contact(edit, user, people.ContactWish(address=f"{extension}", password="long-enough-1"))
             customer.contacts[role] = contact
-            await people.set_login(edit, user, people.LoginWish(login=f"{word}-{role}", role=role, password=PASSWORD))
+            await people.set_login(edit, user, logins[role])
         await people.add_contact(edit, customer.users["user"], people.ContactWish(kind="phone", address="8 927 123-45-67", priority=2))
     await fill_plugins(ctx, customer, word)
     await fill_calls(ctx, customer)

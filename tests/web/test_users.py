@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
 from engine.db.secrets import decrypt
+from engine.people import passwords
 from engine.sdk import Ref, people
+from tests.databases import may_write
 from tests.web.conftest import NewBrowser, Visitor
 from tests.web.house import House
 
@@ -96,6 +99,25 @@ async def test_a_login_made_here_opens_the_cabinet(house: House, visitor: Visito
     await admin.get(where)
     uliana = await browser().log_in("uliana", "zelenyi-kot-5")
     assert "Руководитель" in await uliana.get("/")
+
+
+@pytest.mark.feature("ACC-2")
+async def test_nobody_waits_for_the_hash_of_a_new_password(house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = await visitor("romashka-admin")
+    url = f"/users/{house.one.users['user']}"
+    await admin.get(url)
+
+    hashed = []
+
+    async def slow(work: Callable[[str], str], password: str) -> str:
+        may_write(house.ctx.settings)
+        hashed.append(password)
+        return work(password)
+
+    monkeypatch.setattr(passwords, "heavily", slow)
+    for password in ("", "zelenyi-kot-5"):
+        await admin.post(url, form="login", login="uliana", role="manager", password=password)
+    assert len(hashed) == 2
 
 
 async def test_somebody_elses_change_in_between_is_noticed(house: House, visitor: Visitor) -> None:

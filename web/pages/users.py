@@ -93,12 +93,13 @@ async def _save(visit: Visit, element: User, forms: dict[str, Form[Any]]) -> htt
     back = visit.url(User.kind, id=element.id)
     with form.saving():
         wish = form.read()
+        login = await people.ready_login(wish) if isinstance(wish, people.LoginWish) else None
         async with visit.edit() as edit:
             if isinstance(wish, people.UserWish):
                 await people.edit_user(edit, element.id, wish)
                 secret = None
-            elif isinstance(wish, people.LoginWish):
-                secret = await people.set_login(edit, element.id, wish)
+            elif login is not None:
+                secret = await people.set_login(edit, element.id, login)
             else:
                 _, secret = await people.add_contact(edit, element.id, wish)
         warning = people.extension_warning(wish.extension) if isinstance(wish, people.UserWish) else ""
