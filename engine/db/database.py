@@ -69,8 +69,7 @@ class Database:
             state = self._settings.state
             state.mkdir(0o750, parents=True, exist_ok=True)
             path = self.url.removeprefix("sqlite://") or str(state / "vats.sqlite3")
-            # calls, names, password hashes: for us alone. SQLite gives its other files the mode of this one
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _make_for_us_alone(path)
             connection: dict[str, Any] = {"engine": "engine.db.backend_sqlite", "credentials": {"file_path": path}}
         else:
             try:
@@ -176,3 +175,15 @@ def _has_package(name: str) -> bool:
         return bool(importlib.import_module(name))
     except ModuleNotFoundError as error:
         raise SettingsError(f"The migrations {name} are missing.") from error
+
+
+def _make_for_us_alone(path: str) -> None:
+    """Calls, names, password hashes: nobody else reads them. SQLite gives its other files the mode of this one.
+
+    A file that is there is never opened by us: to close it would end SQLite's own locks on it in this process (POSIX), and the next
+    process to leave would take the write-ahead log with it.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return

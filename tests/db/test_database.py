@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -19,6 +20,7 @@ from engine.db.backend_sqlite import Client
 from engine.db.makemigrations import write
 from engine.errors import NotFound, SettingsError
 from engine.settings import Core, Settings
+from tests.databases import migrated
 
 
 async def account(number: str = "1") -> models.Account:
@@ -40,6 +42,22 @@ async def test_migrations_of_two_processes_meet(database_settings: Settings) -> 
     assert sorted(len(names) for names in applied)[0] == 0
     await two.close()
     await one.close()
+
+
+async def test_a_process_that_leaves_takes_nothing_of_the_others_with_it(tmp_path: Path) -> None:
+    """Whoever closes the SQLite file in a process drops that process's locks on it: the next one to leave removed the log in use."""
+    settings = Settings(core=Core(state=str(tmp_path)))
+    database = await migrated(settings)
+    assert await database.migrate() == []  # looks at the configuration again, while the file is in use
+    file = tmp_path / "vats.sqlite3"
+    look = f"import sqlite3; c = sqlite3.connect({str(file)!r}); print(c.execute('SELECT number FROM account').fetchall()); c.close()"
+    for written, expected in (("1", "[('1',)]"), ("2", "[('1',), ('2',)]")):
+        async with asyncio.timeout(10):
+            await account(written)
+        other = await asyncio.create_subprocess_exec(sys.executable, "-c", look, stdout=asyncio.subprocess.PIPE)
+        said, _ = await other.communicate()
+        assert said.decode().strip() == expected
+    await database.close()
 
 
 async def test_a_fresh_file_is_opened_by_many_at_once(tmp_path: Path) -> None:
