@@ -91,6 +91,7 @@ from engine.settings import Settings
 from engine.snapshot import (
     Account,
     Alerted,
+    Attached,
     Branch,
     Condition,
     Contact,
@@ -132,6 +133,7 @@ __all__ = [
     "Actor",
     "Alerted",
     "Answered",
+    "Attached",
     "BotCommand",
     "Branch",
     "Call",

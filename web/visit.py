@@ -110,6 +110,17 @@ class Visit:
             raise NotFound()
         return found
 
+    def about(self) -> Element:
+        """The element that a page `beside` others is about: {of} of its path, of this account; NotFound otherwise."""
+        try:
+            ref = Ref.parse(self.request.match_info["of"])
+        except ValueError:
+            raise NotFound() from None
+        found = self.snapshot.element(ref) if ref.kind in self.page.beside else None
+        if found is None:
+            raise NotFound()
+        return found
+
     def text(self, name: str) -> str:
         """A posted field as trimmed text; empty when absent or a file."""
         value = self.posted.get(name, "")

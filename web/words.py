@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from engine.sdk import N_, Contact, Ref, UserRole, clock, format_date, format_datetime, format_duration, format_phone, format_time
+from engine.sdk import N_, Contact, Element, Ref, UserRole, clock, format_date, format_datetime, format_duration, format_phone, format_time
 from web.host import THEMES
 from web.trace import cause_words, reason_words
 from web.visit import Visit
@@ -43,11 +43,20 @@ def menu(visit: Visit) -> list[Section]:
         entries = [
             Entry(visit.url(page.name), visit.t(page.menu), page.icon or "list")
             for page in visit.host.table
-            if page.menu and page.name and page.menu_section == section and visit.may(page.role)
+            if page.menu and page.name and page.menu_section == section and not page.beside and visit.may(page.role)
         ]
         if entries:
             sections.append(Section(visit.t(title), entries))
     return sections
+
+
+def beside(visit: Visit, element: Element) -> list[Entry]:
+    """What plugins keep of this element on pages of their own (`Page.beside`)."""
+    return [
+        Entry(visit.url(page.name, of=element.ref), visit.t(page.menu), page.icon or "list")
+        for page in visit.host.table
+        if page.name and element.kind in page.beside and visit.may(page.role)
+    ]
 
 
 def theme(visit: Visit) -> str:
@@ -113,6 +122,7 @@ HELPERS: Final[dict[str, Any]] = {
     "is_present": is_present,
     "iso": iso,
     "menu": menu,
+    "beside": beside,
     "phone": format_phone,
     "reason": reason,
     "role_title": role_title,

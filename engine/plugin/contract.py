@@ -61,6 +61,11 @@ class Page:
     menu_section: Literal["settings", "directories", "statistics", "extra", "service"] = "settings"
     icon: str = ""
     """Of the menu entry, or in the tree when the page is that of a kind of element: one of web/templates/macros.html."""
+    beside: tuple[str, ...] = ()
+    """Kinds of elements whose own pages lead here by a button with the words of `menu` (which is then no entry of the side menu).
+
+    For what a plugin keeps of elements that are not its own; the path names the element as {of}, read by `Visit.about`.
+    """
 
 
 @dataclass(frozen=True, slots=True)

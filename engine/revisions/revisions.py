@@ -25,7 +25,7 @@ from engine.revisions.diff import Change, differences, summary
 from engine.revisions.disk import SnapshotFiles
 from engine.revisions.refusals import refusal
 from engine.revisions.saving import Store, changed_parts, findings, refuse_bad
-from engine.snapshot import CorePart, Element, Finding, Part, Snapshot
+from engine.snapshot import Attached, CorePart, Element, Finding, Part, Snapshot
 from engine.snapshot.rows import ElementStore
 
 log = logging.getLogger(__name__)
@@ -281,7 +281,7 @@ class Revisions:
     async def _save(self, edit: Edit, actor: Actor, *, first: bool) -> None:
         await self.core.tidy(edit.account_id, edit.tx)
         before = edit._before
-        after = await self.load(edit.account_id, edit.tx)
+        after = await self._without_orphans(edit, await self.load(edit.account_id, edit.tx))
         changed = changed_parts(None if first else before, after)
         if not changed:
             return
@@ -303,6 +303,13 @@ class Revisions:
         await models.Account.filter(id=edit.account_id).using_db(edit.tx).update(revision=number)
         edit.after = after
         after_commit(edit.tx, lambda: self._committed(edit.account_id, after, actor))
+
+    async def _without_orphans(self, edit: Edit, after: Snapshot) -> Snapshot:
+        """What was attached to an element that is gone goes with it."""
+        orphans = [e for e in after.elements() if isinstance(e, Attached) and (e.parent is None or after.element(e.parent) is None)]
+        for orphan in orphans:
+            await edit.store_of(orphan).remove(edit.account_id, orphan, edit.tx)
+        return await self.load(edit.account_id, edit.tx) if orphans else after
 
     def _committed(self, account_id: int, after: Snapshot, actor: Actor) -> None:
         log.info("account %d is at revision %d, saved by %s (%s)", account_id, after.revision, actor.name, actor.channel)

@@ -2,12 +2,27 @@
 """An account's configuration as an immutable object graph, asked by calls, rehearsals, directory and hosts."""
 
 from engine.snapshot.core import Account, Contact, CorePart, Did, SipAccount, Trunk, User, UserRole
-from engine.snapshot.element import Alerted, Branch, Condition, Element, Finding, Part, Ref, Sound, SoundElement, Target, To, Verdict
+from engine.snapshot.element import (
+    Alerted,
+    Attached,
+    Branch,
+    Condition,
+    Element,
+    Finding,
+    Part,
+    Ref,
+    Sound,
+    SoundElement,
+    Target,
+    To,
+    Verdict,
+)
 from engine.snapshot.snapshot import Snapshot, references
 
 __all__ = [
     "Account",
     "Alerted",
+    "Attached",
     "Branch",
     "Condition",
     "Contact",

@@ -95,6 +95,10 @@ class Condition(Element, frozen=True, kw_only=True):
         raise TypeError(f"{type(self).__name__} has no verdict")
 
 
+class Attached(Element, frozen=True, kw_only=True):
+    """What a plugin keeps of an element that is not its own, its `parent`: at most one of a kind. Deleted with it, and no use of it."""
+
+
 class Branch(Element, frozen=True, kw_only=True):
     """An element of the tree that a call enters on its way down: a group or a menu (R3)."""
 

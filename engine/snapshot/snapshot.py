@@ -12,8 +12,9 @@ from typing import TypeVar
 import msgspec
 
 from engine.snapshot.core import Account, Contact, CorePart, Did, SipAccount, Trunk, User
-from engine.snapshot.element import Branch, Condition, Element, Part, Ref, Sound, SoundElement, Target, Verdict
+from engine.snapshot.element import Attached, Branch, Condition, Element, Part, Ref, Sound, SoundElement, Target, Verdict
 
+A = TypeVar("A", bound=Attached)
 E = TypeVar("E", bound=Element)
 P = TypeVar("P", bound=Part)
 
@@ -68,6 +69,15 @@ class Snapshot:
         """What the condition says now; no condition, or one whose plugin is away, holds (R6: none = open)."""
         condition = self.get(ref, Condition)
         return condition.verdict(moment, caller) if condition else Verdict(True)
+
+    @cached_property
+    def _attached(self) -> Mapping[tuple[Ref | None, str], Attached]:
+        return {(e.parent, e.kind): e for e in self._elements.values() if isinstance(e, Attached)}
+
+    def attached(self, owner: Ref, kind: type[A]) -> A | None:
+        """What a plugin keeps of this element; None where nothing is set, or when the plugin is away."""
+        found = self._attached.get((owner, kind.kind))
+        return found if isinstance(found, kind) else None
 
     @cached_property
     def users(self) -> Mapping[int, User]:

@@ -14,14 +14,14 @@ from engine.settings import Settings
 from engine.snapshot.rows import ElementStore
 from tests.databases import migrated
 from tests.revisions.sample import SamplePart, check
-from tests.revisions.sample.models import BoxRow
+from tests.revisions.sample.models import BoxRow, NoteRow
 
 ANNA = Actor(7, "Anna", "web")
 PLUGIN = (("sample", "tests.revisions.sample.models"),)
 
 
 def sample_store() -> ElementStore[SamplePart]:
-    return ElementStore(SamplePart, {"boxes": BoxRow}, check)
+    return ElementStore(SamplePart, {"boxes": BoxRow, "notes": NoteRow}, check)
 
 
 @dataclass

@@ -23,7 +23,7 @@ from engine.settings import Settings
 from engine.snapshot import Ref, Snapshot, User
 from engine.snapshot.rows import assign_extension
 from tests.revisions.conftest import ANNA, House, add_user, house, new_account
-from tests.revisions.sample import Box, SamplePart
+from tests.revisions.sample import Box, Note, SamplePart
 
 
 async def box(home: House, edit: Edit, title: str, *holds: Ref, size: int = 1) -> Box:
@@ -60,6 +60,23 @@ async def test_a_save_is_one_revision(home: House) -> None:
         await models.Account.filter(id=account).using_db(edit.tx).update(domain="New.example")
     assert home.revisions.account_for_domain("new.example") == account
     assert home.revisions.account_for_domain("c1.example") is None
+
+
+async def test_what_is_attached_goes_with_its_owner_and_comes_back_with_it(home: House) -> None:
+    account = await new_account(home)
+    async with home.revisions.edit(account, ANNA) as edit:
+        user = await add_user(edit, "Boris", "101")
+        owner = Ref(User.kind, user.id)
+        note = await home.store.insert(account, Note(id=0, title="", parent=owner, text="likes tea"), edit.tx)
+    snapshot = home.revisions.snapshot(account)
+    assert snapshot.attached(owner, Note) == note
+    assert snapshot.referers(owner) == []
+    async with home.revisions.edit(account, ANNA) as edit:
+        await models.User.of(account, edit.tx).filter(id=user.id).delete()
+    assert home.revisions.snapshot(account).attached(owner, Note) is None
+    assert await state(home, account) == {"core": home.revisions.snapshot(account).core, "sample": SamplePart()}
+    await home.revisions.restore(account, ANNA, 2)
+    assert home.revisions.snapshot(account).attached(owner, Note) == note
 
 
 async def test_only_changed_parts_are_kept(home: House) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from engine.snapshot import Element, Finding, Part, Ref, Snapshot
+from engine.snapshot import Attached, Element, Finding, Part, Ref, Snapshot
 
 
 class Box(Element, frozen=True, kw_only=True):
@@ -15,8 +15,14 @@ class Box(Element, frozen=True, kw_only=True):
     size: int = 1
 
 
+class Note(Attached, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "sample.note"
+    text: str = ""
+
+
 class SamplePart(Part, frozen=True, kw_only=True):
     boxes: tuple[Box, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def check(part: SamplePart, whole: Snapshot) -> Iterable[Finding]:

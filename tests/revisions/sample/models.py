@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sample plugin's table."""
+"""The sample plugin's tables."""
 
 from engine.snapshot.rows import ElementRow
 
@@ -8,3 +8,9 @@ class BoxRow(ElementRow):
     class Meta:
         app = "sample"
         table = "sample_box"
+
+
+class NoteRow(ElementRow):
+    class Meta:
+        app = "sample"
+        table = "sample_note"

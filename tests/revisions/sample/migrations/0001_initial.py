@@ -22,4 +22,14 @@ class Migration(migrations.Migration):
             options={'table': 'sample_box', 'app': 'sample', 'pk_attr': 'id'},
             bases=['ElementRow'],
         ),
+        ops.CreateModel(
+            name='NoteRow',
+            fields=[
+                ('account', fields.ForeignKeyField('core.Account', source_field='account_id', db_index=True, db_constraint=True, to_field='id', related_name=False, on_delete=OnDelete.CASCADE)),
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('data', fields.JSONField(encoder=functools.partial(dumps, separators=(',', ':')), decoder=loads)),
+            ],
+            options={'table': 'sample_note', 'app': 'sample', 'pk_attr': 'id'},
+            bases=['ElementRow'],
+        ),
     ]
