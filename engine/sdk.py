@@ -87,6 +87,7 @@ from engine.revisions import Actor, Edit
 from engine.routing.action import Choice, Done, Entry, Forward, GoTo, Hangup, Missed, Nesting, Outcome, Place, RoutingAction
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
 from engine.routing.conversation import RING_BACK, callee_of, callees, fall_back, said, talk
+from engine.routing.opening import closed_because, shut
 from engine.settings import Settings
 from engine.snapshot import (
     Account,
@@ -241,6 +242,7 @@ __all__ = [
     "callee_of",
     "callees",
     "clock",
+    "closed_because",
     "converse",
     "decode_fact",
     "decrypt",
@@ -265,6 +267,7 @@ __all__ = [
     "rehearse",
     "ring",
     "said",
+    "shut",
     "speak",
     "synthesizer",
     "talk",

@@ -10,6 +10,7 @@ from engine.people.branches import (
     leave_branch,
     memberships,
     move_user,
+    set_first_group,
     set_membership,
 )
 from engine.people.calls import Current, current_calls, visible_calls
@@ -18,6 +19,7 @@ from engine.people.erasing import Erased, erasable, erase_number
 from engine.people.extensions import extension_warning
 from engine.people.passwords import check_password, hash_password, random_password, verify_password
 from engine.people.pbx import edit_pbx
+from engine.people.prefixes import prefix_problems
 from engine.people.telegram import bot_name_file, deep_link, new_telegram_code
 from engine.people.users import Login, create_user, edit_user, ready_login, set_login, set_own
 from engine.people.wishes import ContactWish, LoginWish, OwnContactWish, PbxWish, UserWish
@@ -55,8 +57,10 @@ __all__ = [
     "memberships",
     "move_user",
     "new_telegram_code",
+    "prefix_problems",
     "random_password",
     "ready_login",
+    "set_first_group",
     "set_login",
     "set_membership",
     "set_own",

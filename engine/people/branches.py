@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Users in groups and menus (USR-1), and deleting a branch of the tree with all that goes with it (GRP-1); inside an edit.
 
-Whatever plugin keeps a branch, its users stand in a field `members` of structs with `user` and `priority`.
+Whatever plugin keeps a branch, its users stand in a field `members` of structs with `user`, `priority` and `place`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.snapshot import Branch, Ref, Snapshot, User
 
 
 def memberships(branch: Branch) -> tuple[Any, ...]:
-    """Structs with `user` and `priority`; empty for a branch that takes no users."""
+    """Structs with `user`, `priority` and `place`; empty for a branch that takes no users."""
     found: tuple[Any, ...] = getattr(branch, "members", ())
     return found
 
@@ -39,8 +39,21 @@ async def set_membership(edit: Edit, ref: Ref, user_id: int, priority: int | Non
         raise Problem("priority", N_("From {first} to {last}."), first=1, last=99)
     rest = tuple(m for m in memberships(branch) if m.user != user_id)
     kind = get_args(get_type_hints(type(branch))["members"])[0]
-    members = rest if priority is None else (*rest, kind(user=user_id, priority=priority))
+    places = {b.ref: m.place for b in branches_of(edit.before, user_id) for m in memberships(b) if m.user == user_id}
+    place = places.get(ref, max(places.values(), default=0) + 1)
+    members = rest if priority is None else (*rest, kind(user=user_id, priority=priority, place=place))
     await edit.store_of(branch).save(edit.account_id, msgspec.structs.replace(branch, members=members), edit.tx)
+
+
+async def set_first_group(edit: Edit, user_id: int, ref: Ref) -> None:
+    """R15: the group that gives a user of several groups his outgoing number, mailbox and no-answer action."""
+    branch = edit.before.get(ref, Branch)
+    if branch is None or branch.place_of(user_id) is None:
+        raise NotFound
+    first = min(m.place for b in branches_of(edit.before, user_id) for m in memberships(b) if m.user == user_id)
+    members = tuple(msgspec.structs.replace(m, place=first - 1) if m.user == user_id else m for m in memberships(branch))
+    await edit.store_of(branch).save(edit.account_id, msgspec.structs.replace(branch, members=members), edit.tx)
+    edit.note(f"“{branch.title}” is the first group of “{edit.before.users[user_id].title}”")
 
 
 async def move_user(edit: Edit, user_id: int, source: Ref | None, target: Ref) -> None:

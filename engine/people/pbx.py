@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from engine.db.models import Account
 from engine.errors import Invalid, Problem
 from engine.i18n import N_
+from engine.people.prefixes import prefix_problems
 from engine.people.wishes import PbxWish
 from engine.revisions import Edit
 from engine.snapshot import SoundElement
@@ -50,6 +51,7 @@ async def edit_pbx(edit: Edit, wish: PbxWish) -> None:
         problems.append(Problem("timezone", N_("Choose one of the list.")))
     if wish.hold_music is not None and edit.before.get(wish.hold_music, SoundElement) is None:
         problems.append(Problem("hold_music", N_("Choose one of the list.")))
+    problems += prefix_problems("client_prefixes", wish.client_prefixes)
     if problems:
         raise Invalid(problems)
     row = await Account.get(id=edit.account_id, using_db=edit.tx)
@@ -63,6 +65,7 @@ async def edit_pbx(edit: Edit, wish: PbxWish) -> None:
             "hold_music_kind": wish.hold_music.kind if wish.hold_music else None,
             "hold_music_id": wish.hold_music.id if wish.hold_music else None,
             "whitelist": networks,
+            "client_prefixes": list(wish.client_prefixes),
             "ring_timeout_seconds": wish.ring_timeout_seconds,
         }
     )

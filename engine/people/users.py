@@ -12,6 +12,7 @@ from engine.db.models import User, WebSession
 from engine.errors import InUse, Invalid, Problem, Refused
 from engine.i18n import N_
 from engine.people.passwords import check_password, hash_password, random_password
+from engine.people.prefixes import prefix_problems
 from engine.people.wishes import LoginWish, UserWish
 from engine.revisions import Edit
 from engine.snapshot import Did, Ref
@@ -19,7 +20,6 @@ from engine.snapshot import User as UserElement
 from engine.snapshot.rows import assign_extension
 
 _PIN: Final = re.compile(r"[0-9]{4,8}")
-_PREFIX: Final = re.compile(r"\+?[0-9]{1,15}")
 _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{2,99}")
 
 
@@ -133,8 +133,7 @@ async def _check(edit: Edit, wish: UserWish, user_id: int | None) -> None:
         problems.append(problem)
     if wish.outbound is not None and edit.before.get(wish.outbound, Did) is None:
         problems.append(Problem("outbound", N_("Choose one of the list.")))
-    if any(not _PREFIX.fullmatch(p) for p in wish.forbidden_prefixes):
-        problems.append(Problem("forbidden_prefixes", N_("A prefix is the first digits of a number, one per line.")))
+    problems += prefix_problems("forbidden_prefixes", wish.forbidden_prefixes)
     if problems:
         raise Invalid(problems)
 

@@ -44,7 +44,8 @@ class CoreStore:
             )
         return CorePart(
             account=Account(
-                id=row.id, hold_music=ref_of(row, "hold_music"), whitelist=tuple(row.whitelist), **_values(row, _SAME_ACCOUNT)
+                id=row.id, hold_music=ref_of(row, "hold_music"), whitelist=tuple(row.whitelist),
+                client_prefixes=tuple(row.client_prefixes), **_values(row, _SAME_ACCOUNT),
             ),
             users=tuple(
                 User(
@@ -103,7 +104,8 @@ class CoreStore:
 
     async def _restore_account(self, account_id: int, account: Account, tx: Tx) -> None:
         await models.Account.filter(id=account_id).using_db(tx).update(
-            whitelist=list(account.whitelist), **ref_columns("hold_music", account.hold_music), **_values(account, _SAME_ACCOUNT)
+            whitelist=list(account.whitelist), client_prefixes=list(account.client_prefixes),
+            **ref_columns("hold_music", account.hold_music), **_values(account, _SAME_ACCOUNT),
         )
 
     async def tidy(self, account_id: int, tx: Tx) -> None:

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from engine.calls import causes
-from engine.calls.call import Call, Callee, Step
+from engine.calls.call import Call, Callee, LegReason, Step
 from engine.calls.ringing import Won, ring
 from engine.numbering import is_emergency, national, to_e164
 from engine.routing.action import GoTo, Hangup, Missed, Outcome
@@ -20,14 +21,26 @@ if TYPE_CHECKING:
 RING_TIMEOUT: Final = timedelta(seconds=120)
 WRONG_NUMBER: Final = Sound("prompts/wrong-number.wav")
 FORBIDDEN_NUMBER: Final = Sound("prompts/forbidden-number.wav")
+FOR_CLIENTS: Final[frozenset[LegReason]] = frozenset({"callback_client", "widget"})
+"""Legs that a client has asked for; the restrictions of employees are not theirs (R18)."""
 
 
-def is_forbidden(user: User | None, number: str) -> bool:
-    """RST-1, R18: a prefix typed in the national or the international form works; emergency calls are never stopped (R17)."""
-    if user is None or is_emergency(number):
+def is_forbidden(snapshot: Snapshot, user: User | None, number: str) -> bool:
+    """RST-1, R15, R18: by a prefix of the user's own, of one of his groups or a group around it, or of the PBX."""
+    groups = snapshot.groups_of(user.id) if user is not None else ()
+    branches = {b.ref: b for group in groups for b in snapshot.ancestors(group)}
+    prefixes = [p for b in branches.values() for p in b.forbidden_prefixes]
+    if snapshot.root is not None and snapshot.root.ref not in branches:
+        prefixes += snapshot.root.forbidden_prefixes
+    return starts_with(number, (*prefixes, *(user.forbidden_prefixes if user is not None else ())))
+
+
+def starts_with(number: str, prefixes: Iterable[str]) -> bool:
+    """R18: a prefix in the national or the international form works; emergency calls are never stopped (R17)."""
+    if is_emergency(number):
         return False
     forms = (number, number.removeprefix("+"), national(number))
-    return any(form.startswith(prefix) for prefix in user.forbidden_prefixes if prefix for form in forms)
+    return any(form.startswith(prefix) for prefix in prefixes if prefix for form in forms)
 
 
 def outside_number(snapshot: Snapshot, dialled: str) -> str | None:
@@ -42,7 +55,11 @@ async def dial_number(call: Call, wish: GoTo, router: Router) -> Outcome:
     if number is None:
         call.note(Step("wrong_number", {"number": wish.number}))
         return await _refused(call, wish, WRONG_NUMBER, causes.INVALID_NUMBER_FORMAT)
-    if is_forbidden(user, number):
+    if wish.reason in FOR_CLIENTS:
+        forbidden = starts_with(number, call.snapshot.account.client_prefixes)
+    else:
+        forbidden = is_forbidden(call.snapshot, user, number)
+    if forbidden:
         call.note(Step("forbidden_number", {"number": number}))
         return await _refused(call, wish, FORBIDDEN_NUMBER, causes.OUTGOING_CALL_BARRED)
     own = call.snapshot.first_group(user.id) if user is not None else None

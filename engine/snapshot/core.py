@@ -104,6 +104,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """R14; 0 = no limit."""
     hold_music: Annotated[Ref | None, To(SoundElement)] = None
     whitelist: tuple[str, ...] = ()
+    client_prefixes: tuple[str, ...] = ()
+    """First digits of numbers that are not called for clients: CallBack and widget (R18)."""
     ring_timeout_seconds: int = 20
     active: bool = True
 

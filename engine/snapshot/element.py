@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
+from msgspec import Meta
 
 
 class Ref(msgspec.Struct, frozen=True, order=True):
@@ -111,6 +112,9 @@ class Branch(Element, frozen=True, kw_only=True):
     outbound: Annotated[Ref | None, To("core.did")] = None
     """The number shown on outgoing calls of its users; unset = the parent's (GRP-2)."""
 
+    forbidden_prefixes: Annotated[tuple[str, ...], Meta(title="Forbidden prefixes")] = ()
+    """First digits of numbers that its users may not call, nor those of groups inside it (RST-1); of the root: the PBX's own."""
+
     left_as: ClassVar[Literal["left", "menu"]] = "left"
     """Why nobody talked when the caller hung up in it: waiting for somebody, or choosing in a menu (R1)."""
     falls_back: ClassVar[bool] = False
@@ -120,9 +124,12 @@ class Branch(Element, frozen=True, kw_only=True):
         """Its no-answer action; None when nothing is chosen."""
         return None
 
-    def has_user(self, user: int) -> bool:
-        """Whether it is a group of his, for what groups give to their members (R15). A menu gives nothing to its users: none of theirs."""
-        return False
+    def place_of(self, user: int) -> int | None:
+        """Where it stands among the user's groups in the order of adding (R15), for what groups give to their members; None = none of his.
+
+        A menu gives nothing to its users: it is none of theirs.
+        """
+        return None
 
 
 @runtime_checkable

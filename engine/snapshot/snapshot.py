@@ -140,9 +140,14 @@ class Snapshot:
             yield at
             at = self.get(at.parent, Branch)
 
+    def groups_of(self, user: int) -> tuple[Branch, ...]:
+        """The user's groups in the order of adding (R15)."""
+        found = [(place, b) for children in self._branches.values() for b in children if (place := b.place_of(user)) is not None]
+        return tuple(branch for _, branch in sorted(found, key=lambda pair: pair[0]))
+
     def first_group(self, user: int) -> Branch | None:
         """The group whose outgoing number, recording flag and no-answer action count for a user who came by none (R15)."""
-        return next((b for children in self._branches.values() for b in children if b.has_user(user)), None)
+        return next(iter(self.groups_of(user)), None)
 
     def referers(self, target: Ref) -> list[Element]:
         """Every element that points at `target` (its own children by `parent` left out): where-used."""

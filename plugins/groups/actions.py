@@ -37,6 +37,7 @@ from engine.sdk import (
     plan,
     ring,
     said,
+    shut,
     talk,
 )
 from plugins.groups.api import fit_members
@@ -64,11 +65,11 @@ class ToGroup:
         group = call.snapshot.get(entry.target, Group)
         if group is None:
             return Missed("gone")
-        if (shut := _shut(call, group)) is not None:
+        if (why := shut(call, group)) is not None:
             if entry.by == "nested":
-                return Missed(shut)  # stepped over (GRP-4)
-            _failed(call, group, shut)
-            return fall_back(group, Missed(shut))
+                return Missed(why)  # stepped over (GRP-4)
+            _failed(call, group, why)
+            return fall_back(group, Missed(why))
         greeting = None if entry.skips_greeting else call.snapshot.sound(group.greeting)
         if greeting is not None:
             call.answer()
@@ -123,9 +124,9 @@ class ToUser:
         if user is None:
             return Missed("gone")
         group = _group_of(call.snapshot, user, router)
-        shut = _user_shut(call, user)
-        if shut is not None:
-            result = Missed(shut)
+        why = shut(call, user)
+        if why is not None:
+            result = Missed(why)
         else:
             call.ringback(call.snapshot.sound(group.music) if group else None)
             with _missed_if_left(call, group):
@@ -137,7 +138,7 @@ class ToUser:
             result = outcome
         if group is None or not call.caller.external or entry.by == "transfer":
             return result  # R8: an employee hears busy or no answer; R20: a transferred call goes back
-        _failed(call, group, shut or _why(result))
+        _failed(call, group, why or _why(result))
         if group.no_answer == user.ref:
             return result  # he is whom the group falls back on: not again and again
         return fall_back(group, result)
@@ -157,26 +158,6 @@ def _group_of(snapshot: Snapshot, user: User, router: Nesting) -> Group | None:
             return passed
     own = snapshot.first_group(user.id) or snapshot.root
     return own if isinstance(own, Group) else None
-
-
-def _user_shut(call: Call, user: User) -> Why | None:
-    if user.active and call.snapshot.verdict(user.schedule, call.now, call.caller.number).holds:
-        return None
-    call.note(Step("closed", {"title": user.title, "why": "outside_hours" if user.active else "inactive"}, user.ref))
-    return "closed" if user.active else "inactive"
-
-
-def _shut(call: Call, group: Group) -> Why | None:
-    if group.parent is None:
-        return None  # the PBX itself is always active and has no schedule (PBX-1)
-    if not group.active:
-        call.note(Step("closed", {"title": group.title, "why": "inactive"}, group.ref))
-        return "inactive"
-    verdict = call.snapshot.verdict(group.schedule, call.now, call.caller.number)
-    if verdict.holds:
-        return None
-    call.note(Step("closed", {"title": group.title, "why": verdict.reason or "outside_hours"}, group.ref))
-    return "closed"
 
 
 async def _outcome(call: Call, router: Nesting, rung: Won | Chosen | NoOne) -> Outcome:

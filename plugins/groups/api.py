@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.sdk import Branch, Call, Member, Snapshot, Step, callees
+from engine.sdk import Branch, Call, Member, Snapshot, Step, callees, closed_because
 from plugins.groups.part import Group, Membership
 
 __all__ = ["Group", "Membership", "fit_members"]
@@ -19,13 +19,7 @@ def fit_members(call: Call, branch: Branch, memberships: Sequence[Membership]) -
         user = snapshot.users.get(membership.user)
         if user is None:
             continue
-        why = ""
-        if not user.active:
-            why = "inactive"
-        elif not snapshot.verdict(user.schedule, call.now, call.caller.number).holds:
-            why = "outside_hours"
-        elif not user.contacts:
-            why = "no_contacts"
+        why = closed_because(call, user) or ("" if user.contacts else "no_contacts")
         if why:
             call.note(Step("skipped", {"who": user.title, "why": why}))
             continue

@@ -12,10 +12,11 @@ from engine.sdk import Branch, Method, Part, Ref, SoundElement, To
 
 
 class Membership(msgspec.Struct, frozen=True):
-    """A user in a group or menu; `priority`: lower is rung earlier."""
+    """A user in a group or menu; `priority`: lower is rung earlier; `place`: which of his groups it is, in the order of adding (R15)."""
 
     user: int
     priority: int = 1
+    place: int = 0
 
 
 class Group(Branch, frozen=True, kw_only=True):
@@ -35,8 +36,8 @@ class Group(Branch, frozen=True, kw_only=True):
     def fallback(self) -> Ref | None:
         return self.no_answer
 
-    def has_user(self, user: int) -> bool:
-        return any(m.user == user for m in self.members)
+    def place_of(self, user: int) -> int | None:
+        return next((m.place for m in self.members if m.user == user), None)
 
 
 class GroupsPart(Part, frozen=True, kw_only=True):

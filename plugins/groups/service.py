@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from engine.sdk import HANGUP, N_, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot
+from engine.sdk import HANGUP, N_, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot, people
 from plugins.groups.models import GroupRow
 from plugins.groups.part import Group, GroupsPart
 
@@ -36,6 +36,7 @@ def problems(group: Group) -> list[Problem]:
         found.append(Problem("pause_seconds", N_("From 0 to 600 seconds.")))
     if not 1 <= group.priority <= 1000:
         found.append(Problem("priority", N_("From 1 to 1000.")))
+    found.extend(people.prefix_problems("forbidden_prefixes", group.forbidden_prefixes))
     found.extend(
         Problem("missed_emails", N_("“{address}” is not an e-mail address."), address=a)
         for a in group.missed_emails if not _EMAIL.fullmatch(a)

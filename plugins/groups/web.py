@@ -40,6 +40,7 @@ class GroupForm(msgspec.Struct, frozen=True, kw_only=True):
     missed_emails: tuple[str, ...] = ()
     missed_chats: tuple[int, ...] = ()
     no_answer: Ref | None = None
+    forbidden_prefixes: tuple[str, ...] = ()
 
 
 async def group(visit: Visit) -> http.Response:

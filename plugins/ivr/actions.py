@@ -36,6 +36,7 @@ from engine.sdk import (
     listen,
     plan,
     ring,
+    shut,
     talk,
 )
 from plugins.groups.api import fit_members
@@ -66,10 +67,8 @@ class ToMenu:
         menu = call.snapshot.get(entry.target, Menu)
         if menu is None:
             return Missed("gone")
-        if not menu.active or not (verdict := call.snapshot.verdict(menu.schedule, call.now, call.caller.number)).holds:
-            why = "inactive" if not menu.active else verdict.reason or "outside_hours"
-            call.note(Step("closed", {"title": menu.title, "why": why}, menu.ref))
-            return Missed("closed" if menu.active else "inactive")
+        if (why := shut(call, menu)) is not None:
+            return Missed(why)
         return await _Visit(call, menu, router).serve(greet=not entry.skips_greeting)
 
 

@@ -97,6 +97,22 @@ async def test_a_wrong_and_a_forbidden_number(shared: Pbx) -> None:
     assert [r.cause for r in records] == ["INVALID_NUMBER_FORMAT", "OUTGOING_CALL_BARRED"]
 
 
+@pytest.mark.feature("RST-1", "R15", "R18")
+async def test_what_the_pbx_or_a_group_forbids_is_refused(shared: Pbx) -> None:
+    user = await shared.user("201")
+    await shared.group("South", user, forbidden_prefixes=("8495",))
+    root = shared.snapshot.root
+    assert root is not None
+    await shared.change(root, forbidden_prefixes=("810",))
+    async with shared.telephone("201") as one:
+        for number in ("84957654321", "+4930123456"):
+            talk = await one.call(number)
+            await talk.early()  # a phrase says why
+            assert await talk.refused(30.0) == 403
+        records = await shared.records(2)
+    assert [(r.direction, r.cause, r.talked) for r in records] == [("out", "OUTGOING_CALL_BARRED", False)] * 2
+
+
 @pytest.mark.feature("ACC-1", "R27")
 async def test_the_same_logins_in_two_domains_do_not_meet(shared: Pbx, house: Installation, tmp_path: Path) -> None:
     neighbour = await company(house, tmp_path)

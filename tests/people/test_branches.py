@@ -43,6 +43,24 @@ async def test_out_of_one_of_two_groups_a_user_stays_out_of_the_last_he_is_delet
     assert members(office, office.menu) == []
 
 
+@pytest.mark.feature("R15")
+async def test_the_first_group_is_the_one_joined_first_until_another_is_chosen(office: Office) -> None:
+    async with office.edit() as edit:
+        early = await create_group(edit, Group(id=0, title="Early", parent=office.root))  # before “Sales” in the tree of equal priorities
+    async with office.edit() as edit:
+        await people.set_membership(edit, early.ref, office.boris, 1)
+    assert [b.ref for b in office.snapshot.groups_of(office.boris)] == [office.sales, early.ref]
+    async with office.edit() as edit:
+        await people.set_first_group(edit, office.boris, early.ref)
+    async with office.edit() as edit:
+        await people.set_membership(edit, early.ref, office.boris, 7)  # another priority: the same place
+    assert [b.ref for b in office.snapshot.groups_of(office.boris)] == [early.ref, office.sales]
+    for strange in (office.root, office.menu, Ref("groups.group", 999)):
+        with pytest.raises(NotFound):
+            async with office.edit() as edit:
+                await people.set_first_group(edit, office.boris, strange)
+
+
 async def test_a_priority_is_changed_in_place(office: Office) -> None:
     async with office.edit() as edit:
         await people.set_membership(edit, office.sales, office.anna, 9)

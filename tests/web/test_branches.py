@@ -61,6 +61,42 @@ async def test_a_form_cannot_name_what_it_was_not_offered(house: House, visitor:
     assert 'role="alert"' in page
 
 
+@pytest.mark.feature("RST-1")
+async def test_prefixes_are_forbidden_for_a_group_and_for_the_pbx(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    for thing in ("group", "root"):
+        url = f"/groups/{house.one.things[thing]}"
+        before = house.ctx.snapshot(house.one.id).get(Ref("groups.group", house.one.things[thing]), Group)
+        assert before is not None
+        fields = {"form": "", "title": before.title, "parent": str(before.parent or ""), "active": "1", "priority": 1}
+        await admin.get(url)
+        page = await admin.post(url, status=422, **fields, forbidden_prefixes="восемь")
+        assert "Префикс — это начальные цифры номера" in page
+        await admin.post(url, **fields, forbidden_prefixes="810\n+7495")
+        after = house.ctx.snapshot(house.one.id).get(before.ref, Group)
+        assert after is not None
+        assert after.forbidden_prefixes == ("810", "+7495")
+
+
+@pytest.mark.feature("R15")
+async def test_the_first_group_of_a_user_is_shown_and_chosen(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    user, root = house.one.users["manager"], f"groups.group:{house.one.things['root']}"
+    await admin.get(f"/users/{user}")
+    assert "Сделать первой" not in await admin.get(f"/users/{user}")  # he is in one group
+    await admin.post(f"/branches/{root}/members", user=f"core.user:{user}", priority=3)
+    assert "Сделать первой" in await admin.get(f"/users/{user}")
+    first = house.ctx.snapshot(house.one.id).first_group(user)
+    assert first is not None
+    assert first.ref == Ref("groups.group", house.one.things["group"])
+    await admin.post(f"/users/{user}/first-group", group=root)
+    first = house.ctx.snapshot(house.one.id).first_group(user)
+    assert first is not None
+    assert str(first.ref) == root
+    for strange in ("groups.group:999999", f"groups.group:{house.two.things['group']}", f"ivr.menu:{house.one.things['menu']}"):
+        await admin.post(f"/users/{user}/first-group", status=404, group=strange)
+
+
 @pytest.mark.feature("PBX-1")
 async def test_the_root_has_no_schedule_and_cannot_go(house: House, visitor: Visitor) -> None:
     admin = await visitor("romashka-admin")
@@ -183,8 +219,11 @@ async def test_main_settings_are_saved_and_wrong_ones_marked(house: House, visit
     fields = {"title": "Ромашка плюс", "timezone": "Europe/Saratov", "language": "ru", "area_code": "8452"}
     page = await admin.post("/pbx", status=422, **fields, whitelist="300.1.1.1")
     assert "«300.1.1.1» не является IP-адресом или сетью." in page
-    await admin.post("/pbx", **fields, whitelist="192.0.2.0/24\n198.51.100.7")
+    page = await admin.post("/pbx", status=422, **fields, client_prefixes="8-10")
+    assert "Префикс — это начальные цифры номера" in page
+    await admin.post("/pbx", **fields, whitelist="192.0.2.0/24\n198.51.100.7", client_prefixes="810\n8809")
     account = house.ctx.snapshot(house.one.id).account
+    assert account.client_prefixes == ("810", "8809")
     assert (account.title, account.timezone, account.whitelist) == ("Ромашка плюс", "Europe/Saratov", ("192.0.2.0/24", "198.51.100.7"))
     assert "Ромашка плюс" in await admin.get("/")
 

@@ -5,9 +5,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from aiohttp import web as http
 
-from engine.sdk import N_, Branch, Condition, Contact, Did, NotFound, Page, Refused, Snapshot, User, addresses, format_phone, models, people
+from engine.sdk import (
+    N_,
+    Branch,
+    Condition,
+    Contact,
+    Did,
+    NotFound,
+    Page,
+    Ref,
+    Refused,
+    Snapshot,
+    User,
+    addresses,
+    format_phone,
+    models,
+    people,
+)
 from web.confirm import Nothing, confirm
 from web.forms import Form
 from web.pages.members import branch_of
@@ -84,7 +101,8 @@ async def user(visit: Visit) -> http.Response:
             return answer
     return visit.render(
         "shell/user.html", status=next((f.status for f in forms.values() if not f.ok), 200), element=element, row=row, forms=forms,
-        present=visit.ctx.presence(visit.account_id), groups=people.branches_of(visit.snapshot, element.id), **_choices(visit),
+        present=visit.ctx.presence(visit.account_id), groups=people.branches_of(visit.snapshot, element.id),
+        first_group=first.ref if (first := visit.snapshot.first_group(element.id)) else None, **_choices(visit),
     )  # fmt: skip
 
 
@@ -184,6 +202,20 @@ async def new_secret(visit: Visit) -> http.Response:
     )  # fmt: skip
 
 
+class FirstGroup(msgspec.Struct, frozen=True):
+    group: Ref
+
+
+async def first_group(visit: Visit) -> http.Response:
+    """R15: of several groups the one that counts where one must."""
+    element = visit.element(User)
+    form = Form(visit, FirstGroup)
+    wish = form.read()
+    async with visit.edit() as edit:
+        await people.set_first_group(edit, element.id, wish.group)
+    return visit.go(visit.url(User.kind, id=element.id) + "#groups", message=visit.t("Saved."))
+
+
 async def delete_user(visit: Visit) -> http.Response:
     element = visit.element(User)
     form = Form(visit, Nothing)
@@ -213,6 +245,7 @@ PAGES = (
     Page("POST", "/users/new", new_user, "admin"),
     Page("GET", r"/users/{id}", user, "admin", name=User.kind, icon="user"),
     Page("POST", r"/users/{id}", user, "admin"),
+    Page("POST", "/users/{id}/first-group", first_group, "admin", name="users.first_group"),
     Page("GET", "/users/{id}/delete", delete_user, "admin", name="users.delete"),
     Page("POST", "/users/{id}/delete", delete_user, "admin"),
     Page("GET", "/contacts/{id}", contact, "admin", name="contact"),

@@ -25,6 +25,7 @@ class Account(Model):
     hold_music_kind = fields.CharField(max_length=64, null=True)
     hold_music_id = fields.IntField(null=True)
     whitelist: fields.JSONField[Any] = fields.JSONField(default=list)
+    client_prefixes: fields.JSONField[Any] = fields.JSONField(default=list, db_default=[])
     ring_timeout_seconds = fields.IntField(default=20)
     active = fields.BooleanField(default=True)
     revision = fields.IntField(default=0)
