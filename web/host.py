@@ -16,10 +16,9 @@ import aiohttp_jinja2
 from aiohttp import web as http
 from multidict import MultiDict, MultiDictProxy
 
-from engine.sdk import Context, Forbidden, Page, PluginError, Refused, SettingsError, decrypt, encrypt, models
+from engine.sdk import Context, Forbidden, Page, PluginError, Refused, SettingsError, decrypt, encrypt, models, with_plugins
 from web.headers import add_headers
 from web.sessions import cookie_name, find_session, set_cookie
-from web.trace import with_plugins
 from web.visit import Post, Visit
 
 STATIC: Final = Path(__file__).parent / "static"

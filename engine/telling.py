@@ -7,10 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from engine.sdk import N_, PluginError, Ref, Sentence, pretty
+from engine.errors import PluginError
+from engine.i18n import N_
+from engine.numbering import pretty
+from engine.plugin.contract import Sentence
+from engine.rehearsal.service import End, Rehearsal
+from engine.snapshot import Ref, Snapshot, SoundElement
 
 Words = Callable[..., str]
-"""`Visit.t`, or anything that translates a catalogue id with parameters."""
+"""`Visit.t`, `partial(translate, "ru")`, or anything else that translates a catalogue id with parameters."""
 
 SENTENCES: Final[Mapping[str, str]] = {
     "enters": N_("Goes to “{title}”"),
@@ -127,6 +132,16 @@ BUILT_IN: Final[Mapping[str, str]] = {
 }
 """What the PBX says by itself, by the paths of the sounds."""
 
+ENDS: Final[Mapping[End, str]] = {
+    "talked": N_("The call ends after a talk"),
+    "served": N_("The call is over: it has reached its purpose"),
+    "hung_up": N_("The PBX ends the call"),
+    "missed": N_("Nobody took the call"),
+    "left": N_("The caller hung up"),
+    "waits": N_("The call would hang for ever: nothing can happen to it any more"),
+    "goes_round": N_("The call goes round and would never end by itself"),
+}
+
 QUOTED: Final = N_("“{title}”")
 _GOOD = frozenset({"talk", "answered", "picked_up"})
 _BAD = frozenset(
@@ -229,6 +244,23 @@ def timeline(
             )
         )
     return lines
+
+
+def names_of(snapshot: Snapshot) -> dict[str, str]:
+    """For `timeline`: people by their contacts, titles by the paths of sounds, as they are now."""
+    people = {c.address: u.title for u in snapshot.core.users for c in u.contacts}
+    return people | {e.path: e.title for e in snapshot.elements() if isinstance(e, SoundElement)}
+
+
+def rehearsed(words: Words, rehearsal: Rehearsal, snapshot: Snapshot, sentences: Mapping[str, Sentence] = OF_CORE) -> list[Line]:
+    """A rehearsal as lines, its end as the last one."""
+    steps = (
+        {"at": round(at * 1000), "what": step.what, "facts": step.facts, "target": str(step.target) if step.target else None}
+        for at, step in rehearsal.steps
+    )
+    tone = "good" if rehearsal.end in ("talked", "served") else "" if rehearsal.end in ("hung_up", "left") else "bad"
+    end = Line(round(rehearsal.seconds * 1000), words(ENDS[rehearsal.end]), tone, None)
+    return [*timeline(words, steps, names_of(snapshot), sentences), end]
 
 
 def _named(words: Words, facts: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
