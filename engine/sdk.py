@@ -59,6 +59,7 @@ from engine.i18n import (
     format_date,
     format_datetime,
     format_duration,
+    format_hours,
     format_money,
     format_phone,
     format_time,
@@ -83,14 +84,26 @@ from engine.plugin.contract import (
     Sentence,
 )
 from engine.rehearsal import (
+    Checked,
+    Example,
     NotAdmitted,
+    PastCall,
     Question,
     Rehearsal,
     Rehearsed,
+    Replay,
     Script,
     Typed,
+    Unserved,
+    Way,
     beside,
     calling,
+    check_settings,
+    checking,
+    last_calls,
+    precheck,
+    prechecking,
+    react,
     read_answers,
     read_caller,
     read_keys,
@@ -99,7 +112,7 @@ from engine.rehearsal import (
     rehearse_call,
 )
 from engine.revisions import Actor, Edit
-from engine.routing.action import Choice, Done, Entry, Forward, GoTo, Hangup, Missed, Nesting, Outcome, Place, RoutingAction
+from engine.routing.action import Choice, Done, Entry, Forward, GoTo, Hangup, Leading, Missed, Nesting, Outcome, Place, RoutingAction
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
 from engine.routing.conversation import RING_BACK, callee_of, callees, fall_back, said, talk
 from engine.settings import Settings
@@ -130,7 +143,7 @@ from engine.snapshot.rows import ElementRow, ElementStore, assign_extension
 from engine.sound.conversion import to_mp3, to_telephone, to_voice_message
 from engine.sound.prompts import seconds_of as prompt_seconds
 from engine.sound.synthesis import speak, synthesizer
-from engine.telling import Line, cause_words, names_of, reason_words, rehearsed, sentence, timeline, with_plugins
+from engine.telling import Line, cause_words, hours_words, names_of, reason_words, rehearsed, sentence, timeline, way_words, with_plugins
 
 __all__ = [
     "CALL_REJECTED",
@@ -155,6 +168,7 @@ __all__ = [
     "CallGone",
     "Callee",
     "Caller",
+    "Checked",
     "Choice",
     "Chosen",
     "Command",
@@ -177,6 +191,7 @@ __all__ = [
     "Ended",
     "Entry",
     "Event",
+    "Example",
     "Fact",
     "FactSubscriber",
     "Finding",
@@ -194,6 +209,7 @@ __all__ = [
     "Joined",
     "Key",
     "KeyReader",
+    "Leading",
     "Leg",
     "LegReason",
     "Line",
@@ -209,6 +225,7 @@ __all__ = [
     "Page",
     "Part",
     "PartStore",
+    "PastCall",
     "Place",
     "Plan",
     "Playback",
@@ -225,6 +242,7 @@ __all__ = [
     "Refused",
     "Rehearsal",
     "Rehearsed",
+    "Replay",
     "RetryLater",
     "Ringing",
     "Role",
@@ -249,11 +267,13 @@ __all__ = [
     "TrunkRow",
     "Typed",
     "Undeliverable",
+    "Unserved",
     "User",
     "UserRole",
     "UserRow",
     "VatsError",
     "Verdict",
+    "Way",
     "Won",
     "addresses",
     "assign_extension",
@@ -262,6 +282,8 @@ __all__ = [
     "callees",
     "calling",
     "cause_words",
+    "check_settings",
+    "checking",
     "clock",
     "converse",
     "decode_fact",
@@ -271,11 +293,14 @@ __all__ = [
     "format_date",
     "format_datetime",
     "format_duration",
+    "format_hours",
     "format_money",
     "format_phone",
     "format_time",
+    "hours_words",
     "is_emergency",
     "language_of",
+    "last_calls",
     "listen",
     "models",
     "names_of",
@@ -283,8 +308,11 @@ __all__ = [
     "ngettext",
     "people",
     "plan",
+    "precheck",
+    "prechecking",
     "pretty",
     "prompt_seconds",
+    "react",
     "read_answers",
     "read_caller",
     "read_keys",
@@ -305,5 +333,6 @@ __all__ = [
     "to_telephone",
     "to_voice_message",
     "translate",
+    "way_words",
     "with_plugins",
 ]

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from engine.errors import PluginError
-from engine.i18n import N_
+from engine.i18n import N_, format_hours, translate
 from engine.numbering import pretty
 from engine.plugin.contract import Sentence
+from engine.rehearsal.findings import NOBODY, Unserved
+from engine.rehearsal.precheck import Way
 from engine.rehearsal.service import End, Rehearsal
 from engine.snapshot import Ref, Snapshot, SoundElement
 
@@ -263,13 +266,46 @@ def rehearsed(words: Words, rehearsal: Rehearsal, snapshot: Snapshot, sentences:
     return [*timeline(words, steps, names_of(snapshot), sentences), end]
 
 
+def way_words(words: Words, snapshot: Snapshot, way: Way) -> str:
+    """Where a call went, in one line: “Menu” → “Sales”; Anna (201) rings; nobody took the call."""
+    if way.refusal is not None:
+        return words(way.refusal.message, **way.refusal.params)
+    names = names_of(snapshot)
+    entered = [e.title for ref in way.entered if (e := snapshot.element(ref)) is not None]
+    told = [" → ".join(words(QUOTED, title=title) for title in _brief(entered))] if entered else []
+    if way.rung:
+        who = _brief([_who(names, label) for label in dict.fromkeys(way.rung)])
+        told.append(words(N_("rung: {who}"), who=", ".join(who)))
+    if way.talked_with:
+        told.append(words(N_("talk with {who}"), who=_who(names, way.talked_with)))
+    elif way.end is not None:
+        told.append(words(ENDS[way.end]))
+    return "; ".join(told)
+
+
+def _brief(titles: Sequence[str], most: int = 8) -> list[str]:
+    return list(titles) if len(titles) <= most else [*titles[: most - 1], "…"]
+
+
+def hours_words(language: str, unserved: Unserved, zone: ZoneInfo) -> str:
+    number = pretty(unserved.did.number)
+    if unserved.always:
+        return translate(language, NOBODY, number=number)
+    hours = "; ".join(format_hours(language, start, end, str(zone)) for start, end in unserved.hours)
+    return translate(language, N_("Calls to {number} reach nobody in these hours: {hours}"), number=number, hours=hours)
+
+
+def _who(names: Mapping[str, str], label: str) -> str:
+    return f"{names[label]} ({pretty(label)})" if label in names else pretty(label)
+
+
 def _named(words: Words, facts: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Contacts by their people's names with the number behind, sounds by their titles."""
     told = dict(facts)
     for key in ("who", "by"):
-        name = names.get(str(facts.get(key, "")))
-        if name:
-            told[key] = f"{name} ({pretty(str(facts[key]))})"
+        label = str(facts.get(key, ""))
+        if names.get(label):
+            told[key] = _who(names, label)
     for key in ("sound", "music"):
         if isinstance(facts.get(key), str):
             told[key] = ", ".join(_sound(words, path, names) for path in facts[key].split(" + "))

@@ -19,6 +19,7 @@ from engine.cli.accounts import account_of
 from engine.cli.serve import loaded
 from engine.errors import NotFound, Problem, Refused
 from engine.i18n import LANGUAGES, N_, format_datetime, translate
+from engine.numbering import pretty
 from engine.rehearsal import Question, Rehearsed, Script, read_answers, read_caller, read_keys, read_moment, rehearse_call
 from engine.runtime import Runtime
 from engine.runtime.context import RuntimeContext
@@ -85,11 +86,15 @@ def told(options: argparse.Namespace, work: Callable[[RuntimeContext], Awaitable
         if options.json:
             print(json.dumps({"refused": message, "field": getattr(refused, "field", None)}, ensure_ascii=False))
         else:
-            print(f"{OPTIONS[refused.field]}: {message}" if isinstance(refused, Problem) else message, file=sys.stderr)
+            field = OPTIONS.get(refused.field, "") if isinstance(refused, Problem) else ""
+            print(f"{field}: {message}" if field else message, file=sys.stderr)
         return None
 
 
-OPTIONS = {"to": "--to", "caller": "--from", "at": "--at", "keys": "--keys", "answers": "--answer", "leaves": "--leaves", "talks": "--talks"}
+OPTIONS = {
+    "to": "--to", "caller": "--from", "at": "--at", "keys": "--keys", "answers": "--answer", "leaves": "--leaves", "talks": "--talks",
+    "calls": "--calls", "since": "--since",
+}  # fmt: skip
 
 
 def _rehearse(options: argparse.Namespace) -> int:
@@ -105,7 +110,8 @@ def _rehearse(options: argparse.Namespace) -> int:
         moment = format_datetime(options.language, at, snapshot.account.timezone, "medium")
         title = words(
             N_("{caller} calls {number}, {moment}"),
-            caller=found.arrival.caller.number or words(N_("a withheld number")), number=found.arrival.caller.dialled, moment=moment,
+            caller=pretty(found.arrival.caller.number or "") or words(N_("a withheld number")),
+            number=pretty(found.arrival.caller.dialled), moment=moment,
         )  # fmt: skip
         return [title, *(f"{line.clock:>7}  {line.text}" for line in lines), *_last(words, found)]
 
@@ -137,9 +143,12 @@ def as_data(found: Rehearsed, lines: list[Line], at: str) -> dict[str, Any]:
     """For machines; the steps are those of a call's record, each with its sentence."""
     caller, done = found.arrival.caller, found.rehearsal
     steps = [
-        {"at": seconds, "what": step.what, "facts": dict(step.facts), "target": str(step.target) if step.target else None, "text": line.text}
-        for (seconds, step), line in zip(done.steps, lines, strict=False)
-    ]
+        {
+            "at": seconds, "what": step.what, "facts": dict(step.facts), "target": str(step.target) if step.target else None,
+            "text": line.text,
+        }
+        for (seconds, step), line in zip(done.steps, lines[:-1], strict=True)
+    ]  # fmt: skip
     return {
         "at": at, "caller": caller.number, "dialled": caller.dialled, "direction": found.arrival.direction, "steps": steps,
         "end": done.end, "cause": done.cause, "seconds": done.seconds, "missed": done.missed_why or None,

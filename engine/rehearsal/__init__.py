@@ -2,26 +2,42 @@
 """Calls without a switch: for “what would happen”, for plugin authors' tests, for checks before a save."""
 
 from engine.errors import GoesRound, WaitsForEver
+from engine.rehearsal.findings import Checked, Unserved, check_settings, checking
 from engine.rehearsal.front_door import NotAdmitted, Rehearsed, calling, rehearse_call
-from engine.rehearsal.question import Question, read_answers, read_caller, read_keys, read_moment
+from engine.rehearsal.past import MOST_CALLS, PastCall, last_calls
+from engine.rehearsal.precheck import Example, Replay, Way, precheck, prechecking
+from engine.rehearsal.question import Question, react, read_answers, read_caller, read_keys, read_moment
 from engine.rehearsal.rehearsed import RehearsedCall
 from engine.rehearsal.script import Budget, Script, Typed
 from engine.rehearsal.service import Rehearsal, at_once, beside, rehearse
 
 __all__ = [
+    "MOST_CALLS",
     "Budget",
+    "Checked",
+    "Example",
     "GoesRound",
     "NotAdmitted",
+    "PastCall",
     "Question",
     "Rehearsal",
     "Rehearsed",
     "RehearsedCall",
+    "Replay",
     "Script",
     "Typed",
+    "Unserved",
     "WaitsForEver",
+    "Way",
     "at_once",
     "beside",
     "calling",
+    "check_settings",
+    "checking",
+    "last_calls",
+    "precheck",
+    "prechecking",
+    "react",
     "read_answers",
     "read_caller",
     "read_keys",

@@ -12,7 +12,7 @@ from typing import Final
 from engine.errors import Problem, Refused
 from engine.i18n import N_
 from engine.numbering import is_emergency, to_e164
-from engine.rehearsal.question import Question, sound_lengths
+from engine.rehearsal.question import Question
 from engine.rehearsal.service import Rehearsal, at_once, rehearsing
 from engine.routing.action import RoutingAction
 from engine.routing.arrival import Arrival, by_line, by_phone, own_number, start_of
@@ -50,7 +50,6 @@ async def calling(
     script = question.script
     script = replace(
         script,
-        sounds={**sound_lengths(snapshot), **script.sounds},
         alerts=ALERTS if script.alerts is None else script.alerts,
         unanswered_limit=script.unanswered_limit if arrival.direction == "in" else None,
     )

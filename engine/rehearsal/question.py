@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -17,8 +16,7 @@ from engine.errors import Problem
 from engine.i18n import N_
 from engine.numbering import to_e164
 from engine.rehearsal.script import NEVER, Answer, Script, Typed
-from engine.snapshot import Snapshot, SoundElement, User
-from engine.sound import prompts
+from engine.snapshot import Snapshot, User
 
 WITHHELD: Final = frozenset({"", "anonymous", "withheld", "скрыт"})
 EVERYBODY: Final = frozenset({"all", "все"})
@@ -150,15 +148,3 @@ def _seconds(field_name: str, text: str) -> float:
     if not math.isfinite(seconds) or not 0 <= seconds <= LONGEST:
         raise Problem(field_name, N_("“{text}” is no number of seconds."), text=text.strip())
     return seconds
-
-
-def sound_lengths(snapshot: Snapshot) -> Mapping[str, float]:
-    """Seconds of everything that may be played, by path."""
-    own = {e.path: e.seconds for e in snapshot.elements() if isinstance(e, SoundElement) and e.seconds > 0}
-    return {**_built_in(), **own}
-
-
-@cache
-def _built_in() -> Mapping[str, float]:
-    names = (f"prompts/{path.name}" for path in sorted(prompts.FOLDER.glob("*.wav")))
-    return {name: prompts.seconds_of(name) for name in names}

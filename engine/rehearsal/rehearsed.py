@@ -46,6 +46,7 @@ from engine.errors import CallGone, GoesRound, WaitsForEver
 from engine.facts import Fact
 from engine.gates import DialQuestion
 from engine.numbering import is_emergency
+from engine.rehearsal.lengths import seconds_of
 from engine.rehearsal.script import NEVER, Answer, Script
 from engine.snapshot import Contact, Snapshot, Sound
 
@@ -221,7 +222,8 @@ class RehearsedCall:
         playback = Playback(f"p{next(self._order)}", sounds)
         self.note(Step("play", {"sound": " + ".join(s.path for s in sounds)}))
         if not loop:
-            self._at(sum(self._script.sounds.get(s.path, 3.0) for s in sounds), Played(playback))
+            told = self._script.sounds
+            self._at(sum(told[s.path] if s.path in told else seconds_of(self.snapshot, s.path) for s in sounds), Played(playback))
         return playback
 
     def stop(self, playback: Playback) -> None:

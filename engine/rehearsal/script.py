@@ -46,7 +46,7 @@ class Script:
     caller_leaves: float | None = None
     talk_seconds: float = 30.0
     sounds: Mapping[str, float] = field(default_factory=dict)
-    """Seconds of a sound by its path; 3 s when not named."""
+    """Seconds of a sound by its path; its own length when not named, or 3 s when nobody has measured it."""
     absent: Container[str] = frozenset()
     """Labels of contacts that are not registered."""
     busy: Mapping[str, int] = field(default_factory=dict)

@@ -83,6 +83,7 @@ async def rehearsing(
     contact: int | None = None,
 ) -> Rehearsal:
     """The same for `beside`: suspends now and then, so that others get their turn; never waits."""
+    await asyncio.sleep(0)
     call = RehearsedCall(snapshot, caller, script, at, seed=seed, contact=contact)
     router = Router(actions, dial_number)
     outcome: Done | Hangup | Missed | None = None
