@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from engine.cli.serve import loaded
 from engine.errors import NotFound, Problem, Refused
 from engine.i18n import LANGUAGES, N_, format_datetime, translate
 from engine.numbering import pretty
-from engine.rehearsal import Question, Rehearsed, Script, read_answers, read_caller, read_keys, read_moment, rehearse_call
+from engine.rehearsal import Question, Rehearsed, Script, as_installed, read_answers, read_caller, read_keys, read_moment, rehearse_call
 from engine.runtime import Runtime
 from engine.runtime.context import RuntimeContext
 from engine.snapshot import Snapshot
@@ -102,6 +103,7 @@ def _rehearse(options: argparse.Namespace) -> int:
         snapshot = chosen(ctx, options.account)
         at = read_moment(options.at, ZoneInfo(snapshot.account.timezone)) if options.at else clock.now()
         question = read_question(snapshot, options)
+        question = replace(question, script=as_installed(question.script, ctx.settings, ctx.gates.refusal))
         found = rehearse_call(snapshot, ctx.registry.actions(), question, at, seed=options.seed)
         words: Words = partial(translate, options.language)
         lines = rehearsed(words, found.rehearsal, snapshot, with_plugins(ctx.registry.sentences()))

@@ -4,23 +4,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from engine.errors import Problem, Refused
+from engine.gates import DialQuestion
 from engine.i18n import N_
 from engine.numbering import is_emergency, to_e164
 from engine.rehearsal.question import Question
+from engine.rehearsal.script import Script
 from engine.rehearsal.service import Rehearsal, at_once, rehearsing
 from engine.routing.action import RoutingAction
 from engine.routing.arrival import Arrival, by_line, by_phone, own_number, start_of
+from engine.settings import Settings
 from engine.snapshot import Snapshot, User
 
 ALERTS: Final = 0.5
 """Seconds until a phone that is called says that it rings."""
 _SEPARATORS = re.compile(r"[\s().\-\u00a0\u2010-\u2015]+")
+
+
+def as_installed(script: Script, settings: Settings, gate: Callable[[DialQuestion], str | None]) -> Script:
+    """The script with what this installation's switch and gates do."""
+    switch = settings.switch
+    return replace(script, early_media=switch.early_media, unanswered_limit=float(switch.unanswered_limit_seconds), gate=gate)
 
 
 class NotAdmitted(Refused):

@@ -130,6 +130,9 @@ def react(snapshot: Snapshot, script: Script, labels: Sequence[str], what: str, 
     if everybody:
         return replace(script, others=answer)
     answers = dict(script.answers)
+    script = replace(  # whoever answers is there, whatever was said of everybody
+        script, absent=frozenset(_set(script.absent)) - set(labels), busy={k: n for k, n in script.busy.items() if k not in labels}
+    )
     for label in labels:
         known = answers.get(label)
         answers[label] = answer if known is None else [*(known if isinstance(known, list) else [known]), answer]
