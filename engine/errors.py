@@ -15,6 +15,7 @@ VatsError
 │   └── InUse            something points at it
 ├── CallGone             the served party has left; raised by `Call.next` only
 └── WaitsForEver         a rehearsed call that would never end; raised by the rehearsed `Call.next` only
+    └── GoesRound        it has waited more often, or longer, than any caller would
 """
 
 from __future__ import annotations
@@ -104,3 +105,7 @@ class CallGone(VatsError):  # noqa: N818 — a normal path of every call, not an
 
 class WaitsForEver(VatsError):  # noqa: N818 — a finding, reported as such
     """The scenario waits without a limit, or goes round without an end: a dead end found by rehearsal."""
+
+
+class GoesRound(WaitsForEver):
+    """The scenario has used up its budget of steps or hours: it goes round in a circle."""

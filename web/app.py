@@ -45,6 +45,7 @@ async def make_app(ctx: Context) -> http.Application:
 async def _stop(app: http.Application) -> None:
     """Streams end by themselves, so that the server need not wait for them."""
     app[HOST].stopping.set()
+    await app[HOST].checks.close()
 
 
 def _set_up_templates(app: http.Application, host: Host) -> None:

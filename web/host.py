@@ -16,10 +16,10 @@ import aiohttp_jinja2
 from aiohttp import web as http
 from multidict import MultiDict, MultiDictProxy
 
-from engine.sdk import Context, Forbidden, Page, PluginError, Refused, SettingsError, decrypt, encrypt, models
+from engine.sdk import Context, Forbidden, Page, PluginError, Refused, SettingsError, decrypt, encrypt, models, with_plugins
+from web.checking import Checks
 from web.headers import add_headers
 from web.sessions import cookie_name, find_session, set_cookie
-from web.trace import with_plugins
 from web.visit import Post, Visit
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -43,6 +43,7 @@ class Host:
         self.pages: dict[str, Page] = {}
         self.table: list[Page] = []
         self.sentences = with_plugins(ctx.registry.sentences())
+        self.checks = Checks(ctx)
         self.static_version = _digest_of(STATIC)
 
     # routes -----------------------------------------------------------------------------------------------------------

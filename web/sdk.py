@@ -8,13 +8,13 @@ link to. Templates lie in `plugins/<id>/templates/` and are called "<id>/name.ht
 
 from aiohttp import web as http
 
+from engine.sdk import Line, sentence, timeline
 from web.confirm import Nothing, confirm
 from web.files import media_file
 from web.forms import Form, read_field
 from web.pages.members import member_values
 from web.picker import Option, OptionGroup, check_choice, elements, targets, timezones
 from web.tables import Rows, page_of
-from web.trace import Line, sentence, timeline
 from web.visit import Visit
 
 __all__ = [

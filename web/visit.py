@@ -42,6 +42,8 @@ class Visit:
     unsent: str = ""
     """A form posted after the end of its session, which the login page keeps (`web.pages.login`)."""
     _snapshot: Snapshot | None = None
+    _edited: int | None = None
+    """The revision that this request has changed."""
 
     @property
     def ctx(self) -> Context:
@@ -130,6 +132,7 @@ class Visit:
         """The door for changes; `expected` defaults to the revision the form was made from."""
         if expected is None and self.text("revision").isdigit():
             expected = int(self.text("revision"))
+        self._edited = self.ctx.snapshot(self.account_id).revision
         return self.ctx.edit(self.account_id, self.actor, expected)
 
     def url(self, name: str, /, **params: object) -> str:
@@ -154,7 +157,9 @@ class Visit:
         """Redirect after a POST. `message` (already translated) and `reveal` (secrets shown once) travel in an encrypted cookie."""
         response = http.Response(status=303, headers={"Location": where})
         if message or reveal:
-            payload = json.dumps({"message": message, "tone": tone, "reveal": dict(reveal or {})}, ensure_ascii=False)
+            since = self._edited if self._edited is not None and self.ctx.snapshot(self.account_id).revision > self._edited else 0
+            flash = {"message": message, "tone": tone, "reveal": dict(reveal or {}), "since": since}
+            payload = json.dumps(flash, ensure_ascii=False)
             self.host.set_flash(response, payload)
         return response
 

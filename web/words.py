@@ -8,9 +8,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from engine.sdk import N_, Contact, Element, Ref, UserRole, clock, format_date, format_datetime, format_duration, format_phone, format_time
+from engine.sdk import (
+    N_,
+    Contact,
+    Element,
+    Ref,
+    UserRole,
+    cause_words,
+    clock,
+    format_date,
+    format_datetime,
+    format_duration,
+    format_phone,
+    format_time,
+    reason_words,
+)
 from web.host import THEMES
-from web.trace import cause_words, reason_words
 from web.visit import Visit
 
 _ROLES: Final[dict[str, str]] = {"user": N_("User"), "manager": N_("Manager"), "admin": N_("Administrator")}

@@ -196,8 +196,11 @@ class Call(Protocol):
     def answered(self) -> bool:
         """Whether the party has been answered; keys are live only then."""
 
-    async def next(self, until: datetime | None = None) -> Event:
-        """The next event; TimeUp at `until`. Raises CallGone when the served party has left."""
+    async def next(self, until: datetime | None = None, *, keys: bool = False) -> Event:
+        """The next event; TimeUp at `until`. Raises CallGone when the served party has left.
+
+        `keys`: a key would mean something now; a rehearsal's caller types then. Calls from a switch get their keys in any case.
+        """
 
     # the party's sound
     def answer(self) -> None: ...

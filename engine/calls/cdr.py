@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
+from engine.calls.call import Step
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.facts import Fact
 from engine.facts.distribution import DistributionFailed, Served
 from engine.facts.ended import CallEnded, MissedWhy
-from engine.snapshot import Branch, Ref
+from engine.snapshot import Branch, Ref, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,16 @@ def why_missed(facts: Sequence[Fact], left: MissedWhy) -> MissedWhy:
     return left
 
 
-def left_in(call: LiveCall) -> MissedWhy:
+class Traced(Protocol):
+    """A call that is over or nearly so, live or rehearsed."""
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+    @property
+    def steps(self) -> Sequence[tuple[object, Step]]: ...
+
+
+def left_in(call: Traced) -> MissedWhy:
     """What it means that the caller hung up where he was; "closed" when that was out of hours or inactive and did not let him in."""
     last = next((s for _, s in reversed(call.steps) if s.what in ("enters", "closed") and s.target), None)
     if last is not None and last.what == "closed":

@@ -64,7 +64,7 @@ async def listen(call: Call, keys: KeyReader | None, until: datetime | None = No
     """
     while True:
         own = keys.deadline if keys else None
-        event = await call.next(own or until)
+        event = await call.next(own or until, keys=keys is not None)
         if keys is not None and isinstance(event, Key) and event.leg == call.party:
             call.note(Step("key", {"digit": event.digit}))
             return keys.press(event.digit, call.now) or event

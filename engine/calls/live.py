@@ -167,7 +167,7 @@ class LiveCall:
 
     # -- the one await -------------------------------------------------------------------------------------------------
 
-    async def next(self, until: datetime | None = None) -> Event:
+    async def next(self, until: datetime | None = None, *, keys: bool = False) -> Event:
         while True:
             if self.gone:
                 raise CallGone

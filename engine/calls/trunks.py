@@ -90,27 +90,38 @@ def to_number(
 
     `without`: trunks that have just failed.
     """
-    number = callee.number or (callee.contact.address if callee.contact else "")
+    found = line_for(snapshot, callee, caller, dialled_did, in_use, without)
+    if isinstance(found, str):
+        return Route(refusal=found)
+    trunk, did = found
+    number = number_of(callee)
+    # nobody is shown his own number: who has ordered the call is also the one called
+    foreign = caller.number if caller.external and trunk.passes_foreign and caller.number != number else None
+    digits = number.removeprefix("+")
+    return Route(f"sofia/gateway/{gateway_name(trunk.id)}/{digits}", (shown or foreign or did.number).removeprefix("+"), "", trunk.id)
+
+
+def number_of(callee: Callee) -> str:
+    """The outside number a leg is dialled to; "" when there is none."""
+    return callee.number or (callee.contact.address if callee.contact else "")
+
+
+def line_for(
+    snapshot: Snapshot, callee: Callee, caller: Caller, dialled_did: str, in_use: Callable[[int], int], without: Collection[int] = ()
+) -> tuple[Trunk, Did] | str:
+    """The trunk that takes a leg and the number of ours it goes by, or the hangup cause when there is none (R16)."""
+    number = number_of(callee)
     if not number:
-        return Route(refusal=INVALID_NUMBER_FORMAT)
+        return INVALID_NUMBER_FORMAT
     wanted = snapshot.did(dialled_did) if caller.external else None
     did = wanted if wanted and _usable(snapshot, wanted) else outbound_did(snapshot, callee.user, callee.group)
     if did is None:
-        return Route(refusal=GATEWAY_DOWN)
+        return GATEWAY_DOWN
     for trunk in _trunks_for(snapshot, did):
         full = trunk.channels and in_use(trunk.id) >= trunk.channels and not is_emergency(number)
-        if full or trunk.id in without:
-            continue
-        # nobody is shown his own number: who has ordered the call is also the one called
-        foreign = caller.number if caller.external and trunk.passes_foreign and caller.number != number else None
-        digits = number.removeprefix("+")
-        return Route(
-            f"sofia/gateway/{gateway_name(trunk.id)}/{digits}",
-            (shown or foreign or did.number).removeprefix("+"),
-            "",
-            trunk.id,
-        )
-    return Route(refusal=NORMAL_CIRCUIT_CONGESTION)
+        if not full and trunk.id not in without:
+            return trunk, did
+    return NORMAL_CIRCUIT_CONGESTION
 
 
 def _trunks_for(snapshot: Snapshot, did: Did) -> list[Trunk]:

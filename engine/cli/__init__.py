@@ -11,9 +11,11 @@ from typing import Any
 
 import engine.cli.accounts as accounts
 import engine.cli.call as call
+import engine.cli.check as check
 import engine.cli.demo as demo
 import engine.cli.doctor as doctor
 import engine.cli.erase as erase
+import engine.cli.rehearse as rehearse
 import engine.cli.serve as serve
 import engine.cli.users as users
 from engine.errors import Invalid, PluginError, VatsError
@@ -28,7 +30,7 @@ def parser(arguments: Sequence[str] | None = None) -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="vats", description="VATS, a self-hosted virtual PBX.")
     root.add_argument("--config", help="settings file (default: $VATS_CONFIG, then ./vats.toml)")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (serve, demo, call, doctor, accounts, users, erase):
+    for module in (serve, demo, call, doctor, accounts, users, erase, rehearse, check):
         module.add_commands(commands)
     if _named(arguments) not in commands.choices:
         for plugin, command in Registry(loader.find()).commands():

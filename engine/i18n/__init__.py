@@ -5,7 +5,7 @@ Message ids are English sentences with {named} places. Russian and English are c
 """
 
 from engine.i18n.catalogue import LANGUAGES, N_, Language, language_of, load, ngettext, translate
-from engine.i18n.write import format_date, format_datetime, format_duration, format_money, format_phone, format_time
+from engine.i18n.write import format_date, format_datetime, format_duration, format_hours, format_money, format_phone, format_time
 
 __all__ = [
     "LANGUAGES",
@@ -14,6 +14,7 @@ __all__ = [
     "format_date",
     "format_datetime",
     "format_duration",
+    "format_hours",
     "format_money",
     "format_phone",
     "format_time",

@@ -30,6 +30,18 @@ def format_time(language: str, moment: datetime, timezone: str = "Europe/Moscow"
     return dates.format_time(moment, length, tzinfo=ZoneInfo(timezone), locale=language_of(language))
 
 
+def format_hours(language: str, start: datetime, end: datetime, timezone: str = "Europe/Moscow") -> str:
+    """Hours of a week in the account's time zone: Mon 18:00 – Tue 09:00."""
+    zone, locale = ZoneInfo(timezone), language_of(language)
+
+    def day(moment: datetime) -> str:
+        return dates.format_datetime(moment, "EEE HH:mm", tzinfo=zone, locale=locale)
+
+    if start.astimezone(zone).date() == end.astimezone(zone).date():
+        return f"{day(start)}–{end.astimezone(zone):%H:%M}"
+    return f"{day(start)} – {day(end)}"
+
+
 def format_duration(seconds: float | timedelta) -> str:
     """0:07, 12:34, 1:02:03: the same in every language, fractions cut off."""
     whole = max(0, int(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds))

@@ -39,6 +39,8 @@ class Context(Protocol):
         """The validated settings struct of a plugin."""
     def snapshot(self, account_id: int) -> Snapshot:
         """The account's configuration now; NotFound when there is no such account."""
+    async def snapshot_at(self, account_id: int, revision: int) -> Snapshot:
+        """The configuration as it was at a revision; NotFound when there is no such one."""
     def accounts(self) -> list[int]: ...
     def transaction(self) -> AbstractAsyncContextManager[Any]:
         """A database transaction for rows that are no configuration."""

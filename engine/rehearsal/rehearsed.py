@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Call without a switch: a heap of future events and a clock that jumps. It never really suspends."""
+"""The Call without a switch: a heap of future events and a clock that jumps. It suspends only to let others breathe."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
 import random
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from engine.calls.call import (
     Answered,
@@ -18,6 +19,7 @@ from engine.calls.call import (
     Ended,
     Event,
     FaxJob,
+    Held,
     Key,
     Leg,
     Playback,
@@ -28,51 +30,102 @@ from engine.calls.call import (
     Ringing,
     Step,
     TimeUp,
+    TransferAsked,
 )
-from engine.calls.causes import NO_ANSWER, NORMAL_CLEARING, ORIGINATOR_CANCEL
+from engine.calls.causes import (
+    GATEWAY_DOWN,
+    NO_ANSWER,
+    NORMAL_CLEARING,
+    ORIGINATOR_CANCEL,
+    OUTGOING_CALL_BARRED,
+    USER_NOT_REGISTERED,
+)
 from engine.calls.presence import is_own
-from engine.errors import CallGone, WaitsForEver
+from engine.calls.trunks import line_for, number_of
+from engine.errors import CallGone, GoesRound, WaitsForEver
 from engine.facts import Fact
-from engine.rehearsal.script import Answer, Script
+from engine.gates import DialQuestion
+from engine.numbering import is_emergency
+from engine.rehearsal.lengths import seconds_of
+from engine.rehearsal.script import NEVER, Answer, Script
 from engine.snapshot import Contact, Snapshot, Sound
 
 T = TypeVar("T")
 
+KEY_GAP: Final = 0.3
+"""Seconds between the digits of one word."""
+AWAITS_A_BREATH: Final = 32
+"""Whoever drives many rehearsals beside real calls gets a word in after so many."""
 
-NEVER: Answer = (float("inf"), "answer")
-MOST_AWAITS = 10_000
-"""A scenario that has waited so often goes round in a circle."""
+
+class _Breath:
+    """The one thing a rehearsed call suspends for. A bare yield, so that a running event loop may drive it as well."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class _AnswersLate:
+    """The moment of R11."""
+
+
+@dataclass(slots=True)
+class _Dialled:
+    """A leg by a line, and those that have failed before."""
+
+    callee: Callee
+    line: int
+    failed: frozenset[int]
 
 
 class RehearsedCall:
     """Implements engine.calls.Call. `steps` is the step list: (seconds from the start, step)."""
 
-    def __init__(self, snapshot: Snapshot, caller: Caller, script: Script, at: datetime, *, seed: int = 1) -> None:
+    def __init__(
+        self, snapshot: Snapshot, caller: Caller, script: Script, at: datetime, *, seed: int = 1, contact: int | None = None
+    ) -> None:
+        """`contact`: whose phone calls."""
         self.id = "rehearsal"
         self.snapshot = snapshot
         self.caller = caller
-        self.party = Leg("a", caller.number or "", user=caller.user, external=caller.external)
+        self.party = Leg("a", caller.number or "", user=caller.user, contact=contact, external=caller.external)
         self.now = at
         self.answered = False
         self.steps: list[tuple[float, Step]] = []
         self.facts: list[Fact] = []
         self.awaits = 0
+        self.breathes = False
+        """Suspended of its own accord, to be resumed at once."""
+        self.listened = False
+        """Keys have counted somewhere."""
+        self.talked = False
         self.open: dict[str, Leg] = {}
         """Legs that ring or talk, the caller's left out."""
         self._start, self._script, self._random = at, script, random.Random(seed)  # noqa: S311 — a shuffle, no secret
-        self._heap: list[tuple[datetime, int, Event]] = []
+        self._heap: list[tuple[datetime, int, Event | _AnswersLate]] = []
         self._order = itertools.count()
         self._dead: set[str] = set()
         self._bridged: set[str] = set()
         self._rung: Counter[str] = Counter()
+        self._lines: dict[str, int] = {}
+        """Trunk of each open leg that has one."""
+        self._dialled: dict[str, _Dialled] = {}
+        self._recording_since: dict[str, datetime] = {}
+        self._words = deque(script.typed)
+        self._typing = 0
+        """Digits of the present word that are still to come."""
+        self._talk = list(script.talk)
         for seconds, digit in script.keys:
             self._at(seconds, Key(self.party, digit))
         for seconds, event in script.inject:
             self._at(seconds, event)
         if script.caller_leaves is not None:
             self._at(script.caller_leaves, Ended(self.party, ORIGINATOR_CANCEL))
+        if script.unanswered_limit is not None:
+            self._at(script.unanswered_limit, _AnswersLate())
 
-    def _at(self, seconds: float, event: Event) -> None:
+    def _at(self, seconds: float, event: Event | _AnswersLate) -> None:
         heapq.heappush(self._heap, (self.now + timedelta(seconds=seconds), next(self._order), event))
 
     def _alive(self, event: Event) -> bool:
@@ -83,35 +136,72 @@ class RehearsedCall:
                 return recording.id not in self._dead
             case Key(leg) if leg == self.party:
                 return self.answered  # an unanswered caller's keys give no event
-            case Answered(leg) | Ended(leg) | Ringing(leg) | Key(leg):
+            case Answered(leg) | Ended(leg) | Ringing(leg) | Key(leg) | Held(leg) | TransferAsked(leg):
                 return leg.id not in self._dead
             case _:
                 return True
 
-    async def next(self, until: datetime | None = None) -> Event:
+    async def next(self, until: datetime | None = None, *, keys: bool = False) -> Event:
         self.awaits += 1
         if self.awaits == self._script.gone_at_await:
             raise CallGone
-        if self.awaits > MOST_AWAITS:
-            raise WaitsForEver(f"{self.id}: goes round in a circle")
+        self._spend()
+        if keys:
+            self._type()
+        if self.awaits % AWAITS_A_BREATH == 0:
+            self.breathes = True
+            await _Breath()
         while self._heap and (until is None or self._heap[0][0] <= until):
             self.now, _, event = heapq.heappop(self._heap)
+            if isinstance(event, _AnswersLate):
+                self._answer_late()
+                continue
             if isinstance(event, Ended) and event.leg == self.party:
                 self.note(Step("caller_left"))
                 raise CallGone
+            if isinstance(event, Key) and event.leg == self.party and self._typing:
+                self._typing -= 1
             if not self._alive(event):
                 continue
             if isinstance(event, Ended):
                 self._close(event.leg)
+            elif isinstance(event, Recorded):
+                self._dead.add(event.recording.id)
             return event
         if until is None:
             raise WaitsForEver(f"{self.id}: nothing can happen any more")
         self.now = max(self.now, until)
         return TimeUp()
 
+    def _spend(self) -> None:
+        budget = self._script.budget
+        if self.awaits > budget.awaits or len(self.steps) > budget.steps or self.elapsed > budget.seconds:
+            raise GoesRound(f"{self.id}: goes round in a circle")
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call came in."""
+        return (self.now - self._start).total_seconds()
+
+    def _type(self) -> None:
+        """Keys count: the next word is begun, unless one is being typed."""
+        self.listened = True
+        if not self._words or self._typing or not self.answered:
+            return
+        word = self._words.popleft()
+        self._typing = len(word.digits)
+        for n, digit in enumerate(word.digits):
+            self._at(word.after + n * KEY_GAP, Key(self.party, digit))
+
+    def _answer_late(self) -> None:
+        if not self.answered:
+            self.note(Step("answered_to_hold_the_line"))
+            self.answer()
+
     def _close(self, leg: Leg) -> None:
         self._dead.add(leg.id)
         self.open.pop(leg.id, None)
+        self._lines.pop(leg.id, None)
 
     @property
     def leaked(self) -> list[Leg]:
@@ -124,13 +214,16 @@ class RehearsedCall:
             self.note(Step("answer"))
 
     def ringback(self, music: Sound | None) -> None:
+        if music is not None and not self._script.early_media:
+            self.answer()
         self.note(Step("ringback", {"music": music.path if music else None}))
 
     def play(self, *sounds: Sound, loop: bool = False) -> Playback:
         playback = Playback(f"p{next(self._order)}", sounds)
         self.note(Step("play", {"sound": " + ".join(s.path for s in sounds)}))
         if not loop:
-            self._at(sum(self._script.sounds.get(s.path, 3.0) for s in sounds), Played(playback))
+            told = self._script.sounds
+            self._at(sum(told[s.path] if s.path in told else seconds_of(self.snapshot, s.path) for s in sounds), Played(playback))
         return playback
 
     def stop(self, playback: Playback) -> None:
@@ -139,40 +232,91 @@ class RehearsedCall:
     def record(self, leg: Leg, path: str, *, limit: timedelta | None = None, until_silence: timedelta | None = None) -> Recording:
         recording = Recording(f"r{next(self._order)}", path, leg)
         self.note(Step("record", {"leg": leg.label}))
+        self._recording_since[recording.id] = self.now
         if limit is not None:
-            self._at(limit.total_seconds(), Recorded(recording, limit.total_seconds()))
+            silent = self._script.speaks + until_silence.total_seconds() if until_silence else limit.total_seconds()
+            seconds = min(limit.total_seconds(), silent)
+            self._at(seconds, Recorded(recording, seconds))
         return recording
 
     def end_recording(self, recording: Recording) -> None:
-        self._dead.add(recording.id)
+        since = self._recording_since.pop(recording.id, None)
+        if since is not None:  # the event of its limit finds it ended already
+            self._at(0, Recorded(recording, (self.now - since).total_seconds()))
 
     def receive_fax(self, path: str) -> FaxJob:
         return FaxJob(f"f{next(self._order)}", path)
 
     def dial(self, callee: Callee, *, caller_id: str | None = None) -> tuple[Leg, ...]:
+        return (self._dial(callee, frozenset()),)
+
+    def _dial(self, callee: Callee, failed: frozenset[int]) -> Leg:
         contact = callee.contact
+        external = contact is None or contact.kind == "phone"
         leg = Leg(
             f"b{next(self._order)}",
             callee.label,
             user=callee.user.id if callee.user else None,
             contact=contact.id if contact else None,
-            external=contact is None or contact.kind == "phone",
+            external=external,
         )
         self.open[leg.id] = leg
+        refusal = self._refusal(leg, callee, failed)
+        if refusal:
+            self._at(0, Ended(leg, refusal))
+            return leg
         after, what = self._what_it_does(callee.label)
         limit = callee.timeout.total_seconds()
+        alerts = self._script.alerts
+        if alerts is not None and alerts < min(after, limit):
+            self._at(alerts, Ringing(leg))
         if after >= limit:
             self._at(limit, Ended(leg, NO_ANSWER))
         else:
             self._at(after, Answered(leg) if what == "answer" else Ended(leg, what))
-        return (leg,)
+        return leg
+
+    def _refusal(self, leg: Leg, callee: Callee, failed: frozenset[int]) -> str:
+        """The hangup cause of a leg that can't be placed; a line that takes it is taken."""
+        if not leg.external:
+            return USER_NOT_REGISTERED if callee.label in self._script.absent else ""
+        found = line_for(self.snapshot, callee, self.caller, self._dialled_did, self._in_use, failed)
+        if isinstance(found, str):
+            return found
+        trunk, _ = found
+        number = number_of(callee)
+        if self._script.gate is not None and not is_emergency(number):
+            question = DialQuestion(self.snapshot.account.id, number, callee.reason, callee.user.id if callee.user else None, trunk.id)
+            if (why := self._script.gate(question)) is not None:
+                self.note(Step("gate_closed", {"who": callee.label, "why": why}))
+                return OUTGOING_CALL_BARRED
+        self._lines[leg.id] = trunk.id
+        self._dialled[leg.id] = _Dialled(callee, trunk.id, failed)
+        return GATEWAY_DOWN if trunk.id in self._script.down else ""
+
+    def _in_use(self, trunk: int) -> int:
+        own = sum(line == trunk for line in self._lines.values()) + (self.caller.trunk == trunk)
+        return own + self._script.in_use.get(trunk, 0)
 
     def dial_instead(self, leg: Leg) -> Leg | None:
-        return None  # lines do not fail in a rehearsal
+        dialled = self._dialled.pop(leg.id, None)
+        if dialled is None or dialled.line not in self._script.down:
+            return None
+        failed = dialled.failed | {dialled.line}
+        found = line_for(self.snapshot, dialled.callee, self.caller, self._dialled_did, self._in_use, failed)
+        if isinstance(found, str):
+            return None
+        line = self.snapshot.trunks.get(dialled.line)
+        self.note(Step("line_failed", {"who": leg.label, "line": line.title if line else "", "cause": GATEWAY_DOWN}))
+        return self._dial(dialled.callee, failed)
+
+    @property
+    def _dialled_did(self) -> str:
+        return self.caller.dialled if self.caller.external else ""
 
     def _what_it_does(self, label: str) -> Answer:
         self._rung[label] += 1
-        scripted = self._script.answers.get(label, [])
+        scripted = self._script.answers.get(label, self._script.others)
         if not isinstance(scripted, list):
             return scripted
         return scripted[self._rung[label] - 1] if self._rung[label] <= len(scripted) else NEVER
@@ -182,7 +326,12 @@ class RehearsedCall:
 
     def bridge(self, one: Leg, other: Leg) -> None:
         self.answer()
+        self.talked = True
         self._bridged.add(other.id)
+        talk, self._talk = self._talk, []
+        for seconds, what in talk:
+            held = what in ("hold", "resume")
+            self._at(seconds, Held(other, what == "hold") if held else TransferAsked(other, what))
         self._at(self._script.talk_seconds, Ended(other, NORMAL_CLEARING))
 
     def hold(self, leg: Leg, music: Sound | None) -> None:
@@ -192,7 +341,8 @@ class RehearsedCall:
         self.note(Step("pick_up", {"call": ringing_call}))
 
     def presence(self, contact: Contact) -> Presence:
-        return Presence(contact.label not in self._script.absent, self._script.busy.get(contact.label, 0))
+        registered = contact.kind == "phone" or contact.label not in self._script.absent
+        return Presence(registered, self._script.busy.get(contact.label, 0))
 
     def involved(self, contact: Contact) -> bool:
         return is_own(self.snapshot, self.caller, contact) or any(leg.contact == contact.id for leg in self.open.values())
@@ -201,7 +351,7 @@ class RehearsedCall:
         return self._random.sample(list(items), len(items))
 
     def note(self, step: Step) -> None:
-        self.steps.append((round((self.now - self._start).total_seconds(), 3), step))
+        self.steps.append((round(self.elapsed, 3), step))
 
     def fact(self, fact: Fact) -> None:
         self.facts.append(fact)

@@ -3,19 +3,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import time
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from engine.calls.call import Caller, Step
-from engine.errors import CallGone, WaitsForEver
+from engine.calls.causes import NORMAL_CLEARING, NORMAL_TEMPORARY_FAILURE
+from engine.calls.cdr import is_served, left_in, why_missed
+from engine.errors import CallGone, GoesRound, WaitsForEver
 from engine.facts import Fact
+from engine.facts.ended import Direction, MissedWhy
 from engine.rehearsal.rehearsed import RehearsedCall
 from engine.rehearsal.script import Script
 from engine.routing.action import Done, Entry, Hangup, Missed, RoutingAction
+from engine.routing.arrival import Start, begin
 from engine.routing.outbound import dial_number
-from engine.routing.router import Router
+from engine.routing.router import Router, verdict
 from engine.snapshot import Snapshot
+
+T = TypeVar("T")
+
+End: TypeAlias = Literal["talked", "served", "hung_up", "missed", "left", "waits", "goes_round"]
+"""Somebody talked; it reached its purpose; the PBX hung up; nobody took it; the caller left; it would hang for ever; it goes round."""
+
+SLICE: Final = 0.01
+"""Seconds of rehearsals at a stretch beside an event loop that serves calls and pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +44,123 @@ class Rehearsal:
     leaked: tuple[str, ...]
     awaits: int
     trail: tuple[Entry, ...]
+    end: End
+    cause: str
+    """What the caller's phone is told: the hangup cause."""
+    seconds: float
+    listened: bool
+    """Whether the caller's keys counted anywhere."""
+    missed_why: MissedWhy
+    """As the call's record would have it (R1); "" when it is not missed."""
 
 
 def rehearse(
     snapshot: Snapshot,
     actions: Mapping[str, RoutingAction],
-    entry: Entry,
+    start: Start,
     caller: Caller,
     script: Script,
     at: datetime,
     *,
     seed: int = 1,
+    direction: Direction = "in",
+    contact: int | None = None,
 ) -> Rehearsal:
-    """Run the call from `entry` at `at` (aware) to its end; never suspends, touches nothing."""
-    call = RehearsedCall(snapshot, caller, script, at, seed=seed)
+    """Run the call from `start` at `at` (aware) to its end; touches nothing. `contact`: whose phone calls."""
+    return at_once(rehearsing(snapshot, actions, start, caller, script, at, seed=seed, direction=direction, contact=contact))
+
+
+async def rehearsing(
+    snapshot: Snapshot,
+    actions: Mapping[str, RoutingAction],
+    start: Start,
+    caller: Caller,
+    script: Script,
+    at: datetime,
+    *,
+    seed: int = 1,
+    direction: Direction = "in",
+    contact: int | None = None,
+) -> Rehearsal:
+    """The same for `beside`: suspends now and then, so that others get their turn; never waits."""
+    await asyncio.sleep(0)
+    call = RehearsedCall(snapshot, caller, script, at, seed=seed, contact=contact)
     router = Router(actions, dial_number)
     outcome: Done | Hangup | Missed | None = None
-    dead_end = False
-    coroutine = router.route(call, entry)
+    stuck: WaitsForEver | None = None
+    coroutine = begin(call, router, start)
     try:
-        coroutine.send(None)
+        while True:
+            coroutine.send(None)
+            if not call.breathes:
+                coroutine.close()
+                raise RuntimeError("an action awaited something that is not Call.next")
+            call.breathes = False
+            await asyncio.sleep(0)
     except StopIteration as finished:
         outcome = finished.value
     except CallGone:
         pass
-    except WaitsForEver:
-        dead_end = True
-    else:
-        coroutine.close()
-        raise RuntimeError("an action awaited something that is not Call.next")
-    leaked = tuple(leg.label for leg in call.leaked)
-    return Rehearsal(tuple(call.steps), tuple(call.facts), outcome, dead_end, leaked, call.awaits, tuple(router.trail))
+    except WaitsForEver as why:
+        stuck = why
+    return _result(call, router, outcome, stuck, direction)
+
+
+def _result(
+    call: RehearsedCall, router: Router, outcome: Done | Hangup | Missed | None, stuck: WaitsForEver | None, way: Direction
+) -> Rehearsal:
+    end = _end(call, outcome, stuck)
+    missed = way == "in" and not call.talked and not is_served(call.facts) and stuck is None
+    cause = verdict(outcome, call.answered).cause if outcome is not None else None
+    return Rehearsal(
+        tuple(call.steps),
+        tuple(call.facts),
+        outcome,
+        stuck is not None,
+        tuple(leg.label for leg in call.leaked),
+        call.awaits,
+        tuple(router.trail),
+        end,
+        cause or NORMAL_CLEARING,
+        round(call.elapsed, 3),
+        call.listened,
+        why_missed(call.facts, left_in(call)) if missed else "",
+    )
+
+
+def _end(call: RehearsedCall, outcome: Done | Hangup | Missed | None, stuck: WaitsForEver | None) -> End:
+    if stuck is not None:
+        return "goes_round" if isinstance(stuck, GoesRound) else "waits"
+    if outcome is None:
+        return "left"
+    if isinstance(outcome, Hangup) and outcome.cause == NORMAL_TEMPORARY_FAILURE and any(s.what == "hop_limit" for _, s in call.steps):
+        return "goes_round"
+    if call.talked:
+        return "talked"
+    if isinstance(outcome, Missed):
+        return "missed"
+    return "hung_up" if isinstance(outcome, Hangup) else "served"
+
+
+async def beside(work: Coroutine[Any, Any, T], *, slice_seconds: float = SLICE) -> T:
+    """Do work made of rehearsals on a loop that has other things to do: never longer than `slice_seconds` at a stretch, and a breath."""
+    began = time.perf_counter()
+    while True:
+        try:
+            work.send(None)
+        except StopIteration as finished:
+            done: T = finished.value
+            return done
+        if time.perf_counter() - began >= slice_seconds:
+            await asyncio.sleep(0)
+            began = time.perf_counter()
+
+
+def at_once(work: Coroutine[Any, Any, T]) -> T:
+    """The same where nobody else waits: a command, a test, a worker."""
+    while True:
+        try:
+            work.send(None)
+        except StopIteration as finished:
+            done: T = finished.value
+            return done

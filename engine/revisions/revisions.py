@@ -343,6 +343,14 @@ class Revisions:
             below = rows[-1].number
         return found
 
+    async def snapshot_at(self, account_id: int, number: int) -> Snapshot:
+        """The configuration as it was at a revision, as `parts_at` gives it."""
+        parts = await self.parts_at(account_id, number)
+        core = parts.pop("core", None)
+        if not isinstance(core, CorePart):
+            raise NotFound
+        return Snapshot(number, core, parts)
+
     async def changes(self, account_id: int, number: int) -> list[Change]:
         """What one revision changed, against the one before it."""
         after = await self.parts_at(account_id, number)

@@ -121,3 +121,14 @@ class Waiting(Protocol):
 
     def left(self, call: Call, entry: Entry, router: Nesting) -> None:
         """The caller has left while no engine ran; `run` will not be there to notice. Facts only: the call is over."""
+
+
+@runtime_checkable
+class Leading(Protocol):
+    """What an action adds to RoutingAction when not everything that its elements name can be reached from them, or more can.
+
+    Without it, calls are taken to go on to whatever the element names and to the groups and menus below it.
+    """
+
+    def leads(self, snapshot: Snapshot, target: Target) -> Iterable[Target]:
+        """Where a call that has entered `target` may go on, at any hour; for the check of the settings."""

@@ -9,17 +9,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
-from engine.calls import causes
-from engine.calls.call import Caller, Leg
+from engine.calls.call import Leg, LegReason
 from engine.calls.cdr import failed_groups
 from engine.calls.live import LiveCall
 from engine.calls.reception import Admission, Rejection, Verdict
 from engine.calls.trunks import gateway_name
 from engine.errors import VatsError
 from engine.esl.event import Event
-from engine.facts.ended import Direction
-from engine.numbering import presented_e164, to_e164, user_part
-from engine.routing.action import Entry, GoTo, RoutingAction, Waiting
+from engine.numbering import presented_e164, user_part
+from engine.routing.action import Entry, RoutingAction, Waiting
+from engine.routing.arrival import begin, by_line, by_phone, start_of
 from engine.routing.conversation import sent_on, stay
 from engine.routing.orders import go_on
 from engine.routing.outbound import dial_number
@@ -29,9 +28,6 @@ from engine.snapshot import Did, Ref, Snapshot, Trunk
 log = logging.getLogger(__name__)
 _QUOTED = re.compile(r'\\(["\\])')
 """FreeSWITCH leaves the backslashes of a quoted display name (RFC 3261, quoted-pair) where they are."""
-
-DID_KIND = "core.did"
-"""The routing action that applies a number's rules; without its plugin calls go to the root group."""
 
 
 @dataclass(slots=True)
@@ -120,33 +116,19 @@ class FrontDesk:
         if found is None:
             return Rejection(404, f"nobody has the number {event.destination_number}")
         snapshot, did = found
-        # providers bring a number by any line of its customer (R5): its own one, if it may be that, else the oldest
-        lines = {trunk for ids in callers for trunk in ids if trunk in snapshot.trunks}
-        if not lines:
-            return Rejection(403, f"{did.number} came by a line of another customer")
-        trunk = did.trunk.id if did.trunk.id in lines else min(lines)
         presented = None if event.hide_number == "true" else presented_e164(event.caller_number)
-        caller = Caller(presented, _name(event), True, None, trunk, did.number)
+        arrival = by_line(snapshot, did, {trunk for ids in callers for trunk in ids}, presented, _name(event))
+        if arrival is None:
+            return Rejection(403, f"{did.number} came by a line of another customer")
+        caller = arrival.caller
         leg = Leg(event.uuid, caller.number or "anonymous", external=True)
-        return Admission(
-            snapshot, caller, leg, "in", "incoming", lambda call: self.serve_incoming(call, did.ref), trunk, did.number
-        )
+        return Admission(snapshot, caller, leg, arrival.direction, "incoming", self.serve, caller.trunk, did.number)
 
-    async def serve_incoming(self, call: LiveCall, did: Ref) -> Verdict:
-        """A call to one of our numbers: its rules, else the root group."""
+    async def serve(self, call: LiveCall) -> Verdict:
+        """A call that has been let in, from its beginning."""
         actions = self.actions()
-        root = call.snapshot.root
-        if DID_KIND in actions:
-            entry = Entry(did, "rule")
-        elif root is not None:
-            entry = Entry(root.ref, "root")
-        else:
-            return Verdict(causes.NORMAL_TEMPORARY_FAILURE)
-        return await self.serve_entry(call, entry)
-
-    async def serve_entry(self, call: LiveCall, entry: Entry) -> Verdict:
-        router = Router(self.actions(), dial_number)
-        return verdict(await router.route(call, entry), call.answered)
+        outcome = await begin(call, Router(actions, dial_number), start_of(call.snapshot, actions, call.caller))
+        return verdict(outcome, call.answered)
 
     async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None) -> Verdict:
         """Go on with a call that an earlier engine began: its talk, or the element it was in (without greeting)."""
@@ -162,10 +144,7 @@ class FrontDesk:
             if router.trail and all(entry.target != at for entry in router.trail):
                 at = router.trail[-1].target  # the switch remembers a nested element that the call had come back from
             return verdict(await router.route(call, Entry(at, "repeat")), call.answered)
-        if call.direction == "in":
-            did = _own_number(call.snapshot, call.caller.dialled)
-            return await self.serve_incoming(call, did.ref) if did else Verdict(causes.NORMAL_TEMPORARY_FAILURE)
-        return await self.serve_dialled(call, call.caller.dialled, call.caller.user or 0)
+        return await self.serve(call)
 
     async def transferred(self, call: LiveCall, number: str, by: Leg) -> Verdict:
         """A phone has sent the served party to `number` while no engine listened."""
@@ -196,33 +175,13 @@ class FrontDesk:
             snapshot = self.snapshot(account_id)
         except VatsError as error:
             return Rejection(403, f"account {account_id}: {error}")
-        account = snapshot.sip_accounts.get(event.sip_auth_username)
-        owner = snapshot.contacts.get(account.contact) if account else None
-        if account is None or owner is None or not owner[0].active:
-            return Rejection(403, f"{event.sip_auth_username}@{realm} is nobody's phone")
-        user, contact = owner
-        dialled = user_part(event.destination_number)
-        caller = Caller(user.extension or account.login, user.title, False, user.id, None, dialled)
-        leg = Leg(event.uuid, account.login, user.id, contact.id)
-        direction: Direction = "internal"
-        if snapshot.extension(dialled) is None:
-            # our own number needs no provider; such a call is served and missed like one from outside
-            direction = "in" if _own_number(snapshot, dialled) is not None else "out"
-        return Admission(
-            snapshot, caller, leg, direction, "outgoing" if direction == "out" else "internal",
-            lambda call: self.serve_dialled(call, dialled, user.id), None, dialled,
-        )  # fmt: skip
-
-    async def serve_dialled(self, call: LiveCall, dialled: str, user: int) -> Verdict:
-        """An employee has dialled something."""
-        target = call.snapshot.extension(dialled)
-        router = Router(self.actions(), dial_number)
-        if target is not None:
-            return verdict(await router.route(call, Entry(target, "extension")), call.answered)
-        own = _own_number(call.snapshot, dialled)
-        if own is not None:
-            return await self.serve_incoming(call, own.ref)
-        return verdict(await router.follow(call, GoTo(dialled, user, reason="outgoing")), call.answered)
+        login, dialled = event.sip_auth_username, user_part(event.destination_number)
+        arrival = by_phone(snapshot, login, dialled)
+        if arrival is None or arrival.contact is None:
+            return Rejection(403, f"{login}@{realm} is nobody's phone")
+        leg = Leg(event.uuid, login, arrival.caller.user, arrival.contact.id)
+        reason: LegReason = "outgoing" if arrival.direction == "out" else "internal"
+        return Admission(snapshot, arrival.caller, leg, arrival.direction, reason, self.serve, None, dialled)
 
 
 def trail_of(call: LiveCall) -> list[Entry]:
@@ -230,10 +189,6 @@ def trail_of(call: LiveCall) -> list[Entry]:
     left = {s.target for _, s in call.steps if s.what == "closed"} | set(failed_groups(call.facts))
     entered = (s for _, s in call.steps if s.what == "enters" and not (s.facts.get("by") == "nested" and s.target in left))
     return [Entry(s.target, "repeat") for s in entered if s.target is not None]
-
-
-def _own_number(snapshot: Snapshot, dialled: str) -> Did | None:
-    return snapshot.did(to_e164(dialled, snapshot.account.area_code) or "")
 
 
 def _name(event: Event) -> str:

@@ -48,6 +48,9 @@ class RuntimeContext:
     def snapshot(self, account_id: int) -> Snapshot:
         return self.revisions.snapshot(account_id)
 
+    async def snapshot_at(self, account_id: int, revision: int) -> Snapshot:
+        return await self.revisions.snapshot_at(account_id, revision)
+
     def accounts(self) -> list[int]:
         return self.revisions.accounts()
 

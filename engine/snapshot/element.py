@@ -69,6 +69,8 @@ class SoundElement(Element, frozen=True, kw_only=True):
     """An element that can be played (a voice file)."""
 
     path: str
+    seconds: float = 0.0
+    """Its length; 0 when not known."""
 
     @property
     def sound(self) -> Sound:

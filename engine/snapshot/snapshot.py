@@ -65,6 +65,11 @@ class Snapshot:
         element = self.get(ref, SoundElement)
         return element.sound if element else None
 
+    @cached_property
+    def sound_seconds(self) -> Mapping[str, float]:
+        """The lengths of the account's sounds by path, where they are known."""
+        return {e.path: e.seconds for e in self._elements.values() if isinstance(e, SoundElement) and e.seconds > 0}
+
     def verdict(self, ref: Ref | None, moment: datetime, caller: str | None) -> Verdict:
         """What the condition says now; no condition, or one whose plugin is away, holds (R6: none = open)."""
         condition = self.get(ref, Condition)

@@ -29,6 +29,7 @@ from engine.sdk import (
     Sentence,
     Snapshot,
     Step,
+    Target,
     TimeUp,
     User,
     Won,
@@ -89,6 +90,15 @@ class ToGroup:
         _failed(call, group, _why(result))
         return fall_back(group, result)
 
+    def leads(self, snapshot: Snapshot, target: Target) -> Iterable[Target]:
+        group = snapshot.get(target, Group)
+        if group is None:
+            return
+        if group.method != "NONE":  # nobody is rung, nested groups and menus are not tried either
+            yield from (child.ref for child in snapshot.branches(target))
+        if group.no_answer is not None:
+            yield group.no_answer
+
     def left(self, call: Call, entry: Entry, router: Nesting) -> None:
         group = call.snapshot.get(entry.target, Group)
         if group is not None:
@@ -142,6 +152,11 @@ class ToUser:
         if group.no_answer == user.ref:
             return result  # he is whom the group falls back on: not again and again
         return fall_back(group, result)
+
+    def leads(self, snapshot: Snapshot, target: Target) -> Iterable[Target]:
+        own = snapshot.first_group(target.id) or snapshot.root
+        fallback = own.fallback() if own is not None else None  # R8
+        return () if fallback is None else (fallback,)
 
     def left(self, call: Call, entry: Entry, router: Nesting) -> None:
         user = call.snapshot.get(entry.target, User)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from engine.sdk import HANGUP, N_, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot, people
+from engine.sdk import HANGUP, N_, NOTHING, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot, people
 from plugins.groups.models import GroupRow
 from plugins.groups.part import Group, GroupsPart
 
@@ -20,6 +20,20 @@ def check(part: GroupsPart, whole: Snapshot) -> Iterable[Finding]:
     for group in part.groups:
         if group.parent is not None and not any(g.parent is None for g in whole.ancestors(group)):
             yield Finding("error", group.ref, N_("The group “{title}” is inside itself."), {"title": group.title})
+        elif group.active and group.no_answer in (None, NOTHING) and not _may_answer(group, whole):
+            text = N_("Nobody can ever answer in the group “{title}”, and it has no no-answer action.")
+            yield Finding("warning", group.ref, text, {"title": group.title})
+
+
+def _may_answer(group: Group, whole: Snapshot) -> bool:
+    """Whether anybody is there to be rung: an active user with an active contact, or a group or menu below that calls are tried in."""
+    if group.method == "NONE":
+        return False
+    users = (whole.users.get(m.user) for m in group.members)
+    if any(user is not None and user.active and any(c.active for c in user.contacts) for user in users):
+        return True
+    children = (child for child in whole.branches(group.ref) if child.active)
+    return any(not isinstance(child, Group) or _may_answer(child, whole) or child.no_answer not in (None, NOTHING) for child in children)
 
 
 store: ElementStore[GroupsPart] = ElementStore(GroupsPart, {"groups": GroupRow}, check)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from engine.sdk import N_, Branch, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot
+from engine.sdk import N_, NOTHING, Branch, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot
 from plugins.ivr.models import MenuRow
 from plugins.ivr.part import IvrPart, Menu
 
@@ -19,6 +19,9 @@ def check(part: IvrPart, whole: Snapshot) -> Iterable[Finding]:
             yield Finding("error", menu.ref, N_("The menu “{title}” has no place in the tree."), {"title": menu.title})
         if menu.file is None and menu.greeting is None:
             yield Finding("warning", menu.ref, N_("The menu “{title}” says nothing: choose its menu file."), {"title": menu.title})
+        if not menu.members and all(k.target == NOTHING for k in menu.keys):
+            text = N_("The menu “{title}” has neither keys nor users: its callers can only dial an internal number.")
+            yield Finding("warning", menu.ref, text, {"title": menu.title})
 
 
 store: ElementStore[IvrPart] = ElementStore(IvrPart, {"menus": MenuRow}, check)

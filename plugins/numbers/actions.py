@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Final
 
-from engine.sdk import N_, Call, Choice, Did, Entry, Forward, Missed, Nesting, Outcome, Place, Sentence, Snapshot, Step
+from engine.sdk import N_, Call, Choice, Did, Entry, Forward, Missed, Nesting, Outcome, Place, Sentence, Snapshot, Step, Target
 from plugins.numbers.part import NumberList, NumbersPart, Rule
 
 SENTENCES: Final[Mapping[str, Sentence]] = {
@@ -25,6 +25,18 @@ class ByRules:
 
     def choices(self, snapshot: Snapshot) -> Iterable[Choice]:
         return ()
+
+    def leads(self, snapshot: Snapshot, target: Target) -> Iterable[Target]:
+        """Rules below one that takes every call at every hour are never asked, nor is the root."""
+        part = snapshot.part("numbers", NumbersPart)
+        for rule in rules_of(part, target.id) if part else ():
+            numbers = snapshot.get(rule.numbers, NumberList)
+            if rule.numbers is None or (numbers is not None and numbers.active):
+                yield rule.target
+            if rule.numbers is None and rule.schedule is None:
+                return
+        if snapshot.root is not None:
+            yield snapshot.root.ref
 
     async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
         snapshot = call.snapshot

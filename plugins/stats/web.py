@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from engine.sdk import N_, Page, SoundElement, models, to_e164
+from engine.sdk import N_, Page, models, names_of, to_e164
 from plugins.stats import service
 from plugins.stats.service import Viewer
 from web.sdk import Visit, http, page_of, timeline
@@ -80,13 +80,11 @@ async def call(visit: Visit) -> http.Response:
     """One call: who, when, its path step by step, its legs, its recording."""
     record = await service.record(viewer(visit), visit.id())
     legs = await models.CallLeg.of(visit.account_id).filter(call_id=record.id).order_by("started_at", "id")
-    known = {c.address: u.title for u in visit.snapshot.core.users for c in u.contacts}
-    known |= {e.path: e.title for e in visit.snapshot.elements() if isinstance(e, SoundElement)}
     names = {u.id: u.title for u in visit.snapshot.core.users}
     return visit.render(
         "stats/call.html",
         call=record,
-        lines=timeline(visit.t, record.trace or (), known, visit.host.sentences),
+        lines=timeline(visit.t, record.trace or (), names_of(visit.snapshot), visit.host.sentences),
         legs=legs,
         names=names,
         recordings=list(record.recordings),

@@ -13,7 +13,6 @@ class VoiceFile(SoundElement, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "voicefiles.file"
     original: str = ""
-    seconds: float = 0.0
     bytes: int = 0
 
 

@@ -66,7 +66,7 @@ def test_its_step_is_told_in_words(guide: Path) -> None:
     from engine.plugin.registry import Registry
     from engine.plugin.testing import office, sip_user, try_call
     from engine.snapshot import Ref
-    from web.trace import timeline, with_plugins
+    from engine.telling import timeline, with_plugins
 
     part, actions = importlib.import_module("plugins.duty.part"), importlib.import_module("plugins.duty.actions")
     rota = part.Rota(id=1, title="Duty", users=(Ref("core.user", 201),))

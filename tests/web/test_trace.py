@@ -16,7 +16,7 @@ from engine.plugin.contract import Plugin, PluginState, Sentence
 from engine.plugin.registry import Registry
 from engine.sdk import PluginError, PluginMeta, Ref
 from engine.sound.prompts import FOLDER as PROMPTS
-from web.trace import BUILT_IN, CAUSES, OF_CORE, sentence, timeline, with_plugins
+from engine.telling import BUILT_IN, CAUSES, OF_CORE, sentence, timeline, with_plugins
 
 ROOT = Path(__file__).resolve().parents[2]
 RUSSIAN, ENGLISH = partial(translate, "ru"), partial(translate, "en")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shell's own pages: what the cabinet shows whichever plugins run."""
 
-from web.pages import home, live, login, members, pbx, profile, system, telegram, users
+from web.pages import check, home, live, login, members, pbx, profile, rehearsal, system, telegram, users
 
 PAGES = (
     *login.PAGES,
@@ -9,6 +9,8 @@ PAGES = (
     *live.PAGES,
     *pbx.PAGES,
     *users.PAGES,
+    *rehearsal.PAGES,
+    *check.PAGES,
     *members.PAGES,
     *profile.PAGES,
     *telegram.PAGES,

@@ -3,14 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
-from engine.sdk import N_, PluginError, Ref, Sentence, pretty
+from engine.errors import PluginError
+from engine.i18n import N_, format_hours, translate
+from engine.numbering import pretty
+from engine.plugin.contract import Sentence
+from engine.rehearsal.findings import NOBODY, Unserved
+from engine.rehearsal.precheck import Way
+from engine.rehearsal.service import End, Rehearsal
+from engine.snapshot import Ref, Snapshot, SoundElement
 
 Words = Callable[..., str]
-"""`Visit.t`, or anything that translates a catalogue id with parameters."""
+"""`Visit.t`, `partial(translate, "ru")`, or anything else that translates a catalogue id with parameters."""
 
 SENTENCES: Final[Mapping[str, str]] = {
     "enters": N_("Goes to “{title}”"),
@@ -127,6 +135,16 @@ BUILT_IN: Final[Mapping[str, str]] = {
 }
 """What the PBX says by itself, by the paths of the sounds."""
 
+ENDS: Final[Mapping[End, str]] = {
+    "talked": N_("The call ends after a talk"),
+    "served": N_("The call is over: it has reached its purpose"),
+    "hung_up": N_("The PBX ends the call"),
+    "missed": N_("Nobody took the call"),
+    "left": N_("The caller hung up"),
+    "waits": N_("The call would hang for ever: nothing can happen to it any more"),
+    "goes_round": N_("The call goes round and would never end by itself"),
+}
+
 QUOTED: Final = N_("“{title}”")
 _GOOD = frozenset({"talk", "answered", "picked_up"})
 _BAD = frozenset(
@@ -231,13 +249,63 @@ def timeline(
     return lines
 
 
+def names_of(snapshot: Snapshot) -> dict[str, str]:
+    """For `timeline`: people by their contacts, titles by the paths of sounds, as they are now."""
+    people = {c.address: u.title for u in snapshot.core.users for c in u.contacts}
+    return people | {e.path: e.title for e in snapshot.elements() if isinstance(e, SoundElement)}
+
+
+def rehearsed(words: Words, rehearsal: Rehearsal, snapshot: Snapshot, sentences: Mapping[str, Sentence] = OF_CORE) -> list[Line]:
+    """A rehearsal as lines, its end as the last one."""
+    steps = (
+        {"at": round(at * 1000), "what": step.what, "facts": step.facts, "target": str(step.target) if step.target else None}
+        for at, step in rehearsal.steps
+    )
+    tone = "good" if rehearsal.end in ("talked", "served") else "" if rehearsal.end in ("hung_up", "left") else "bad"
+    end = Line(round(rehearsal.seconds * 1000), words(ENDS[rehearsal.end]), tone, None)
+    return [*timeline(words, steps, names_of(snapshot), sentences), end]
+
+
+def way_words(words: Words, snapshot: Snapshot, way: Way) -> str:
+    """Where a call went, in one line: “Menu” → “Sales”; Anna (201) rings; nobody took the call."""
+    if way.refusal is not None:
+        return words(way.refusal.message, **way.refusal.params)
+    names = names_of(snapshot)
+    entered = [e.title for ref in way.entered if (e := snapshot.element(ref)) is not None]
+    told = [" → ".join(words(QUOTED, title=title) for title in _brief(entered))] if entered else []
+    if way.rung:
+        who = _brief([_who(names, label) for label in dict.fromkeys(way.rung)])
+        told.append(words(N_("rung: {who}"), who=", ".join(who)))
+    if way.talked_with:
+        told.append(words(N_("talk with {who}"), who=_who(names, way.talked_with)))
+    elif way.end is not None:
+        told.append(words(ENDS[way.end]))
+    return "; ".join(told)
+
+
+def _brief(titles: Sequence[str], most: int = 8) -> list[str]:
+    return list(titles) if len(titles) <= most else [*titles[: most - 1], "…"]
+
+
+def hours_words(language: str, unserved: Unserved, zone: ZoneInfo) -> str:
+    number = pretty(unserved.did.number)
+    if unserved.always:
+        return translate(language, NOBODY, number=number)
+    hours = "; ".join(format_hours(language, start, end, str(zone)) for start, end in unserved.hours)
+    return translate(language, N_("Calls to {number} reach nobody in these hours: {hours}"), number=number, hours=hours)
+
+
+def _who(names: Mapping[str, str], label: str) -> str:
+    return f"{names[label]} ({pretty(label)})" if label in names else pretty(label)
+
+
 def _named(words: Words, facts: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Contacts by their people's names with the number behind, sounds by their titles."""
     told = dict(facts)
     for key in ("who", "by"):
-        name = names.get(str(facts.get(key, "")))
-        if name:
-            told[key] = f"{name} ({pretty(str(facts[key]))})"
+        label = str(facts.get(key, ""))
+        if names.get(label):
+            told[key] = _who(names, label)
     for key in ("sound", "music"):
         if isinstance(facts.get(key), str):
             told[key] = ", ".join(_sound(words, path, names) for path in facts[key].split(" + "))

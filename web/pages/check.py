@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""«Проверка настроек»: what is wrong with the settings, and which of the last calls go elsewhere now than with an older revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web as http
+
+from engine.sdk import N_, Page, hours_words, models, way_words
+from web.checking import Report, Work
+from web.visit import Visit
+
+PATIENCE: Final = 0.8
+"""Seconds a visitor waits for the report before he is shown how far it has come."""
+REVISIONS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    text: str
+    tone: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A call that goes elsewhere; `url`: its page."""
+
+    call: int
+    at: object
+    caller: str | None
+    dialled: str
+    before: str
+    now: str
+    url: str
+
+
+async def check(visit: Visit) -> http.Response:
+    since = _since(visit)
+    found = await visit.host.checks.report(visit.account_id, since, PATIENCE)
+    revisions = await models.Revision.of(visit.account_id).filter(number__lt=visit.snapshot.revision).order_by("-number").limit(REVISIONS)
+    work, report = (found, None) if isinstance(found, Work) else (None, found)
+    return visit.render(
+        "shell/check.html", since=since, revisions=revisions, work=work, report=report,
+        lines=lines(visit, report) if report else [], moved=moved(visit, report) if report else [],
+    )  # fmt: skip
+
+
+async def again(visit: Visit) -> http.Response:
+    """Forget what was found: calls have come in since, hours have passed."""
+    visit.host.checks.forget(visit.account_id)
+    return visit.go(visit.url("check", since=_since(visit) or None))
+
+
+def _since(visit: Visit) -> int:
+    """The revision to compare with; 0: none. What means nothing is ignored, so that an old bookmark still works."""
+    text = visit.query.get("since", "") or visit.text("since")
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return number if 0 < number < visit.snapshot.revision else 0
+
+
+def lines(visit: Visit, report: Report) -> list[Line]:
+    """Errors first."""
+    tones = {"error": "bad", "warning": "warn"}
+    found = [Line(visit.t(f.message, **f.params), tones[f.severity], visit.url_of(f.where)) for f in report.checked.findings]
+    found += [Line(hours_words(visit.language, u, visit.zone), "warn", visit.url_of(u.did.ref)) for u in report.checked.unserved]
+    return sorted(found, key=lambda line: line.tone != "bad")
+
+
+def moved(visit: Visit, report: Report) -> list[Moved]:
+    if report.replay is None or report.before is None:
+        return []
+    page = "stats.call" if "stats.call" in visit.host.pages else ""
+    return [
+        Moved(
+            e.call.id, e.call.at, e.call.caller, e.call.dialled, way_words(visit.t, report.before, e.before),
+            way_words(visit.t, report.snapshot, e.after), visit.url(page, id=e.call.id) if page else "",
+        )
+        for e in report.replay.examples
+    ]  # fmt: skip
+
+
+PAGES = (
+    Page("GET", "/check", check, "manager", name="check", menu=N_("Check of settings"), menu_section="settings", icon="check"),
+    Page("POST", "/check", again, "manager"),
+)
