@@ -160,9 +160,10 @@ def _group_of(snapshot: Snapshot, user: User, router: Nesting) -> Group | None:
 
 
 def _user_shut(call: Call, user: User) -> Why | None:
-    if user.active and call.snapshot.verdict(user.schedule, call.now, call.caller.number).holds:
+    hours = call.snapshot.verdict(user.schedule, call.now, call.caller.number)
+    if user.active and hours.holds:
         return None
-    call.note(Step("closed", {"title": user.title, "why": "outside_hours" if user.active else "inactive"}, user.ref))
+    call.note(Step("closed", {"title": user.title, **(hours.told if user.active else {"why": "inactive"})}, user.ref))
     return "closed" if user.active else "inactive"
 
 
@@ -175,7 +176,7 @@ def _shut(call: Call, group: Group) -> Why | None:
     verdict = call.snapshot.verdict(group.schedule, call.now, call.caller.number)
     if verdict.holds:
         return None
-    call.note(Step("closed", {"title": group.title, "why": verdict.reason or "outside_hours"}, group.ref))
+    call.note(Step("closed", {"title": group.title, **verdict.told}, group.ref))
     return "closed"
 
 

@@ -19,15 +19,16 @@ def fit_members(call: Call, branch: Branch, memberships: Sequence[Membership]) -
         user = snapshot.users.get(membership.user)
         if user is None:
             continue
-        why = ""
+        why: dict[str, str] = {}
+        hours = snapshot.verdict(user.schedule, call.now, call.caller.number)
         if not user.active:
-            why = "inactive"
-        elif not snapshot.verdict(user.schedule, call.now, call.caller.number).holds:
-            why = "outside_hours"
+            why = {"why": "inactive"}
+        elif not hours.holds:
+            why = hours.told
         elif not user.contacts:
-            why = "no_contacts"
+            why = {"why": "no_contacts"}
         if why:
-            call.note(Step("skipped", {"who": user.title, "why": why}))
+            call.note(Step("skipped", {"who": user.title, **why}))
             continue
         fit.append(Member(membership.priority, callees(user, snapshot.account, group=branch)))
     return fit

@@ -67,8 +67,7 @@ class ToMenu:
         if menu is None:
             return Missed("gone")
         if not menu.active or not (verdict := call.snapshot.verdict(menu.schedule, call.now, call.caller.number)).holds:
-            why = "inactive" if not menu.active else verdict.reason or "outside_hours"
-            call.note(Step("closed", {"title": menu.title, "why": why}, menu.ref))
+            call.note(Step("closed", {"title": menu.title, **(verdict.told if menu.active else {"why": "inactive"})}, menu.ref))
             return Missed("closed" if menu.active else "inactive")
         return await _Visit(call, menu, router).serve(greet=not entry.skips_greeting)
 
