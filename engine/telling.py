@@ -188,11 +188,12 @@ def cause_words(words: Words, cause: str) -> str:
     return words(CAUSES[cause]) if cause in CAUSES else cause
 
 
-def reason_words(words: Words, reason: str) -> str:
-    """A reason may also be a sentence of the plugin that gave it (a schedule's verdict)."""
+def reason_words(words: Words, reason: str, facts: Mapping[str, Any] | None = None) -> str:
+    """A reason may also be a sentence of the plugin that gave it (a schedule's verdict); its places are facts named “why_…”."""
     if reason in CAUSES:
         return cause_words(words, reason)
-    return words(REASONS.get(reason, reason))
+    template = REASONS.get(reason, reason)
+    return words(template, **{place: (facts or {}).get(f"why_{place}") or "—" for place in _names(template)})
 
 
 def sentence(words: Words, what: str, facts: Mapping[str, Any], sentences: Mapping[str, Sentence] = OF_CORE) -> str:
@@ -209,7 +210,7 @@ def sentence(words: Words, what: str, facts: Mapping[str, Any], sentences: Mappi
         if name == "cause":
             value = cause_words(words, str(value or ""))
         elif name == "why":
-            value = reason_words(words, str(value or ""))
+            value = reason_words(words, str(value or ""), facts)
         elif name == "seconds" and isinstance(value, float):
             value = int(value)
         elif isinstance(value, str):
@@ -219,7 +220,7 @@ def sentence(words: Words, what: str, facts: Mapping[str, Any], sentences: Mappi
 
 
 def _names(template: str) -> list[str]:
-    return [part.partition("}")[0] for part in template.split("{")[1:]]
+    return [part.partition("}")[0] for part in template.split("{")[1:] if "}" in part]
 
 
 def timeline(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web as http
 
-from engine.sdk import Ref
+from engine.sdk import Element, Ref
 from web.forms import Form
 from web.visit import Visit
 
@@ -32,13 +32,16 @@ def confirm(
     form: Form[Nothing] | None = None,
     goes: Sequence[str] = (),
     of: Ref | None = None,
+    besides: type[Element] | None = None,
     text: str = "",
     button: str = "",
     fields: Mapping[str, str] | None = None,
 ) -> http.Response:
-    """Ask `question` (translated). `goes` = what is deleted with it; `of` = the element whose users in the configuration forbid it."""
+    """Ask `question` (translated). `goes` = what is deleted with it; `of` = the element whose users in the
+    configuration forbid it, but those of the kind `besides`."""
     form = form or Form(visit, Nothing)
-    places = [Place(e.title, visit.url_of(e.ref)) for e in visit.snapshot.referers(of)] if of else []
+    users = visit.snapshot.referers(of) if of else []
+    places = [Place(e.title, visit.url_of(e.ref)) for e in users if besides is None or not isinstance(e, besides)]
     if of is not None and visit.snapshot.account.hold_music == of:
         places.append(Place(visit.t("Music on hold"), visit.url("pbx")))
     return visit.render(

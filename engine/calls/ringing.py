@@ -115,8 +115,8 @@ async def ring(
             run.at += 1
             for callee in run.track[run.at]:
                 if fit_only and (refusal := _unfit(call, callee)):
-                    why[callee.label] = refusal
-                    call.note(Step("skipped", {"who": callee.label, "why": refusal}))
+                    why[callee.label] = refusal["why"]
+                    call.note(Step("skipped", {"who": callee.label, **refusal}))
                     continue
                 legs = call.dial(callee)
                 attempt = _Attempt(run, callee, set(legs))
@@ -168,20 +168,21 @@ async def ring(
             call.release(leg, told)
 
 
-def _unfit(call: Call, callee: Callee) -> str | None:
-    """Why a contact is not rung now, in the words of “why did it not ring”, or None."""
+def _unfit(call: Call, callee: Callee) -> Mapping[str, str] | None:
+    """Why a contact is not rung now, as facts of the step “skipped”, or None."""
     contact = callee.contact
     if contact is None:
         return None
     if not contact.active:
-        return "inactive"
+        return {"why": "inactive"}
     if call.involved(contact):
-        return "already_in_call"
-    if not call.snapshot.verdict(contact.schedule, call.now, call.caller.number).holds:
-        return "outside_hours"
+        return {"why": "already_in_call"}
+    hours = call.snapshot.verdict(contact.schedule, call.now, call.caller.number)
+    if not hours.holds:
+        return hours.told
     seen = call.presence(contact)
     if not seen.registered:
-        return "not_registered"
+        return {"why": "not_registered"}
     if seen.busy_lines >= contact.lines:
-        return "lines_busy"
+        return {"why": "lines_busy"}
     return None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from engine.calls.call import Call, Step
@@ -13,17 +14,18 @@ Shut: TypeAlias = Literal["inactive", "closed"]
 
 def shut(call: Call, element: Branch | User) -> Shut | None:
     """Why it takes no call, said in the trace; None when it does. The PBX itself is always open (PBX-1)."""
-    if (why := closed_because(call, element)) is None:
+    why = closed_because(call, element)
+    if not why:
         return None
-    call.note(Step("closed", {"title": element.title, "why": why}, element.ref))
-    return "inactive" if why == "inactive" else "closed"
+    call.note(Step("closed", {"title": element.title, **why}, element.ref))
+    return "closed" if element.active else "inactive"
 
 
-def closed_because(call: Call, element: Branch | User) -> str | None:
-    """The same as a word of the trace, nothing noted."""
+def closed_because(call: Call, element: Branch | User) -> Mapping[str, str]:
+    """The same as facts of a step, nothing noted; empty when it is open."""
     if isinstance(element, Branch) and element.parent is None:
-        return None
+        return {}
     if not element.active:
-        return "inactive"
+        return {"why": "inactive"}
     verdict = call.snapshot.verdict(element.schedule, call.now, call.caller.number)
-    return None if verdict.holds else verdict.reason or "outside_hours"
+    return {} if verdict.holds else verdict.told

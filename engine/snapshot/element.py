@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 from msgspec import Meta
+
+if TYPE_CHECKING:
+    from engine.snapshot.snapshot import Snapshot
 
 
 class Ref(msgspec.Struct, frozen=True, order=True):
@@ -80,21 +83,25 @@ class SoundElement(Element, frozen=True, kw_only=True):
 class Verdict(msgspec.Struct, frozen=True):
     """A condition's answer, for trace and rehearsal.
 
-    `reason`: a word that the trace's page puts into the reader's language ("outside_hours"), or a message id of the plugin's own;
-    the page fills no places, `params` are for those who do. `until`: when the answer changes, where the condition knows.
+    `reason`: a word that the trace's page puts into the reader's language ("outside_hours"), or a message id of the plugin's own,
+    whose places are filled with `params`.
     """
 
     holds: bool
     reason: str = ""
     params: dict[str, str] = {}
-    until: datetime | None = None
+
+    @property
+    def told(self) -> dict[str, str]:
+        """Why not, as facts of a Step: "why", and each of the reason's places as "why_<place>"."""
+        return {"why": self.reason or "outside_hours", **{f"why_{place}": value for place, value in self.params.items()}}
 
 
 class Condition(Element, frozen=True, kw_only=True):
     """An element that says yes or no to a call (a schedule), from memory alone."""
 
-    def verdict(self, moment: datetime, caller: str | None) -> Verdict:
-        """`moment` aware; `caller` in E.164 or None when withheld."""
+    def verdict(self, moment: datetime, caller: str | None, whole: Snapshot) -> Verdict:
+        """`moment` aware; `caller` in E.164 or None when withheld; `whole`: the configuration the condition stands in."""
         raise TypeError(f"{type(self).__name__} has no verdict")
 
 

@@ -73,7 +73,7 @@ class Snapshot:
     def verdict(self, ref: Ref | None, moment: datetime, caller: str | None) -> Verdict:
         """What the condition says now; no condition, or one whose plugin is away, holds (R6: none = open)."""
         condition = self.get(ref, Condition)
-        return condition.verdict(moment, caller) if condition else Verdict(True)
+        return condition.verdict(moment, caller, self) if condition else Verdict(True)
 
     @cached_property
     def _attached(self) -> Mapping[tuple[Ref | None, str], Attached]:

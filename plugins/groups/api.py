@@ -19,9 +19,9 @@ def fit_members(call: Call, branch: Branch, memberships: Sequence[Membership]) -
         user = snapshot.users.get(membership.user)
         if user is None:
             continue
-        why = closed_because(call, user) or ("" if user.contacts else "no_contacts")
+        why = closed_because(call, user) or ({} if user.contacts else {"why": "no_contacts"})
         if why:
-            call.note(Step("skipped", {"who": user.title, "why": why}))
+            call.note(Step("skipped", {"who": user.title, **why}))
             continue
         fit.append(Member(membership.priority, callees(user, snapshot.account, group=branch)))
     return fit

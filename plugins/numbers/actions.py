@@ -46,7 +46,7 @@ class ByRules:
             if why is None:
                 call.note(Step("rule", {"title": rule.title}, rule.ref))
                 return Forward(rule.target)
-            call.note(Step("rule_skipped", {"title": rule.title, "why": why}, rule.ref))
+            call.note(Step("rule_skipped", {"title": rule.title, **why}, rule.ref))
         call.note(Step("no_rule"))
         root = snapshot.root
         return Forward(root.ref) if root else Missed("no_root")
@@ -57,14 +57,14 @@ def rules_of(part: NumbersPart, did: int) -> Sequence[Rule]:
     return part.rules_by_did.get(did, ())
 
 
-def _why_not(call: Call, rule: Rule) -> str | None:
+def _why_not(call: Call, rule: Rule) -> Mapping[str, str] | None:
+    """Facts of the step “rule_skipped”."""
     snapshot, caller = call.snapshot, call.caller.number
     if rule.numbers is not None:
         numbers = snapshot.get(rule.numbers, NumberList)
         if numbers is None or not numbers.active:
-            return "list_inactive"
+            return {"why": "list_inactive"}
         if not numbers.holds(caller):
-            return "not_in_list"
-    if not snapshot.verdict(rule.schedule, call.now, caller).holds:
-        return "outside_hours"
-    return None
+            return {"why": "not_in_list"}
+    hours = snapshot.verdict(rule.schedule, call.now, caller)
+    return None if hours.holds else hours.told

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of this plugin's elements."""
+"""The tables of this plugin's elements."""
 
 from engine.sdk import ElementRow
 
@@ -8,3 +8,9 @@ class ScheduleRow(ElementRow):
     class Meta:
         app = "schedules"
         table = "schedules_schedule"
+
+
+class SpecialDayRow(ElementRow):
+    class Meta:
+        app = "schedules"
+        table = "schedules_day"

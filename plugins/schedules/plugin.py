@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
-from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta
+from engine.sdk import N_, Context, Edit, Page, PartStore, Plugin, PluginMeta, clock
+from plugins.schedules import federal
 from plugins.schedules.demo import fill
-from plugins.schedules.part import SchedulesPart
+from plugins.schedules.part import Schedule, SchedulesPart
 from plugins.schedules.service import store
 from plugins.schedules.web import PAGES
 
@@ -20,6 +22,12 @@ class Schedules(Plugin):
 
     def models(self) -> str:
         return "plugins.schedules.models"
+
+    async def start(self, ctx: Context) -> None:
+        """The calendar is read before the first call asks it, where a schedule uses it."""
+        everything = (e for account in ctx.accounts() for e in ctx.snapshot(account).elements())
+        if any(isinstance(e, Schedule) and e.holidays for e in everything):
+            await asyncio.to_thread(federal.load, clock.now().year)
 
     async def demo(self, edit: Edit) -> None:
         await fill(edit)

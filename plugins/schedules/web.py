@@ -1,88 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of schedules (SCH-1…SCH-3): list with “open now”, create, edit with day groups and time ranges, delete."""
+"""Pages of schedules (SCH-1…SCH-5): list with “open now”, create, edit with day groups, time ranges and holidays, delete."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from engine.sdk import N_, Page, clock
-from plugins.schedules import editor, service
-from plugins.schedules.part import DayGroup, HourRange, Schedule, SchedulesPart
+from plugins.schedules import calendar_web, days_web, editor, federal, service, words
+from plugins.schedules.calendar_web import ready
+from plugins.schedules.federal import SpecialKind
+from plugins.schedules.part import DayGroup, HourRange, Schedule, SchedulesPart, SpecialDay, state
 from web.sdk import Form, Nothing, Visit, confirm, http, timezones
 
-WEEKDAYS: Final = (
-    (N_("Mon"), N_("Monday")), (N_("Tue"), N_("Tuesday")), (N_("Wed"), N_("Wednesday")), (N_("Thu"), N_("Thursday")),
-    (N_("Fri"), N_("Friday")), (N_("Sat"), N_("Saturday")), (N_("Sun"), N_("Sunday")),
-)  # fmt: skip
+SPECIAL: tuple[tuple[SpecialKind, str, str, str], ...] = (
+    ("working", N_("Moved working days"), N_("As the weekday"), N_("A weekend that was declared a working day")),
+    ("off", N_("Days off"), N_("Closed"), N_("Official holidays, and days off moved to working days")),
+    ("short", N_("Short days"), N_("As the weekday"), N_("Working days directly before a holiday, officially an hour shorter")),
+)
+"""(kind, name, what it means when nothing is chosen, explanation)."""
 
 
 class ScheduleForm(msgspec.Struct, frozen=True, kw_only=True):
     title: Annotated[str, Meta(min_length=1, max_length=200)]
-    timezone: str
+    timezone: str | None = None
+    holidays: bool = False
     days: str = ""
     """Never sent: the place where problems of the day groups are shown."""
 
 
 async def schedules(visit: Visit) -> http.Response:
+    await ready(visit)
     part = visit.snapshot.part("schedules", SchedulesPart)
     found = sorted(part.schedules, key=lambda s: s.title.casefold()) if part else []
-    rows = [(s, *state(visit, s, clock.now()), _summary(visit, s), _used(visit, s)) for s in found]
+    rows = [(s, _told(visit, s), _summary(visit, s), _used(visit, s)) for s in found]
     return visit.render("schedules/list.html", rows=rows)
 
 
-def state(visit: Visit, schedule: Schedule, now: datetime) -> tuple[bool, str]:
-    """(open now, in words until when)."""
-    verdict = schedule.verdict(now, None)
-    if verdict.holds:
-        closes = verdict.until
-        return True, visit.t("open until {when}", when=_when(visit, schedule, closes, now)) if closes else visit.t("always open")
-    opens = schedule.opens_at(now)
-    return False, visit.t("closed until {when}", when=_when(visit, schedule, opens, now)) if opens else visit.t("always closed")
-
-
-def _when(visit: Visit, schedule: Schedule, moment: datetime, now: datetime) -> str:
-    """A moment of the coming week by the clock of the schedule: the time alone today, else the weekday with it."""
-    local, today = moment.astimezone(ZoneInfo(schedule.timezone)), now.astimezone(ZoneInfo(schedule.timezone)).date()
-    time = f"{local:%H:%M}"
-    day = visit.t(WEEKDAYS[local.weekday()][0])
-    return time if local.date() == today else f"{day.lower() if visit.language == 'ru' else day} {time}"
+def _told(visit: Visit, schedule: Schedule) -> words.Told:
+    now = clock.now()
+    return words.told(visit, schedule, state(schedule, now, visit.snapshot), now)
 
 
 def _summary(visit: Visit, schedule: Schedule) -> list[tuple[str, str]]:
     """(weekdays, hours) of each day group: “Mon–Fri”, “09:00–18:00”."""
-    lines = []
-    for day in schedule.days:
-        hours = ", ".join(f"{editor.time_of(r.start)}–{editor.time_of(r.end)}" for r in day.ranges) or visit.t("closed")
-        lines.append((_weekdays(visit, day.weekdays) or day.title, hours))
-    return lines
-
-
-def _weekdays(visit: Visit, numbers: tuple[int, ...]) -> str:
-    """“Mon–Fri, Sun”: neighbours are drawn together from three on."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and runs[-1][-1] == number - 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    short = [visit.t(name) for name, _ in WEEKDAYS]
-    said = [f"{short[r[0]]}–{short[r[-1]]}" if len(r) > 2 else ", ".join(short[n] for n in r) for r in runs]
-    return ", ".join(said)
+    return [(words.weekdays(visit, day.weekdays) or day.title, words.hours(visit, day.ranges)) for day in schedule.days]
 
 
 def _used(visit: Visit, schedule: Schedule) -> list[tuple[str, str]]:
     """(title, address) of what keeps these hours."""
-    return [(e.title, visit.url_of(e.ref)) for e in visit.snapshot.referers(schedule.ref)] if schedule.id else []
+    return [(e.title, visit.url_of(e.ref)) for e in service.users_of(visit.snapshot, schedule.ref)] if schedule.id else []
 
 
 async def new_schedule(visit: Visit) -> http.Response:
     days = (DayGroup(visit.t("Working days"), (0, 1, 2, 3, 4), (HourRange(9 * 60, 18 * 60),)),)
-    return await _edit(visit, Schedule(id=0, title="", timezone=visit.snapshot.account.timezone, days=days))
+    return await _edit(visit, Schedule(id=0, title="", days=days))
 
 
 async def schedule(visit: Visit) -> http.Response:
@@ -92,26 +66,33 @@ async def schedule(visit: Visit) -> http.Response:
 async def _edit(visit: Visit, element: Schedule) -> http.Response:
     form = Form(visit, ScheduleForm, element)
     rows = editor.posted_rows(visit) if visit.is_post else editor.rows_of(element.days)
+    closed = editor.posted_closed(visit) if visit.is_post else element.closed
     if visit.is_post and not editor.changed(rows, visit.text("do")):
         with form.saving():
             wish = form.read()
-            wanted = msgspec.structs.replace(element, title=wish.title, timezone=wish.timezone, days=editor.days_of(rows))
+            editor.check_special(visit, rows)
+            wanted = msgspec.structs.replace(
+                element, title=wish.title, timezone=wish.timezone, days=editor.days_of(rows), holidays=wish.holidays, closed=closed
+            )
             async with visit.edit() as edit:
                 made = await service.save_schedule(edit, wanted)
             return visit.go(visit.url(Schedule.kind, id=made.id), message=visit.t("Saved."))
-    now = clock.now()
+    await ready(visit)
     return visit.render(
         "schedules/schedule.html", status=form.status, form=form, element=element, rows=rows, used=_used(visit, element),
-        **_words(visit, element), state=state(visit, element, now) if element.id else None,
-        clock_there=f"{now.astimezone(ZoneInfo(element.timezone)):%H:%M}",
+        closed=closed, **_words(visit, element), state=_told(visit, element) if element.id else None,
+        clock_there=f"{clock.now().astimezone(element.zone(visit.snapshot)):%H:%M}",
     )  # fmt: skip
 
 
 def _words(visit: Visit, element: Schedule) -> dict[str, Any]:
     return {
-        "zones": timezones(element.timezone),
-        "weekdays": [(n, visit.t(short), visit.t(full)) for n, (short, full) in enumerate(WEEKDAYS)],
+        "zones": timezones(element.timezone or visit.snapshot.account.timezone),
+        "pbx_zone": visit.snapshot.account.timezone.replace("_", " "),
+        "weekdays": [(n, visit.t(short), visit.t(full)) for n, (short, full) in enumerate(words.WEEKDAYS)],
         "most_groups": editor.MOST_GROUPS,
+        "kinds": [(kind, visit.t(title), visit.t(unassigned), visit.t(about)) for kind, title, unassigned, about in SPECIAL],
+        "known_until": federal.known_until() if element.holidays else 0,
     }
 
 
@@ -124,7 +105,15 @@ async def delete_schedule(visit: Visit) -> http.Response:
                 await service.delete_schedule(edit, element.ref)
             return visit.go(visit.url("schedules.list"), message=visit.t("“{title}” is deleted.", title=element.title))
     question = visit.t("Delete the schedule “{title}”?", title=element.title)
-    return confirm(visit, question, back=visit.url(Schedule.kind, id=element.id), form=form, of=element.ref)
+    goes = [day.title for day in _days_of(visit, element)]
+    return confirm(
+        visit, question, back=visit.url(Schedule.kind, id=element.id), form=form, of=element.ref, besides=SpecialDay, goes=goes
+    )
+
+
+def _days_of(visit: Visit, schedule: Schedule) -> list[SpecialDay]:
+    """Single days that concern no other schedule."""
+    return [e for e in visit.snapshot.elements() if isinstance(e, SpecialDay) and e.schedules == (schedule.ref,)]
 
 
 PAGES = (
@@ -135,4 +124,6 @@ PAGES = (
     Page("POST", "/schedules/{id}", schedule, "admin"),
     Page("GET", "/schedules/{id}/delete", delete_schedule, "admin", name="schedules.delete"),
     Page("POST", "/schedules/{id}/delete", delete_schedule, "admin"),
+    *calendar_web.PAGES,
+    *days_web.PAGES,
 )

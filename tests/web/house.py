@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -218,8 +218,8 @@ async def fill_plugins(ctx: TestContext, customer: Customer, word: str) -> None:
     from plugins.ivr.service import create_menu
     from plugins.numbers.part import ListEntry, NumberList, Rule
     from plugins.numbers.service import save_did, save_list, save_rule, save_trunk
-    from plugins.schedules.part import DayGroup, HourRange, Schedule
-    from plugins.schedules.service import save_schedule
+    from plugins.schedules.part import DayGroup, HourRange, Schedule, SpecialDay
+    from plugins.schedules.service import save_day, save_schedule
     from plugins.voicefiles.part import VoiceFile
     from plugins.voicefiles.service import add_file
 
@@ -231,9 +231,11 @@ async def fill_plugins(ctx: TestContext, customer: Customer, word: str) -> None:
         trunk = await save_trunk(edit, Trunk(id=0, title="Оператор", registers=False, server="198.51.100.1", sources=("198.51.100.1",)))
         days = (DayGroup("Будни", (0, 1, 2, 3, 4), (HourRange(9 * 60, 18 * 60),)), DayGroup("Ночь", (5,), (HourRange(20 * 60, 2 * 60),)))
         hours = await save_schedule(edit, Schedule(id=0, title="Рабочее время", days=days))
+        inventory = await save_day(edit, SpecialDay(id=0, title="Инвентаризация", day=date(2099, 6, 1), schedules=(hours.ref,)))
         entries = (ListEntry("8 927 123-45-67", "Иванов"), ListEntry("+78452123456", "Склад", active=False))
         regulars = await save_list(edit, NumberList(id=0, title="Постоянные клиенты", entries=entries))
         customer.things |= {"group": group.id, "file": file.id, "trunk": trunk.id, "schedule": hours.id, "list": regulars.id}
+        customer.things["day"] = inventory.id
     async with ctx.edit(customer.id, SYSTEM) as edit:
         menu = await create_menu(edit, Menu(id=0, title="Главное меню", parent=root, file=file.ref, keys=(MenuKey("1", group.ref),)))
         number = "+7495123456" + ("7" if word == "romashka" else "8")

@@ -43,6 +43,7 @@ EXAMPLES = {
     ("rules", "id"): lambda c: c.things["rule"],
     ("trunks", "id"): lambda c: c.things["trunk"],
     ("schedules", "id"): lambda c: c.things["schedule"],
+    ("special-days", "id"): lambda c: c.things["day"],
     ("number-lists", "id"): lambda c: c.things["list"],
     ("voice-files", "id"): lambda c: c.things["file"],
     ("calls", "id"): lambda c: c.things["call"],

@@ -11,23 +11,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from plugins.schedules.part import DayGroup, HourRange, Schedule
+from plugins.schedules.part import Schedule
+from tests.plugins.schedules.worlds import BERLIN, asked, at, hours, verdict
 
-MOSCOW, BERLIN = ZoneInfo("Europe/Moscow"), ZoneInfo("Europe/Berlin")
 WEEK = 7 * 1440
 STEADY = ("Europe/Moscow", "UTC", "Asia/Kamchatka", "Asia/Kolkata", "Pacific/Apia")
-CHANGING = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Havana", "Africa/Cairo", "Asia/Beirut", "Atlantic/Azores")
-"""Changes by an hour and by half of one, at night, at midnight and over midnight."""
-
-
-def hours(*days: tuple[str, tuple[tuple[int, int], ...]], zone: str = "Europe/Moscow") -> Schedule:
-    """Day groups as (weekdays "01234", ((minutes from, minutes to), …))."""
-    groups = tuple(DayGroup(w, tuple(int(d) for d in w), tuple(HourRange(*r) for r in ranges)) for w, ranges in days)
-    return Schedule(id=1, title="Hours", timezone=zone, days=groups)
-
-
-def at(text: str, zone: ZoneInfo = MOSCOW, fold: int = 0) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=zone, fold=fold).astimezone(UTC)
+CHANGING = (
+    "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Havana", "Africa/Cairo", "Asia/Beirut", "Atlantic/Azores",
+    "America/Nuuk", "Africa/Casablanca",
+)  # fmt: skip
+"""Changes by an hour and by half of one, at night, at midnight and over midnight, and for a month."""
 
 
 OFFICE = hours(("01234", ((540, 1080),)), ("5", ((1200, 120),)))
@@ -53,54 +46,54 @@ OFFICE = hours(("01234", ((540, 1080),)), ("5", ((1200, 120),)))
     ],
 )
 def test_boundaries_and_midnight(moment: str, open_: bool) -> None:
-    assert OFFICE.verdict(at(moment), None).holds is open_
+    assert verdict(OFFICE, at(moment)).holds is open_
 
 
 @pytest.mark.feature("R6")
 def test_closed_without_ranges_without_groups_and_on_days_in_no_group() -> None:
     noon = at("2026-11-23 12:00")
     for schedule in (hours(), hours(("0", ())), hours(("123456", ((0, 1440),)))):
-        verdict = schedule.verdict(noon, None)
-        assert (verdict.holds, verdict.reason) == (False, "outside_hours")
-    assert hours().opens_at(noon) is None
-    assert hours(("0", ())).opens_at(noon) is None
-    assert hours(("123456", ((0, 1440),))).opens_at(noon) == at("2026-11-24 00:00")
+        said = verdict(schedule, noon)
+        assert (said.holds, said.reason) == (False, "outside_hours")
+    assert asked(hours(), noon).until is None
+    assert asked(hours(("0", ())), noon).until is None
+    assert asked(hours(("123456", ((0, 1440),))), noon).until == at("2026-11-24 00:00")
 
 
 @pytest.mark.feature("SCH-3")
 def test_it_closes_when_the_last_of_adjoining_ranges_ends() -> None:
     split = hours(("01234", ((540, 720), (720, 1080), (1000, 1100))))
-    assert split.verdict(at("2026-11-23 10:00"), None).until == at("2026-11-23 18:20")
+    assert asked(split, at("2026-11-23 10:00")).until == at("2026-11-23 18:20")
     night = hours(("0", ((1200, 1440),)), ("1", ((0, 60),)))
-    assert night.verdict(at("2026-11-23 21:00"), None).until == at("2026-11-24 01:00")
-    assert hours(("0123456", ((0, 1440),))).verdict(at("2026-11-23 21:00"), None).until is None
+    assert asked(night, at("2026-11-23 21:00")).until == at("2026-11-24 01:00")
+    assert asked(hours(("0123456", ((0, 1440),))), at("2026-11-23 21:00")).until is None
 
 
 def test_it_opens_next_on_the_next_working_day() -> None:
-    assert OFFICE.opens_at(at("2026-11-27 18:00")) == at("2026-11-28 20:00")
-    assert OFFICE.opens_at(at("2026-11-29 02:00")) == at("2026-11-30 09:00")
+    assert asked(OFFICE, at("2026-11-27 18:00")).until == at("2026-11-28 20:00")
+    assert asked(OFFICE, at("2026-11-29 02:00")).until == at("2026-11-30 09:00")
     once = hours(("0", ((540, 600),)))
-    assert once.opens_at(at("2026-11-23 10:00")) == at("2026-11-30 09:00")
+    assert asked(once, at("2026-11-23 10:00")).until == at("2026-11-30 09:00")
 
 
 @pytest.mark.feature("R6")
 def test_an_hour_that_comes_twice_is_served_once() -> None:
     """Berlin, 25 October 2026: 02:00–03:00 comes twice. The end 02:30 is the first one."""
     night = hours(("5", ((1320, 150),)), zone="Europe/Berlin")
-    assert night.verdict(at("2026-10-25 02:29", BERLIN), None).until == at("2026-10-25 02:30", BERLIN)
-    assert not night.verdict(at("2026-10-25 02:30", BERLIN), None).holds
-    assert not night.verdict(at("2026-10-25 02:10", BERLIN, fold=1), None).holds
+    assert asked(night, at("2026-10-25 02:29", BERLIN)).until == at("2026-10-25 02:30", BERLIN)
+    assert not verdict(night, at("2026-10-25 02:30", BERLIN)).holds
+    assert not verdict(night, at("2026-10-25 02:10", BERLIN, fold=1)).holds
 
 
 @pytest.mark.feature("R6")
 def test_an_hour_that_is_left_out_moves_its_ends() -> None:
     """Berlin, 29 March 2026: after 01:59 comes 03:00. A range till 02:30 keeps its length, one from 02:30 begins at 03:30."""
     early = hours(("6", ((60, 150),)), zone="Europe/Berlin")
-    assert early.verdict(at("2026-03-29 01:30", BERLIN), None).until == at("2026-03-29 03:30", BERLIN)
+    assert asked(early, at("2026-03-29 01:30", BERLIN)).until == at("2026-03-29 03:30", BERLIN)
     late = hours(("6", ((150, 300),)), zone="Europe/Berlin")
-    assert late.opens_at(at("2026-03-29 01:30", BERLIN)) == at("2026-03-29 03:30", BERLIN)
+    assert asked(late, at("2026-03-29 01:30", BERLIN)).until == at("2026-03-29 03:30", BERLIN)
     none_left = hours(("6", ((150, 180),)), zone="Europe/Berlin")
-    assert none_left.opens_at(at("2026-03-29 00:00", BERLIN)) == at("2026-04-05 02:30", BERLIN)
+    assert asked(none_left, at("2026-03-29 00:00", BERLIN)).until == at("2026-04-05 02:30", BERLIN)
 
 
 # properties -----------------------------------------------------------------------------------------------------------
@@ -122,7 +115,7 @@ def schedules(draw: st.DrawFn, zones: tuple[str, ...]) -> Schedule:
 
 def by_the_wall_clock(schedule: Schedule, moment: datetime) -> bool:
     """The same question asked of a week of minutes, written apart from the code under test; right where no clock is changed."""
-    local = moment.astimezone(ZoneInfo(schedule.timezone))
+    local = moment.astimezone(ZoneInfo(schedule.timezone or ""))
     minute = local.weekday() * 1440 + local.hour * 60 + local.minute
     for group in schedule.days:
         for weekday in group.weekdays:
@@ -137,10 +130,10 @@ def by_the_wall_clock(schedule: Schedule, moment: datetime) -> bool:
 @settings(max_examples=300, deadline=None)
 @given(schedules(STEADY + CHANGING), moments)
 def test_it_agrees_with_the_clock_on_the_wall(schedule: Schedule, moment: datetime) -> None:
-    local = moment.astimezone(ZoneInfo(schedule.timezone))
+    local = moment.astimezone(ZoneInfo(schedule.timezone or ""))
     around = [(moment + timedelta(hours=h)).astimezone(local.tzinfo).utcoffset() for h in range(-50, 51, 2)]
     assume(len(set(around)) == 1)
-    assert schedule.verdict(moment, None).holds is by_the_wall_clock(schedule, moment)
+    assert verdict(schedule, moment).holds is by_the_wall_clock(schedule, moment)
 
 
 @pytest.mark.feature("R6")
@@ -148,22 +141,22 @@ def test_it_agrees_with_the_clock_on_the_wall(schedule: Schedule, moment: dateti
 @given(schedules(STEADY + CHANGING), moments, st.integers(0, 999))
 def test_until_is_the_next_change(schedule: Schedule, moment: datetime, part: int) -> None:
     """Nothing changes before it, and at it something does; also on days when clocks are changed."""
-    verdict = schedule.verdict(moment, None)
-    change = verdict.until if verdict.holds else schedule.opens_at(moment)
+    now = asked(schedule, moment)
+    change = now.until
     if change is None:
         change = moment + timedelta(days=7)
     else:
         assert change > moment
-        assert schedule.verdict(change, None).holds is not verdict.holds
-    assert schedule.verdict(moment + (change - moment) * part // 1000, None).holds is verdict.holds
+        assert verdict(schedule, change).holds is not now.open
+    assert verdict(schedule, moment + (change - moment) * part // 1000).holds is now.open
 
 
 @settings(max_examples=150, deadline=None)
 @given(schedules(CHANGING), st.sampled_from([date(2026, 3, 8), date(2026, 3, 28), date(2026, 10, 24), date(2026, 11, 1)]))
 def test_each_range_is_open_once_over_a_change_of_clocks(schedule: Schedule, day: date) -> None:
     """Walked through in steps of ten minutes, a schedule opens no more often than it has ranges on these days."""
-    begin = datetime.combine(day, time(), ZoneInfo(schedule.timezone)).astimezone(UTC)
-    states = [schedule.verdict(begin + timedelta(minutes=10 * n), None).holds for n in range(6 * 48)]
+    begin = datetime.combine(day, time(), ZoneInfo(schedule.timezone or "")).astimezone(UTC)
+    states = [verdict(schedule, begin + timedelta(minutes=10 * n)).holds for n in range(6 * 48)]
     opened = sum(1 for before, now in pairwise(states) if now and not before)
     touched = {(day.weekday() + n) % 7 for n in range(-1, 3)}
     assert opened <= sum(len(g.ranges) for g in schedule.days for d in g.weekdays if d in touched)
