@@ -24,8 +24,11 @@ def check(part: SchedulesPart, whole: Snapshot) -> Iterable[Finding]:
     """What holds whatever wrote the rows: also a restored revision."""
     for schedule in part.schedules:
         yield from (Finding("error", schedule.ref, p.message, _texts(p)) for p in problems(schedule))
-    for number, day in enumerate(part.days):
-        yield from (Finding("error", day.ref, p.message, _texts(p)) for p in (*day_problems(day), *_twice(day, part.days[:number])))
+    by_date: dict[date, list[SpecialDay]] = {}
+    for day in part.days:
+        others = by_date.setdefault(day.day, [])
+        yield from (Finding("error", day.ref, p.message, _texts(p)) for p in (*day_problems(day), *_twice(day, others)))
+        others.append(day)
 
 
 store: ElementStore[SchedulesPart] = ElementStore(SchedulesPart, {"schedules": ScheduleRow, "days": SpecialDayRow}, check)

@@ -34,7 +34,7 @@ INSIDE = Caller("201", "", False, 201, None, "202")
 class Never(Condition, frozen=True, kw_only=True):
     kind = "test.never"
 
-    def verdict(self, moment: object, caller: str | None) -> Verdict:
+    def verdict(self, moment: object, caller: str | None, whole: Snapshot) -> Verdict:
         return Verdict(False)
 
 
