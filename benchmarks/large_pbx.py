@@ -129,7 +129,8 @@ async def checked() -> dict[str, Any]:
     await watching
     longest = max(stretches)
     return {
-        "seconds": round(took, 2), "cpu_seconds": round(cpu, 2), "elsewhere": replay.elsewhere, "check_seconds": round(settings, 1), "findings": len(found.findings),
+        "seconds": round(took, 2), "cpu_seconds": round(cpu, 2), "elsewhere": replay.elsewhere,
+        "check_seconds": round(settings, 1), "findings": len(found.findings),
         "stretch_ms": round(longest, 1), "goal": GOAL_PRECHECK, "goal_ms": GOAL_STRETCH,
         "reached": took <= GOAL_PRECHECK and longest <= GOAL_STRETCH,
     }  # fmt: skip
