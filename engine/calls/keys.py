@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from engine.calls.call import Call, Event, Key, Step, TimeUp
 
@@ -35,7 +36,7 @@ class KeyReader:
     _prefixes: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._prefixes = frozenset(e[:n] for e in self.extensions for n in range(1, len(e)))
+        self._prefixes = _prefixes_of(frozenset(self.extensions))
 
     def press(self, digit: str, now: datetime) -> Chosen | None:
         """Take one digit; a choice, or None while more may follow (then `deadline` is set) or nothing matched."""
@@ -55,6 +56,12 @@ class KeyReader:
         if typed in self.keys:
             return Chosen(key=typed)
         return Chosen(key=ANY_OTHER) if ANY_OTHER in self.keys and typed not in self.ignored else None
+
+
+@lru_cache(maxsize=256)
+def _prefixes_of(extensions: frozenset[str]) -> frozenset[str]:
+    """What may become an extension; remembered, since every menu of an account asks for the same ones."""
+    return frozenset(e[:n] for e in extensions for n in range(1, len(e)))
 
 
 async def listen(call: Call, keys: KeyReader | None, until: datetime | None = None) -> Chosen | Event:

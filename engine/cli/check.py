@@ -7,7 +7,7 @@ import argparse
 import json
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from engine import clock
@@ -85,13 +85,16 @@ def lines(words: Words, language: str, found: _Found) -> list[str]:
     for example in replay.examples:
         call = example.call
         moment = format_datetime(language, call.at, found.snapshot.account.timezone)
-        told_.append(f"{moment}  {pretty(call.caller or '') or words(N_('a withheld number'))} → {pretty(call.dialled)}")
-        told_.append(f"  {words(N_('before'))}: {way_words(words, before, example.before)}")
-        told_.append(f"  {words(N_('now'))}: {way_words(words, found.snapshot, example.after)}")
+        caller = pretty(call.caller or "") or words(N_("a withheld number"))
+        told_.append(f"{moment}  {caller} → {pretty(call.dialled)}")
+        told_.append(f"  {words(BEFORE)}: {way_words(words, before, example.before)}")
+        told_.append(f"  {words(NOW)}: {way_words(words, found.snapshot, example.after)}")
     return told_
 
 
-SEVERITIES = {"error": N_("Error"), "warning": N_("Warning")}
+SEVERITIES: Final = {"error": N_("Error"), "warning": N_("Warning")}
+BEFORE: Final = N_("Before")
+NOW: Final = N_("Now")
 
 
 def as_data(words: Words, language: str, found: _Found) -> dict[str, Any]:

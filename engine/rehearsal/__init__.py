@@ -4,7 +4,7 @@
 from engine.errors import GoesRound, WaitsForEver
 from engine.rehearsal.findings import Checked, Unserved, check_settings, checking
 from engine.rehearsal.front_door import NotAdmitted, Rehearsed, as_installed, calling, rehearse_call
-from engine.rehearsal.past import MOST_CALLS, PastCall, last_calls
+from engine.rehearsal.past import MOST_CALLS, PastCall, last_calls, past_call
 from engine.rehearsal.precheck import Example, Replay, Way, precheck, prechecking
 from engine.rehearsal.question import Question, react, read_answers, read_caller, read_keys, read_moment
 from engine.rehearsal.rehearsed import RehearsedCall
@@ -36,6 +36,7 @@ __all__ = [
     "check_settings",
     "checking",
     "last_calls",
+    "past_call",
     "precheck",
     "prechecking",
     "react",

@@ -7,6 +7,7 @@ over for that alone would have been rung.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -68,7 +69,10 @@ async def checking(
     progress: Callable[[int, int], object] = lambda done, of: None,
 ) -> Checked:
     """The same as work for `beside`. `progress`: how many of the different hours of the week have been looked at."""
-    found = [*findings(snapshot, CoreStore(), stores), *unreachable(snapshot, actions)]
+    found = list(findings(snapshot, CoreStore(), stores))
+    await asyncio.sleep(0)
+    found += unreachable(snapshot, actions)
+    await asyncio.sleep(0)
     spans = await week(snapshot, at, STRANGER)
     lengths: dict[State, float] = {}
     for span in spans:

@@ -12,7 +12,7 @@ from typing import Final
 from engine.errors import Problem, Refused
 from engine.gates import DialQuestion
 from engine.i18n import N_
-from engine.numbering import is_emergency, to_e164
+from engine.numbering import is_emergency, pretty, to_e164
 from engine.rehearsal.question import Question
 from engine.rehearsal.script import Script
 from engine.rehearsal.service import Rehearsal, at_once, rehearsing
@@ -87,12 +87,13 @@ def arrive(snapshot: Snapshot, question: Question) -> Arrival:
         raise Problem("caller", N_("“{number}” is neither a phone number nor an internal number with a phone."), number=question.caller)
     did = own_number(snapshot, dialled)
     if did is None:
+        shown = pretty(to_e164(dialled, snapshot.account.area_code) or dialled)
         if snapshot.extension(dialled) is not None or is_emergency(dialled):
-            raise NotAdmitted(N_("{number} can be dialled by employees only. Say which of them calls."), number=dialled)
-        raise NotAdmitted(N_("{number} is none of this PBX’s numbers: such a call is refused."), number=dialled)
+            raise NotAdmitted(N_("{number} can be dialled by employees only. Say which of them calls."), number=shown)
+        raise NotAdmitted(N_("{number} is none of this PBX’s numbers: such a call is refused."), number=shown)
     found = by_line(snapshot, did, [trunk.id for trunk in snapshot.core.trunks if trunk.active], caller, "")
     if found is None:
-        raise NotAdmitted(N_("No line that is switched on brings calls to {number}: they are refused."), number=did.number)
+        raise NotAdmitted(N_("No line that is switched on brings calls to {number}: they are refused."), number=pretty(did.number))
     return found
 
 

@@ -62,6 +62,8 @@ def wrong_kinds(whole: Snapshot, holder: Any) -> Iterator[tuple[str, Ref]]:
     kind: Any = type(holder)
     for name, to in _pointers(kind).items():
         value = getattr(holder, name)
+        if value is None or isinstance(value, str | int | float):
+            continue
         for item in value if isinstance(value, tuple) else (value,):
             if isinstance(item, Ref):
                 element = whole.element(item)

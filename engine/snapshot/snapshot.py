@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -96,6 +96,12 @@ class Snapshot:
         """Whose internal number this is."""
         return self._by_extension.get(number)
 
+    @cached_property
+    def dialable(self) -> frozenset[str]:
+        """Internal numbers that outsiders may dial in a menu (USR-2: “Запретить перевод из IVR”)."""
+        closed = {user.ref for user in self.core.users if user.no_ivr_transfer}
+        return frozenset(number for number, target in self.core.extensions if target not in closed)
+
     @property
     def extensions(self) -> Mapping[str, Target]:
         return self._by_extension
@@ -159,17 +165,22 @@ class Snapshot:
         return [e for e in self._elements.values() if e.ref != target and target in references(e)]
 
 
+_PLAIN: Final = frozenset({str, int, bool, float, type(None)})
+"""Holds nothing: not looked into, since a configuration is made of it."""
+
+
 def _walk(value: object) -> Iterator[object]:
     """Every struct below `value`, depth first."""
+    inside: Iterable[object] = ()
     if isinstance(value, msgspec.Struct):
         yield value
-        for name in value.__struct_fields__:
-            yield from _walk(getattr(value, name))
+        inside = (getattr(value, name) for name in value.__struct_fields__)
     elif isinstance(value, tuple | list):
-        for item in value:
-            yield from _walk(item)
+        inside = value
     elif isinstance(value, dict):
-        for item in value.values():
+        inside = value.values()
+    for item in inside:
+        if type(item) not in _PLAIN:
             yield from _walk(item)
 
 

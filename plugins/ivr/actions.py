@@ -31,7 +31,6 @@ from engine.sdk import (
     Step,
     Target,
     TimeUp,
-    User,
     Won,
     listen,
     plan,
@@ -80,7 +79,7 @@ class _Visit:
         self.targets: dict[str, Target] = {k.key: k.target for k in menu.keys}
         gap = timedelta(seconds=menu.digit_gap_seconds)
         ignored = frozenset(key for key, target in self.targets.items() if target == NOTHING)
-        self.reader = KeyReader(frozenset(self.targets) - ignored - {TIMEOUT}, frozenset(_dialable(call.snapshot)), gap, ignored)
+        self.reader = KeyReader(frozenset(self.targets) - ignored - {TIMEOUT}, call.snapshot.dialable, gap, ignored)
         self.members = fit_members(call, menu, menu.members)
         self.unheard = 0
         """Rounds of the file that nobody has answered by a key."""
@@ -152,11 +151,3 @@ class _Visit:
         self.call.note(Step("key_chosen", {"key": chosen.key}))
         target = self.targets[chosen.key]
         return None if target == REPEAT else Forward(target)
-
-
-def _dialable(snapshot: Snapshot) -> Iterable[str]:
-    """Extensions that outsiders may dial in a menu (USR-2: “Запретить перевод из IVR”)."""
-    for number, target in snapshot.extensions.items():
-        user = snapshot.get(target, User)
-        if user is None or not user.no_ivr_transfer:
-            yield number

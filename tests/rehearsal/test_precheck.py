@@ -82,7 +82,7 @@ def test_calls_to_a_number_that_is_gone_are_told_as_refused() -> None:
     core = type(edited.core)(account=edited.account, users=edited.core.users, trunks=edited.core.trunks)
     replay = precheck(house(), Snapshot(2, core, edited.parts), ACTIONS, [call(1)])
     assert replay.elsewhere == 1
-    assert way_words(ENGLISH, edited, replay.examples[0].after) == "+74951234567 is none of this PBX’s numbers: such a call is refused."
+    assert way_words(ENGLISH, edited, replay.examples[0].after) == "+7 495 123-45-67 is none of this PBX’s numbers: such a call is refused."
 
 
 def test_a_record_tells_what_people_did() -> None:

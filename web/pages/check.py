@@ -83,6 +83,6 @@ def moved(visit: Visit, report: Report) -> list[Moved]:
 
 
 PAGES = (
-    Page("GET", "/check", check, "manager", name="check", menu=N_("Check of settings"), menu_section="settings", icon="check"),
+    Page("GET", "/check", check, "manager", name="check", menu=N_("Check of settings"), menu_section="service", icon="check"),
     Page("POST", "/check", again, "manager"),
 )

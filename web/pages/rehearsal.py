@@ -108,6 +108,6 @@ def _absent(script: Script) -> frozenset[str]:
 
 
 PAGES = (
-    Page("GET", "/rehearsal", rehearsal, "manager", name="rehearsal", menu=N_("Check of a scenario"), menu_section="settings", icon="in"),
+    Page("GET", "/rehearsal", rehearsal, "manager", name="rehearsal", menu=N_("Check of a scenario"), menu_section="service", icon="in"),
     Page("POST", "/rehearsal", rehearsal, "manager"),
 )
