@@ -20,6 +20,7 @@ from plugins.ivr.service import save_menu
 from tests.web.conftest import Browser, Visitor
 from tests.web.house import SYSTEM, House
 from web.pages import check as check_page
+from web.pages.check import brief
 
 NUMBER, OTHERS = "84951234567", "84951234568"
 
@@ -180,3 +181,16 @@ async def test_after_a_save_the_comparison_is_offered(house: House, visitor: Vis
     shown = await admin.get(where)
     assert f'href="/check?since={before}"' in shown
     assert "since=" not in await admin.get(where)  # once
+
+
+@pytest.mark.parametrize(
+    ("summary", "wanted"),
+    [
+        ("+ Sales", "+ Sales"),
+        ("+ Sales · + Support; x", "+ Sales · + Support; x"),
+        ("; ".join(["user “Anna” created"] * 9), "; ".join(["user “Anna” created"] * 3) + " …"),
+        ("x" * 200, "x" * 200),
+    ],
+)
+def test_revisions_are_told_in_whole_pieces(summary: str, wanted: str) -> None:
+    assert brief(summary) == wanted

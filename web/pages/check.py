@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,9 +42,10 @@ async def check(visit: Visit) -> http.Response:
     since = _since(visit)
     found = await visit.host.checks.report(visit.account_id, since, PATIENCE)
     revisions = await models.Revision.of(visit.account_id).filter(number__lt=visit.snapshot.revision).order_by("-number").limit(REVISIONS)
+    older = [(r.number, r.at, r.actor_name, brief(r.summary)) for r in revisions]
     work, report = (found, None) if isinstance(found, Work) else (None, found)
     return visit.render(
-        "shell/check.html", since=since, revisions=revisions, work=work, report=report,
+        "shell/check.html", since=since, revisions=older, work=work, report=report,
         lines=lines(visit, report) if report else [], moved=moved(visit, report) if report else [],
     )  # fmt: skip
 
@@ -52,6 +54,16 @@ async def again(visit: Visit) -> http.Response:
     """Forget what was found: calls have come in since, hours have passed."""
     visit.host.checks.forget(visit.account_id)
     return visit.go(visit.url("check", since=_since(visit) or None))
+
+
+def brief(summary: str, most: int = 80) -> str:
+    """As much of what a revision changed as fits a line, in whole pieces."""
+    told = ""
+    for piece in re.split(r"( · |; )", summary):
+        if told and len(told) + len(piece) > most:
+            return f"{told.rstrip(' ·;')} …"
+        told += piece
+    return told
 
 
 def _since(visit: Visit) -> int:
