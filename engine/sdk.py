@@ -24,11 +24,11 @@ from engine.calls.call import (
     TimeUp,
     TransferAsked,
 )
-from engine.calls.causes import CALL_REJECTED, NO_ANSWER, NORMAL_CLEARING, USER_BUSY, HangupCause
+from engine.calls.causes import CALL_REJECTED, NO_ANSWER, NORMAL_CLEARING, NORMAL_TEMPORARY_FAILURE, USER_BUSY, HangupCause
 from engine.calls.keys import Chosen, KeyReader, listen
 from engine.calls.ringing import Member, Method, NoOne, Plan, Won, plan, ring
 from engine.calls.talk import HoldExpired, Over, Transfer, converse
-from engine.db import AccountRow, models
+from engine.db import AccountRow, is_away, models
 from engine.db.models import Contact as ContactRow
 from engine.db.models import Did as DidRow
 from engine.db.models import SipAccount as SipAccountRow
@@ -122,6 +122,7 @@ __all__ = [
     "HANGUP",
     "LANGUAGES",
     "NORMAL_CLEARING",
+    "NORMAL_TEMPORARY_FAILURE",
     "NOTHING",
     "NO_ANSWER",
     "N_",
@@ -252,6 +253,7 @@ __all__ = [
     "format_money",
     "format_phone",
     "format_time",
+    "is_away",
     "is_emergency",
     "language_of",
     "listen",

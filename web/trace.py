@@ -124,6 +124,13 @@ BUILT_IN: Final[Mapping[str, str]] = {
     "prompts/wrong-number.wav": N_("The number is wrong"),
     "prompts/forbidden-number.wav": N_("Calls to this number are forbidden"),
     "prompts/callback-employee.wav": N_("Connecting you with the client"),
+    "prompts/callback-accepted.wav": N_("We shall call you back"),
+    "prompts/callback-refused.wav": N_("We can't call this number back"),
+    "prompts/callout-number.wav": N_("Enter the number"),
+    "prompts/callout-bad-number.wav": N_("The number was entered wrongly"),
+    "prompts/callout-pin.wav": N_("Enter the PIN"),
+    "prompts/callout-bad-pin.wav": N_("The PIN was entered wrongly"),
+    "prompts/callout-refused.wav": N_("This service is not for you"),
 }
 """What the PBX says by itself, by the paths of the sounds."""
 

@@ -362,6 +362,7 @@ class Node:
 
     def journal_fact(self, call: LiveCall, fact: Fact) -> None:
         self._journal.fact(call, fact)
+        self._gates.tell(fact)
 
     def journal_leg(self, call: LiveCall, state: LegState) -> None:
         self._journal.leg(call, state)

@@ -93,7 +93,8 @@ def to_number(
     number = callee.number or (callee.contact.address if callee.contact else "")
     if not number:
         return Route(refusal=INVALID_NUMBER_FORMAT)
-    wanted = snapshot.did(dialled_did) if caller.external else None
+    outsider = caller.external and callee.reason != "callout"  # R23: in CallOut he is an employee, whose own number is shown
+    wanted = snapshot.did(dialled_did) if outsider else None
     did = wanted if wanted and _usable(snapshot, wanted) else outbound_did(snapshot, callee.user, callee.group)
     if did is None:
         return Route(refusal=GATEWAY_DOWN)
@@ -102,7 +103,7 @@ def to_number(
         if full or trunk.id in without:
             continue
         # nobody is shown his own number: who has ordered the call is also the one called
-        foreign = caller.number if caller.external and trunk.passes_foreign and caller.number != number else None
+        foreign = caller.number if outsider and trunk.passes_foreign and caller.number != number else None
         digits = number.removeprefix("+")
         return Route(
             f"sofia/gateway/{gateway_name(trunk.id)}/{digits}",
