@@ -3,6 +3,7 @@
 
 from engine import addresses, clock, people
 from engine.calls.call import (
+    NOBODY,
     Answered,
     Call,
     Callee,
@@ -82,11 +83,12 @@ from engine.plugin.contract import (
     Role,
     Sentence,
 )
-from engine.rehearsal import Rehearsal, Script, rehearse
+from engine.rehearsal import Rehearsal, Script, rehearse, rehearse_order
 from engine.revisions import Actor, Edit
 from engine.routing.action import Choice, Done, Entry, Forward, GoTo, Hangup, Missed, Nesting, Outcome, Place, RoutingAction
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
 from engine.routing.conversation import RING_BACK, callee_of, callees, fall_back, said, talk
+from engine.routing.ordered import Beginning, OrderAction, reach
 from engine.settings import Settings
 from engine.snapshot import (
     Account,
@@ -111,6 +113,7 @@ from engine.snapshot import (
     User,
     UserRole,
     Verdict,
+    references,
 )
 from engine.snapshot.rows import ElementRow, ElementStore, assign_extension
 from engine.sound.conversion import to_mp3, to_telephone, to_voice_message
@@ -121,6 +124,7 @@ __all__ = [
     "CALL_REJECTED",
     "HANGUP",
     "LANGUAGES",
+    "NOBODY",
     "NORMAL_CLEARING",
     "NORMAL_TEMPORARY_FAILURE",
     "NOTHING",
@@ -135,6 +139,7 @@ __all__ = [
     "Alerted",
     "Answered",
     "Attached",
+    "Beginning",
     "BotCommand",
     "Branch",
     "Call",
@@ -189,6 +194,7 @@ __all__ = [
     "Nesting",
     "NoOne",
     "NotFound",
+    "OrderAction",
     "Outcome",
     "Over",
     "Page",
@@ -264,7 +270,10 @@ __all__ = [
     "plan",
     "pretty",
     "prompt_seconds",
+    "reach",
+    "references",
     "rehearse",
+    "rehearse_order",
     "ring",
     "said",
     "speak",

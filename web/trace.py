@@ -219,7 +219,7 @@ def timeline(
 ) -> list[Line]:
     """The trace of a CallRecord as lines; damaged entries are left out.
 
-    `names`: contacts' people and titles of sound files; `sentences`: `visit.host.sentences`.
+    `names`: contacts' people, titles of sound files and of targets; `sentences`: `visit.host.sentences`.
     """
     lines = []
     for step in trace:
@@ -239,8 +239,10 @@ def timeline(
 
 
 def _named(words: Words, facts: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Contacts by their people's names with the number behind, sounds by their titles."""
+    """Contacts by their people's names with the number behind, sounds and targets by their titles."""
     told = dict(facts)
+    if str(facts.get("title")) in names:  # a target that is no element was noted by its reference
+        told["title"] = names[str(facts["title"])]
     for key in ("who", "by"):
         name = names.get(str(facts.get(key, "")))
         if name:

@@ -4,6 +4,6 @@
 from engine.errors import WaitsForEver
 from engine.rehearsal.rehearsed import RehearsedCall
 from engine.rehearsal.script import Script
-from engine.rehearsal.service import Rehearsal, rehearse
+from engine.rehearsal.service import Rehearsal, rehearse, rehearse_order
 
-__all__ = ["Rehearsal", "RehearsedCall", "Script", "WaitsForEver", "rehearse"]
+__all__ = ["Rehearsal", "RehearsedCall", "Script", "WaitsForEver", "rehearse", "rehearse_order"]

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from engine.calls.call import (
+    NOBODY,
     Answered,
     Callee,
     Caller,
@@ -20,6 +21,7 @@ from engine.calls.call import (
     FaxJob,
     Key,
     Leg,
+    LegReason,
     Playback,
     Played,
     Presence,
@@ -30,6 +32,7 @@ from engine.calls.call import (
     TimeUp,
 )
 from engine.calls.causes import NO_ANSWER, NORMAL_CLEARING, ORIGINATOR_CANCEL
+from engine.calls.leg import LegState
 from engine.calls.presence import is_own
 from engine.errors import CallGone, WaitsForEver
 from engine.facts import Fact
@@ -39,6 +42,8 @@ from engine.snapshot import Contact, Snapshot, Sound
 T = TypeVar("T")
 
 
+PARTY = Leg("party", "")
+"""In events of the script: whoever is served when they happen."""
 NEVER: Answer = (float("inf"), "answer")
 MOST_AWAITS = 10_000
 """A scenario that has waited so often goes round in a circle."""
@@ -47,11 +52,14 @@ MOST_AWAITS = 10_000
 class RehearsedCall:
     """Implements engine.calls.Call. `steps` is the step list: (seconds from the start, step)."""
 
-    def __init__(self, snapshot: Snapshot, caller: Caller, script: Script, at: datetime, *, seed: int = 1) -> None:
+    def __init__(
+        self, snapshot: Snapshot, caller: Caller, script: Script, at: datetime, *, seed: int = 1, ordered: bool = False
+    ) -> None:
+        """`ordered`: nobody has dialled the call."""
         self.id = "rehearsal"
         self.snapshot = snapshot
         self.caller = caller
-        self.party = Leg("a", caller.number or "", user=caller.user, external=caller.external)
+        self.party = NOBODY if ordered else Leg("a", caller.number or "", user=caller.user, external=caller.external)
         self.now = at
         self.answered = False
         self.steps: list[tuple[float, Step]] = []
@@ -65,15 +73,27 @@ class RehearsedCall:
         self._dead: set[str] = set()
         self._bridged: set[str] = set()
         self._rung: Counter[str] = Counter()
+        self._answering: set[str] = set()
+        """Legs that were served."""
         for seconds, digit in script.keys:
-            self._at(seconds, Key(self.party, digit))
+            self._at(seconds, Key(PARTY, digit))
         for seconds, event in script.inject:
             self._at(seconds, event)
         if script.caller_leaves is not None:
-            self._at(script.caller_leaves, Ended(self.party, ORIGINATOR_CANCEL))
+            self._at(script.caller_leaves, Ended(PARTY, ORIGINATOR_CANCEL))
 
     def _at(self, seconds: float, event: Event) -> None:
         heapq.heappush(self._heap, (self.now + timedelta(seconds=seconds), next(self._order), event))
+
+    def _of_party(self, event: Event) -> Event:
+        """What the script says of the caller is meant of whoever is served then."""
+        match event:
+            case Key(leg, digit) if leg == PARTY:
+                return Key(self.party, digit)
+            case Ended(leg, cause) if leg == PARTY:
+                return Ended(self.party, cause)
+            case _:
+                return event
 
     def _alive(self, event: Event) -> bool:
         match event:
@@ -96,6 +116,7 @@ class RehearsedCall:
             raise WaitsForEver(f"{self.id}: goes round in a circle")
         while self._heap and (until is None or self._heap[0][0] <= until):
             self.now, _, event = heapq.heappop(self._heap)
+            event = self._of_party(event)
             if isinstance(event, Ended) and event.leg == self.party:
                 self.note(Step("caller_left"))
                 raise CallGone
@@ -190,6 +211,16 @@ class RehearsedCall:
 
     def pick_up(self, ringing_call: str) -> None:
         self.note(Step("pick_up", {"call": ringing_call}))
+
+    def legs_of(self, reason: LegReason) -> Sequence[LegState]:
+        return ()
+
+    def serve(self, leg: Leg) -> None:
+        if self.party.id in self._answering:
+            self.open[self.party.id] = self.party  # he waits for a talk now
+        self.party, self.answered = leg, True
+        self._answering.add(leg.id)
+        self.open.pop(leg.id, None)
 
     def presence(self, contact: Contact) -> Presence:
         return Presence(contact.label not in self._script.absent, self._script.busy.get(contact.label, 0))

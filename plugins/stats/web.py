@@ -11,7 +11,7 @@ from tortoise.queryset import QuerySet
 from engine.sdk import N_, Page, SoundElement, models, to_e164
 from plugins.stats import service
 from plugins.stats.service import Viewer
-from web.sdk import Visit, http, page_of, timeline
+from web.sdk import Visit, http, page_of, target_titles, timeline
 
 
 def viewer(visit: Visit) -> Viewer:
@@ -82,6 +82,7 @@ async def call(visit: Visit) -> http.Response:
     legs = await models.CallLeg.of(visit.account_id).filter(call_id=record.id).order_by("started_at", "id")
     known = {c.address: u.title for u in visit.snapshot.core.users for c in u.contacts}
     known |= {e.path: e.title for e in visit.snapshot.elements() if isinstance(e, SoundElement)}
+    known |= target_titles(visit)
     names = {u.id: u.title for u in visit.snapshot.core.users}
     return visit.render(
         "stats/call.html",
