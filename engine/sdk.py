@@ -3,6 +3,7 @@
 
 from engine import addresses, clock, people
 from engine.calls.call import (
+    NOBODY,
     Answered,
     Call,
     Callee,
@@ -24,11 +25,11 @@ from engine.calls.call import (
     TimeUp,
     TransferAsked,
 )
-from engine.calls.causes import CALL_REJECTED, NO_ANSWER, NORMAL_CLEARING, USER_BUSY, HangupCause
+from engine.calls.causes import CALL_REJECTED, NO_ANSWER, NORMAL_CLEARING, NORMAL_TEMPORARY_FAILURE, USER_BUSY, HangupCause
 from engine.calls.keys import Chosen, KeyReader, listen
 from engine.calls.ringing import Member, Method, NoOne, Plan, Won, plan, ring
 from engine.calls.talk import HoldExpired, Over, Transfer, converse
-from engine.db import AccountRow, models
+from engine.db import AccountRow, is_away, models
 from engine.db.models import Contact as ContactRow
 from engine.db.models import Did as DidRow
 from engine.db.models import SipAccount as SipAccountRow
@@ -111,12 +112,14 @@ from engine.rehearsal import (
     read_moment,
     rehearse,
     rehearse_call,
+    rehearse_order,
 )
 from engine.revisions import Actor, Edit
 from engine.routing.action import Choice, Done, Entry, Forward, GoTo, Hangup, Leading, Missed, Nesting, Outcome, Place, RoutingAction
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
 from engine.routing.conversation import RING_BACK, callee_of, callees, fall_back, said, talk
 from engine.routing.opening import closed_because, shut
+from engine.routing.ordered import Beginning, OrderAction, reach
 from engine.settings import Settings
 from engine.snapshot import (
     Account,
@@ -141,6 +144,7 @@ from engine.snapshot import (
     User,
     UserRole,
     Verdict,
+    references,
 )
 from engine.snapshot.rows import ElementRow, ElementStore, assign_extension
 from engine.sound.conversion import to_mp3, to_telephone, to_voice_message
@@ -152,7 +156,9 @@ __all__ = [
     "CALL_REJECTED",
     "HANGUP",
     "LANGUAGES",
+    "NOBODY",
     "NORMAL_CLEARING",
+    "NORMAL_TEMPORARY_FAILURE",
     "NOTHING",
     "NO_ANSWER",
     "N_",
@@ -165,6 +171,7 @@ __all__ = [
     "Alerted",
     "Answered",
     "Attached",
+    "Beginning",
     "BotCommand",
     "Branch",
     "Call",
@@ -224,6 +231,7 @@ __all__ = [
     "NoOne",
     "NotAdmitted",
     "NotFound",
+    "OrderAction",
     "Outcome",
     "Over",
     "Page",
@@ -304,6 +312,7 @@ __all__ = [
     "format_phone",
     "format_time",
     "hours_words",
+    "is_away",
     "is_emergency",
     "language_of",
     "last_calls",
@@ -318,14 +327,17 @@ __all__ = [
     "prechecking",
     "pretty",
     "prompt_seconds",
+    "reach",
     "react",
     "read_answers",
     "read_caller",
     "read_keys",
     "read_moment",
     "reason_words",
+    "references",
     "rehearse",
     "rehearse_call",
+    "rehearse_order",
     "rehearsed",
     "ring",
     "said",

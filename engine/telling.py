@@ -132,6 +132,13 @@ BUILT_IN: Final[Mapping[str, str]] = {
     "prompts/wrong-number.wav": N_("The number is wrong"),
     "prompts/forbidden-number.wav": N_("Calls to this number are forbidden"),
     "prompts/callback-employee.wav": N_("Connecting you with the client"),
+    "prompts/callback-accepted.wav": N_("We shall call you back"),
+    "prompts/callback-refused.wav": N_("We can't call this number back"),
+    "prompts/callout-number.wav": N_("Enter the number"),
+    "prompts/callout-bad-number.wav": N_("The number was entered wrongly"),
+    "prompts/callout-pin.wav": N_("Enter the PIN"),
+    "prompts/callout-bad-pin.wav": N_("The PIN was entered wrongly"),
+    "prompts/callout-refused.wav": N_("This service is not for you"),
 }
 """What the PBX says by itself, by the paths of the sounds."""
 
@@ -231,7 +238,7 @@ def timeline(
 ) -> list[Line]:
     """The trace of a CallRecord as lines; damaged entries are left out.
 
-    `names`: contacts' people and titles of sound files; `sentences`: `visit.host.sentences`.
+    `names`: contacts' people, titles of sound files and of targets; `sentences`: `visit.host.sentences`.
     """
     lines = []
     for step in trace:
@@ -301,8 +308,10 @@ def _who(names: Mapping[str, str], label: str) -> str:
 
 
 def _named(words: Words, facts: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Contacts by their people's names with the number behind, sounds by their titles."""
+    """Contacts by their people's names with the number behind, sounds and targets by their titles."""
     told = dict(facts)
+    if str(facts.get("title")) in names:  # a target that is no element was noted by its reference
+        told["title"] = names[str(facts["title"])]
     for key in ("who", "by"):
         label = str(facts.get(key, ""))
         if names.get(label):

@@ -13,7 +13,7 @@ from web.confirm import Nothing, confirm
 from web.files import media_file
 from web.forms import Form, read_field
 from web.pages.members import member_values
-from web.picker import Option, OptionGroup, check_choice, elements, targets, timezones
+from web.picker import Option, OptionGroup, check_choice, elements, target_titles, targets, timezones
 from web.tables import Rows, page_of
 from web.visit import Visit
 
@@ -34,6 +34,7 @@ __all__ = [
     "page_of",
     "read_field",
     "sentence",
+    "target_titles",
     "targets",
     "timeline",
     "timezones",

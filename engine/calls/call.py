@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from engine.calls.causes import NORMAL_CLEARING, HangupCause
 from engine.facts import Fact
 from engine.snapshot import Contact, Ref, Snapshot, Sound, Target, User
+
+if TYPE_CHECKING:
+    from engine.calls.leg import LegState
 
 T = TypeVar("T")
 
@@ -225,6 +228,11 @@ class Call(Protocol):
     def bridge(self, one: Leg, other: Leg) -> None: ...
     def hold(self, leg: Leg, music: Sound | None) -> None: ...
     def pick_up(self, ringing_call: str) -> None: ...
+
+    def legs_of(self, reason: LegReason) -> Sequence[LegState]:
+        """The call's legs that exist for this reason: of an ordered call that an earlier engine began, whom it has rung."""
+    def serve(self, leg: Leg) -> None:
+        """The scenario serves this answered leg from now on: an ordered call begins with NOBODY."""
 
     # the world, asked from memory and changed through one door
     def presence(self, contact: Contact) -> Presence: ...

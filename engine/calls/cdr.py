@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from engine.calls.call import Step
+from engine.calls.call import NOBODY, Step
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
-from engine.facts import Fact
+from engine.facts import Fact, MissedWhy
 from engine.facts.distribution import DistributionFailed, Served
-from engine.facts.ended import CallEnded, MissedWhy
+from engine.facts.ended import CallEnded
 from engine.snapshot import Branch, Ref, Snapshot
 
 
@@ -40,10 +40,12 @@ def summarise(call: LiveCall, ended_at: datetime) -> Summary:
     ends = [s.ended_at for s in (last, call.legs.get(call.party.id)) if s is not None and s.ended_at is not None]
     talk_end = min(ends) if ends else ended_at
     failed = failed_groups(call.facts)
-    missed = call.direction == "in" and not talked and not is_served(call.facts)
+    # of an ordered call somebody is missed who was there: he had answered and waited
+    missed = call.direction == "in" and call.party != NOBODY and not talked and not is_served(call.facts)
     why = why_missed(call.facts, left_in(call)) if missed else ""
     # of an ordered call the employee is no caller but the party served
-    user = (call.caller.user or call.party.user) if call.direction != "in" else last.leg.user if last is not None else None
+    with_whom = last.leg.user if last is not None else None
+    user = with_whom if call.direction == "in" else call.caller.user or call.party.user or (with_whom if call.ordered is not None else None)
     first = call.legs.get(call.id) or call.legs.get(call.party.id)
     return Summary(
         talked,
@@ -77,6 +79,9 @@ def is_served(facts: Sequence[Fact]) -> bool:
 
 def why_missed(facts: Sequence[Fact], left: MissedWhy) -> MissedWhy:
     """The tag of a missed call; `left` as `left_in` says, for one that no group has failed."""
+    tags = [f.missed_as for f in facts if f.missed_as]
+    if tags:
+        return tags[-1]
     whys = [f.why for f in facts if isinstance(f, DistributionFailed)]
     if whys:
         if all(w in ("closed", "inactive") for w in whys):

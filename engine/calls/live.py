@@ -24,6 +24,7 @@ from engine.calls.call import (
     Held,
     Key,
     Leg,
+    LegReason,
     Playback,
     Played,
     Presence,
@@ -155,15 +156,21 @@ class LiveCall:
 
     def serve(self, leg: Leg) -> None:
         """The scenario serves this leg from now on: the first party of an ordered call, or who was left when the caller transferred."""
-        before, self.party = self.party, leg
+        before = self.legs.get(self.party.id)
+        if before is not None and before.alive and before.leg != leg:
+            self._node.guard(self, armed=False)  # the timer of one who is not served any more would tear his talk apart
+        first, self.party = self.party == NOBODY, leg
         self._answered = True
         self._node.claim(self, leg)
-        if before == NOBODY:
+        if first:
             self._node.guard(self, armed=True)
         self._node.journal_leg(self, self.legs[leg.id])  # the journal knows whom we serve
         running = self.recordings[-1] if self.recordings else None
-        if running is not None and running.leg == before:  # it ends with its channel; the talk goes on (R13)
+        if running is not None and before is not None and running.leg == before.leg:  # it ends with its channel; the talk goes on (R13)
             self.record(leg, part_path(running.path, len(self.recordings) + 1))
+
+    def legs_of(self, reason: LegReason) -> list[LegState]:
+        return [s for s in self.legs.values() if s.reason == reason]
 
     # -- the one await -------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from engine.errors import CallGone, SwitchError
 from engine.esl.event import Event
 from engine.esl.switch import Refusal, Switch
 from engine.facts import Fact
+from engine.facts.ended import Direction
 from engine.gates import DialQuestion, Gates
 from engine.log import call_id
 from engine.numbering import is_emergency
@@ -149,12 +150,12 @@ class Node:
             },
         )
 
-    def order(self, call_uuid: str, snapshot: Snapshot, caller: Caller, ordered: Ordered) -> LiveCall:
+    def order(self, call_uuid: str, snapshot: Snapshot, caller: Caller, ordered: Ordered, direction: Direction = "out") -> LiveCall:
         """A call that nobody has dialled: its parties are called one after the other by its scenario. KeyError when it exists."""
         if call_uuid in self.calls:
             raise KeyError(call_uuid)
         call = LiveCall(self, snapshot, caller, None, started_at=clock.now(), id=call_uuid)
-        call.direction, call.ordered = "out", ordered
+        call.direction, call.ordered = direction, ordered
         self.calls[call.id] = call
         self._journal.opened(call)
         return call
@@ -191,7 +192,7 @@ class Node:
             self.guards.begin(call)
         elif not call.gone and not call.bridged:
             self.guards.arm(call)
-        if call.direction == "in" and not call.gone and not call.answered:
+        if call.direction == "in" and call.ordered is None and not call.gone and not call.answered:
             left = self._unanswered_limit - (clock.now() - call.started_at).total_seconds()
             self._late[call.id] = asyncio.get_running_loop().call_later(max(0.0, left), call.answer_late)
         task = asyncio.create_task(self._serve(call, serve), name=f"call {call.id}")
@@ -362,6 +363,7 @@ class Node:
 
     def journal_fact(self, call: LiveCall, fact: Fact) -> None:
         self._journal.fact(call, fact)
+        self._gates.tell(fact)
 
     def journal_leg(self, call: LiveCall, state: LegState) -> None:
         self._journal.leg(call, state)

@@ -96,7 +96,7 @@ def to_number(
     trunk, did = found
     number = number_of(callee)
     # nobody is shown his own number: who has ordered the call is also the one called
-    foreign = caller.number if caller.external and trunk.passes_foreign and caller.number != number else None
+    foreign = caller.number if _as_outsider(callee, caller) and trunk.passes_foreign and caller.number != number else None
     digits = number.removeprefix("+")
     return Route(f"sofia/gateway/{gateway_name(trunk.id)}/{digits}", (shown or foreign or did.number).removeprefix("+"), "", trunk.id)
 
@@ -106,6 +106,11 @@ def number_of(callee: Callee) -> str:
     return callee.number or (callee.contact.address if callee.contact else "")
 
 
+def _as_outsider(callee: Callee, caller: Caller) -> bool:
+    """R23: in CallOut he is an employee, whose own number is shown."""
+    return caller.external and callee.reason != "callout"
+
+
 def line_for(
     snapshot: Snapshot, callee: Callee, caller: Caller, dialled_did: str, in_use: Callable[[int], int], without: Collection[int] = ()
 ) -> tuple[Trunk, Did] | str:
@@ -113,7 +118,7 @@ def line_for(
     number = number_of(callee)
     if not number:
         return INVALID_NUMBER_FORMAT
-    wanted = snapshot.did(dialled_did) if caller.external else None
+    wanted = snapshot.did(dialled_did) if _as_outsider(callee, caller) else None
     did = wanted if wanted and _usable(snapshot, wanted) else outbound_did(snapshot, callee.user, callee.group)
     if did is None:
         return GATEWAY_DOWN

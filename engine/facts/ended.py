@@ -6,14 +6,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar, Literal, TypeAlias
 
-from engine.facts.fact import Fact
+from engine.facts.fact import Fact, MissedWhy
 from engine.snapshot.element import Ref
 
 Direction: TypeAlias = Literal["in", "out", "internal"]
-
-MissedWhy: TypeAlias = Literal["", "voicemail", "menu", "closed", "callback", "no_answer", "left"]
-"""Why nobody talked (R1): a message was left, left in a menu, off hours, a CallBack was asked for, the distribution
-failed, the caller left while waiting. Empty when the call is not missed."""
 
 
 class CallEnded(Fact, frozen=True, kw_only=True):

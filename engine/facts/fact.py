@@ -4,17 +4,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 
 from engine.errors import PluginError
+
+MissedWhy: TypeAlias = Literal["", "voicemail", "menu", "closed", "callback", "no_answer", "left"]
+"""Why nobody talked (R1): a message was left, left in a menu, off hours, a CallBack was asked for, the distribution
+failed, the caller left while waiting. Empty when the call is not missed."""
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every fact; subclasses set `kind` ("<plugin>.<thing>") and are registered by defining them."""
 
     kind: ClassVar[str] = ""
+    missed_as: ClassVar[MissedWhy] = ""
+    """The tag of a missed call on which it was stated (R1): the caller has left something behind instead of a talk."""
     account: int
     call: str
     at: datetime

@@ -12,6 +12,7 @@ import msgspec
 
 from engine.facts import Fact
 from engine.routing.action import RoutingAction
+from engine.routing.ordered import OrderAction
 from engine.snapshot import Finding, Part, Snapshot, UserRole
 
 if TYPE_CHECKING:
@@ -131,6 +132,10 @@ class Plugin:
     meta: PluginMeta
 
     def routing_actions(self) -> Sequence[RoutingAction]:
+        return ()
+
+    def orders(self) -> Sequence[OrderAction]:
+        """Kinds of ordered calls, by whose names `ctx.orders.place` asks for them."""
         return ()
 
     def sentences(self) -> Mapping[str, Sentence]:

@@ -26,6 +26,8 @@ from engine.plugin.contract import (
 )
 from engine.routing.action import RoutingAction
 from engine.routing.basic import BASIC_ACTIONS
+from engine.routing.ordered import OrderAction
+from engine.routing.orders import CORE_ORDERS
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -37,6 +39,7 @@ class Registry:
 
     states: Sequence[PluginState]
     _actions: Mapping[str, RoutingAction] | None = None
+    _orders: Mapping[str, OrderAction] | None = None
 
     def running(self) -> Iterator[Plugin]:
         return (s.plugin for s in self.states if s.running)
@@ -64,8 +67,9 @@ class Registry:
                 state.error = f"{type(error).__name__}: {error}"
                 continue
             state.running = True
-        self._actions = None
+        self._actions = self._orders = None
         self.actions()
+        self.orders()
 
     async def stop(self) -> None:
         """Stop in reverse order."""
@@ -88,6 +92,18 @@ class Registry:
                     found[action.kind] = action
             self._actions = found
         return self._actions
+
+    def orders(self) -> Mapping[str, OrderAction]:
+        """Kinds of ordered calls by name. PluginError when two plugins bring the same."""
+        if self._orders is None:
+            found: dict[str, OrderAction] = {o.kind: o for o in CORE_ORDERS}
+            for plugin in self.running():
+                for order in plugin.orders():
+                    if order.kind in found:
+                        raise PluginError(f"Two kinds of orders are called {order.kind}; the second comes from {plugin.meta.id}.")
+                    found[order.kind] = order
+            self._orders = found
+        return self._orders
 
     def parts(self) -> dict[str, PartStore[Any]]:
         """Part stores by plugin id: of every plugin that could be loaded, so that a failed start loses no configuration."""

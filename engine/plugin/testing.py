@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from engine.calls.call import Caller
-from engine.rehearsal import Rehearsal, Script, rehearse
+from engine.rehearsal import Rehearsal, Script, rehearse, rehearse_order
 from engine.routing.action import Entry, RoutingAction
 from engine.routing.basic import BASIC_ACTIONS
+from engine.routing.ordered import OrderAction
 from engine.snapshot import Account, Branch, Contact, CorePart, Did, Part, Ref, SipAccount, Snapshot, Trunk, User
 
 AT = datetime(2026, 1, 14, 9, 0, tzinfo=UTC)
@@ -64,9 +66,19 @@ def try_call(
     seed: int = 1,
 ) -> Rehearsal:
     """Rehearse a call to `target` as a rule would send it there."""
+    return rehearse(snapshot, _known(actions), Entry(target, "rule"), caller, script or Script(), AT, seed=seed)
+
+
+def try_order(
+    snapshot: Snapshot, actions: Sequence[RoutingAction], order: OrderAction, arguments: Mapping[str, Any], script: Script | None = None
+) -> Rehearsal:
+    """Rehearse an ordered call."""
+    return rehearse_order(snapshot, _known(actions), order, arguments, script or Script(), AT)
+
+
+def _known(actions: Sequence[RoutingAction]) -> dict[str, RoutingAction]:
     everything: list[RoutingAction] = [*BASIC_ACTIONS, *actions]
-    known = {a.kind: a for a in everything}
-    return rehearse(snapshot, known, Entry(target, "rule"), caller, script or Script(), AT, seed=seed)
+    return {a.kind: a for a in everything}
 
 
 def steps(rehearsal: Rehearsal, *kinds: str) -> list[tuple[float, str, object]]:

@@ -9,7 +9,7 @@ from engine.rehearsal.precheck import Example, Replay, Way, precheck, precheckin
 from engine.rehearsal.question import Question, react, read_answers, read_caller, read_keys, read_moment
 from engine.rehearsal.rehearsed import RehearsedCall
 from engine.rehearsal.script import Budget, Script, Typed
-from engine.rehearsal.service import Rehearsal, at_once, beside, rehearse
+from engine.rehearsal.service import Rehearsal, at_once, beside, rehearse, rehearse_order
 
 __all__ = [
     "MOST_CALLS",
@@ -46,4 +46,5 @@ __all__ = [
     "read_moment",
     "rehearse",
     "rehearse_call",
+    "rehearse_order",
 ]

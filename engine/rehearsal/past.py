@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from engine.db import models
-from engine.facts.ended import MissedWhy
+from engine.facts import MissedWhy
 from engine.rehearsal.script import NEVER, Answer, Script, Typed
 
 MOST_CALLS: Final = 1000

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from engine.calls.call import (
+    NOBODY,
     Answered,
     Callee,
     Caller,
@@ -22,6 +23,7 @@ from engine.calls.call import (
     Held,
     Key,
     Leg,
+    LegReason,
     Playback,
     Played,
     Presence,
@@ -40,6 +42,7 @@ from engine.calls.causes import (
     OUTGOING_CALL_BARRED,
     USER_NOT_REGISTERED,
 )
+from engine.calls.leg import LegState
 from engine.calls.presence import is_own
 from engine.calls.trunks import line_for, number_of
 from engine.errors import CallGone, GoesRound, WaitsForEver
@@ -57,6 +60,8 @@ KEY_GAP: Final = 0.3
 AWAITS_A_BREATH: Final = 32
 """Whoever drives many rehearsals beside real calls gets a word in after so many."""
 
+PARTY: Final = Leg("party", "")
+"""In events of the script: whoever is served when they happen."""
 
 class _Breath:
     """The one thing a rehearsed call suspends for. A bare yield, so that a running event loop may drive it as well."""
@@ -83,13 +88,14 @@ class RehearsedCall:
     """Implements engine.calls.Call. `steps` is the step list: (seconds from the start, step)."""
 
     def __init__(
-        self, snapshot: Snapshot, caller: Caller, script: Script, at: datetime, *, seed: int = 1, contact: int | None = None
+        self, snapshot: Snapshot, caller: Caller, script: Script, at: datetime, *, seed: int = 1, contact: int | None = None,
+        ordered: bool = False,
     ) -> None:
-        """`contact`: whose phone calls."""
+        """`contact`: whose phone calls. `ordered`: nobody has dialled the call."""
         self.id = "rehearsal"
         self.snapshot = snapshot
         self.caller = caller
-        self.party = Leg("a", caller.number or "", user=caller.user, contact=contact, external=caller.external)
+        self.party = NOBODY if ordered else Leg("a", caller.number or "", user=caller.user, contact=contact, external=caller.external)
         self.now = at
         self.answered = False
         self.steps: list[tuple[float, Step]] = []
@@ -116,17 +122,29 @@ class RehearsedCall:
         self._typing = 0
         """Digits of the present word that are still to come."""
         self._talk = list(script.talk)
+        self._answering: set[str] = set()
+        """Legs that were served."""
         for seconds, digit in script.keys:
-            self._at(seconds, Key(self.party, digit))
+            self._at(seconds, Key(PARTY, digit))
         for seconds, event in script.inject:
             self._at(seconds, event)
         if script.caller_leaves is not None:
-            self._at(script.caller_leaves, Ended(self.party, ORIGINATOR_CANCEL))
+            self._at(script.caller_leaves, Ended(PARTY, ORIGINATOR_CANCEL))
         if script.unanswered_limit is not None:
             self._at(script.unanswered_limit, _AnswersLate())
 
     def _at(self, seconds: float, event: Event | _AnswersLate) -> None:
         heapq.heappush(self._heap, (self.now + timedelta(seconds=seconds), next(self._order), event))
+
+    def _of_party(self, event: Event) -> Event:
+        """What the script says of the caller is meant of whoever is served then."""
+        match event:
+            case Key(leg, digit) if leg == PARTY:
+                return Key(self.party, digit)
+            case Ended(leg, cause) if leg == PARTY:
+                return Ended(self.party, cause)
+            case _:
+                return event
 
     def _alive(self, event: Event) -> bool:
         match event:
@@ -156,6 +174,7 @@ class RehearsedCall:
             if isinstance(event, _AnswersLate):
                 self._answer_late()
                 continue
+            event = self._of_party(event)
             if isinstance(event, Ended) and event.leg == self.party:
                 self.note(Step("caller_left"))
                 raise CallGone
@@ -339,6 +358,16 @@ class RehearsedCall:
 
     def pick_up(self, ringing_call: str) -> None:
         self.note(Step("pick_up", {"call": ringing_call}))
+
+    def legs_of(self, reason: LegReason) -> Sequence[LegState]:
+        return ()
+
+    def serve(self, leg: Leg) -> None:
+        if self.party.id in self._answering:
+            self.open[self.party.id] = self.party  # he waits for a talk now
+        self.party, self.answered = leg, True
+        self._answering.add(leg.id)
+        self.open.pop(leg.id, None)
 
     def presence(self, contact: Contact) -> Presence:
         registered = contact.kind == "phone" or contact.label not in self._script.absent

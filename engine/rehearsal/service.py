@@ -14,12 +14,13 @@ from engine.calls.call import Caller, Step
 from engine.calls.causes import NORMAL_CLEARING, NORMAL_TEMPORARY_FAILURE
 from engine.calls.cdr import is_served, left_in, why_missed
 from engine.errors import CallGone, GoesRound, WaitsForEver
-from engine.facts import Fact
-from engine.facts.ended import Direction, MissedWhy
+from engine.facts import Fact, MissedWhy
+from engine.facts.ended import Direction
 from engine.rehearsal.rehearsed import RehearsedCall
 from engine.rehearsal.script import Script
 from engine.routing.action import Done, Entry, Hangup, Missed, RoutingAction
 from engine.routing.arrival import Start, begin
+from engine.routing.ordered import OrderAction
 from engine.routing.outbound import dial_number
 from engine.routing.router import Router, verdict
 from engine.snapshot import Snapshot
@@ -70,6 +71,28 @@ def rehearse(
     return at_once(rehearsing(snapshot, actions, start, caller, script, at, seed=seed, direction=direction, contact=contact))
 
 
+def rehearse_order(
+    snapshot: Snapshot,
+    actions: Mapping[str, RoutingAction],
+    order: OrderAction,
+    arguments: Mapping[str, Any],
+    script: Script,
+    at: datetime,
+    *,
+    seed: int = 1,
+) -> Rehearsal:
+    """Run an ordered call; the script's keys and its caller who leaves are those of whoever is served then."""
+    call = RehearsedCall(snapshot, order.begin(arguments).caller, script, at, seed=seed, ordered=True)
+    router = Router(actions, dial_number)
+
+    async def scenario() -> Done | Hangup | Missed:
+        outcome = await router.follow(call, await order.run(call, arguments, router))
+        await order.afterwards(call, arguments, outcome)
+        return outcome
+
+    return at_once(_played(call, router, scenario(), "out"))
+
+
 async def rehearsing(
     snapshot: Snapshot,
     actions: Mapping[str, RoutingAction],
@@ -86,14 +109,19 @@ async def rehearsing(
     await asyncio.sleep(0)
     call = RehearsedCall(snapshot, caller, script, at, seed=seed, contact=contact)
     router = Router(actions, dial_number)
+    return await _played(call, router, begin(call, router, start), direction)
+
+
+async def _played(
+    call: RehearsedCall, router: Router, scenario: Coroutine[Any, Any, Done | Hangup | Missed], direction: Direction
+) -> Rehearsal:
     outcome: Done | Hangup | Missed | None = None
     stuck: WaitsForEver | None = None
-    coroutine = begin(call, router, start)
     try:
         while True:
-            coroutine.send(None)
+            scenario.send(None)
             if not call.breathes:
-                coroutine.close()
+                scenario.close()
                 raise RuntimeError("an action awaited something that is not Call.next")
             call.breathes = False
             await asyncio.sleep(0)

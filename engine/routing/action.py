@@ -97,6 +97,9 @@ class Nesting(Protocol):
 
     async def attempt(self, call: Call, entry: Entry) -> Outcome: ...
 
+    async def follow(self, call: Call, outcome: Outcome) -> Done | Hangup | Missed:
+        """Go where an outcome leads, to its end; whoever asked goes on then (CallOut: the next number)."""
+
     def hop(self, call: Call) -> bool:
         """Count one more step of the call's way, such as another round of a menu; False when it has gone too far (R11)."""
 

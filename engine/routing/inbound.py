@@ -20,7 +20,8 @@ from engine.numbering import presented_e164, user_part
 from engine.routing.action import Entry, RoutingAction, Waiting
 from engine.routing.arrival import begin, by_line, by_phone, start_of
 from engine.routing.conversation import sent_on, stay
-from engine.routing.orders import go_on
+from engine.routing.ordered import OrderAction
+from engine.routing.orders import CORE_ORDERS, go_on, to_the_end
 from engine.routing.outbound import dial_number
 from engine.routing.router import Router, verdict
 from engine.snapshot import Did, Ref, Snapshot, Trunk
@@ -88,6 +89,7 @@ class FrontDesk:
     snapshot: Callable[[int], Snapshot]
     account_of_domain: Callable[[str], int | None]
     actions: Callable[[], Mapping[str, RoutingAction]]
+    orders: Callable[[], Mapping[str, OrderAction]] = lambda: {order.kind: order for order in CORE_ORDERS}
     _index: TrunkIndex | None = None
 
     def forget(self) -> None:
@@ -137,13 +139,13 @@ class FrontDesk:
             if call.recordings:
                 router.recording = call.recordings[-1]
             outcome = await stay(call, router, talking_with, call.legs[talking_with.id].group, joined=True)
-            return verdict(await router.follow(call, outcome), call.answered)
+            return await to_the_end(call, router, outcome, self.orders())
         if at is None and call.ordered is not None:
-            return await go_on(call, call.ordered, self.actions())
+            return await go_on(call, call.ordered, self.actions(), self.orders())
         if at is not None:
             if router.trail and all(entry.target != at for entry in router.trail):
                 at = router.trail[-1].target  # the switch remembers a nested element that the call had come back from
-            return verdict(await router.route(call, Entry(at, "repeat")), call.answered)
+            return await to_the_end(call, router, await router.route(call, Entry(at, "repeat")), self.orders())
         return await self.serve(call)
 
     async def transferred(self, call: LiveCall, number: str, by: Leg) -> Verdict:
@@ -152,7 +154,7 @@ class FrontDesk:
         if call.recordings:
             router.recording = call.recordings[-1]
         group = call.legs[by.id].group if by.id in call.legs else None
-        return verdict(await router.follow(call, sent_on(call, number, by, group)), call.answered)
+        return await to_the_end(call, router, sent_on(call, number, by, group), self.orders())
 
     def left(self, call: LiveCall) -> None:
         """The caller has left, while no engine listened, the element he was in: the last one that had not failed before."""

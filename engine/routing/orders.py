@@ -1,29 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ordered calls: the employee is called first, then the client, then both are joined (BOT-2 “call back”, ADD-1)."""
+"""Ordered calls, also those that an earlier engine began; and the core's own kind: first the employee, then the client (BOT-2)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
 from engine.calls import causes
-from engine.calls.call import NOBODY, Answered, Callee, Caller, Ended, Leg, Step
-from engine.calls.leg import LegState
+from engine.calls.call import NOBODY, Call, Callee, Caller, Step
 from engine.calls.live import LiveCall
 from engine.calls.ordered import Ordered
 from engine.calls.reception import Verdict
-from engine.calls.ringing import Member, Won, plan, ring
-from engine.routing.action import GoTo, Missed, RoutingAction
+from engine.calls.ringing import Member, Won, plan
+from engine.routing.action import Done, GoTo, Hangup, Missed, Nesting, Outcome, RoutingAction
 from engine.routing.conversation import callees, said, talk
+from engine.routing.ordered import Beginning, OrderAction, reach
 from engine.routing.outbound import dial_number
 from engine.routing.router import Router, verdict
-from engine.snapshot import Sound, User
+from engine.snapshot import Sound
 
 CALL_BACK: Final = "callback"
 CONNECTING: Final = Sound("prompts/callback-employee.wav")
+
+
+async def carry_out(
+    call: LiveCall, ordered: Ordered, actions: Mapping[str, RoutingAction], orders: Mapping[str, OrderAction]
+) -> Verdict:
+    """The scenario of an order; also of one that an earlier engine began and whose parties do not talk yet."""
+    order = orders.get(ordered.kind)
+    if order is None:  # its plugin has been taken away
+        return Verdict(causes.NORMAL_TEMPORARY_FAILURE)
+    router = Router(actions, dial_number)
+    return await to_the_end(call, router, await order.run(call, ordered.arguments, router), orders)
+
+
+async def go_on(
+    call: LiveCall, ordered: Ordered, actions: Mapping[str, RoutingAction], orders: Mapping[str, OrderAction]
+) -> Verdict:
+    """The call of an earlier engine whose parties do not talk (any more): go on with what was ordered."""
+    asked = next((s for _, s in reversed(call.steps) if s.what in ("talk", "transfer_asked")), None)
+    if asked is not None and asked.what == "transfer_asked":
+        return verdict(await Router(actions, dial_number).follow(call, GoTo(str(asked.facts["number"]), call.caller.user)), call.answered)
+    if asked is not None:
+        return Verdict(causes.NORMAL_CLEARING)
+    return await carry_out(call, ordered, actions, orders)
+
+
+async def to_the_end(call: LiveCall, router: Router, outcome: Outcome, orders: Mapping[str, OrderAction]) -> Verdict:
+    """Follow an outcome; of an ordered call, whose kind may have a last word to its party."""
+    final = await router.follow(call, outcome)
+    if call.ordered is not None and (order := orders.get(call.ordered.kind)) is not None:
+        await order.afterwards(call, call.ordered.arguments, final)
+    return verdict(final, call.answered)
 
 
 class CallBack(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,82 +64,41 @@ class CallBack(msgspec.Struct, frozen=True, kw_only=True):
     did: str = ""
 
 
-def caller_of(order: CallBack) -> Caller:
-    """Whom the employee's phone shows: the client."""
-    return Caller(order.number, "", True, None, None, order.did)
+class CallBackOrder:
+    """The employee becomes the served party. Begun by an earlier engine, it goes on: nobody is rung twice."""
+
+    kind: ClassVar[str] = CALL_BACK
+
+    def begin(self, arguments: Mapping[str, Any]) -> Beginning:
+        order = msgspec.convert(arguments, CallBack)
+        return Beginning(Caller(order.number, "", True, None, None, order.did))  # the employee's phone shows the client
+
+    async def run(self, call: Call, arguments: Mapping[str, Any], router: Nesting) -> Outcome:
+        order = msgspec.convert(arguments, CallBack)
+        user = call.snapshot.users.get(order.user)
+        if user is None or not user.active:
+            call.note(Step("skipped", {"who": str(order.user), "why": "inactive"}))
+            return Missed("inactive")
+        if call.party == NOBODY:
+            if not call.legs_of("callback_employee"):
+                call.note(Step("ordered", {"who": user.title, "number": order.number}))
+            employee = await reach(call, plan("BY_USER", [Member(1, callees(user, call.snapshot.account))]), "callback_employee")
+            if employee is None:
+                return Missed("no_answer")
+            call.serve(employee.leg)
+        rung = call.legs_of("callback_client")
+        if not rung:
+            await said(call, CONNECTING)
+            return GoTo(order.number, user.id, reason="callback_client")
+        call.ringback(None)
+        client = await reach(call, (), "callback_client")
+        if client is None:
+            return Missed("no_answer", rung[-1].cause or causes.NO_ANSWER)
+        callee = Callee(order.number, None, user, order.number, rung[-1].group, "callback_client")
+        return await talk(call, router, Won(client.leg, callee))
+
+    async def afterwards(self, call: Call, arguments: Mapping[str, Any], outcome: Done | Hangup | Missed) -> None:
+        """Nothing more is said."""
 
 
-async def go_on(call: LiveCall, ordered: Ordered, actions: Mapping[str, RoutingAction]) -> Verdict:
-    """The call of an earlier engine whose parties do not talk (any more): go on with what was ordered."""
-    asked = next((s for _, s in reversed(call.steps) if s.what in ("talk", "transfer_asked")), None)
-    if asked is not None and asked.what == "transfer_asked":
-        return verdict(await Router(actions, dial_number).follow(call, GoTo(str(asked.facts["number"]), call.caller.user)), call.answered)
-    if asked is not None or ordered.kind != CALL_BACK:
-        return Verdict(causes.NORMAL_CLEARING)
-    return await call_back(call, msgspec.convert(ordered.arguments, CallBack), actions)
-
-
-async def call_back(call: LiveCall, order: CallBack, actions: Mapping[str, RoutingAction]) -> Verdict:
-    """The scenario of the order; the employee becomes the served party. Begun by an earlier engine, it goes on: nobody is rung twice."""
-    user = call.snapshot.users.get(order.user)
-    if user is None or not user.active:
-        call.note(Step("skipped", {"who": str(order.user), "why": "inactive"}))
-        return Verdict()
-    if call.party == NOBODY:
-        if not call.legs:
-            call.note(Step("ordered", {"who": user.title, "number": order.number}))
-        leg = await _employee(call, user)
-        if leg is None:
-            return Verdict(causes.NO_ANSWER)
-        call.serve(leg)
-    router = Router(actions, dial_number)
-    rung = [s for s in call.legs.values() if s.reason == "callback_client"]
-    if not rung:
-        await said(call, CONNECTING)
-        return verdict(await router.follow(call, GoTo(order.number, user.id, reason="callback_client")), call.answered)
-    call.ringback(None)
-    client = await _first_of(call, rung)
-    if client is None:
-        return verdict(Missed("no_answer", rung[-1].cause or causes.NO_ANSWER), call.answered)
-    callee = Callee(order.number, None, user, order.number, call.legs[client.id].group, "callback_client")
-    return verdict(await router.follow(call, await talk(call, router, Won(client, callee))), call.answered)
-
-
-async def _employee(call: LiveCall, user: User) -> Leg | None:
-    """Whichever of the employee's phones answers: those that ring already, then those that were not rung yet."""
-    rung = list(call.legs.values())
-    if any(s.alive for s in rung) and (leg := await _first_of(call, rung)) is not None:
-        return leg
-    if any(s.answered_at is not None for s in rung):
-        return None  # he has answered and hung up
-    left = tuple(
-        (priority, replace(callee, reason="callback_employee"))
-        for priority, callee in callees(user, call.snapshot.account)
-        if callee.contact is None or all(s.leg.contact != callee.contact.id for s in rung)
-    )
-    match await ring(call, plan("BY_USER", [Member(1, left)])):
-        case Won(leg):
-            return leg
-        case _:
-            return None
-
-
-async def _first_of(call: LiveCall, states: list[LegState]) -> Leg | None:
-    """Which of these legs, dialled by an earlier engine, has answered or answers first; None when all end."""
-    ringing = {s.leg for s in states if s.alive}
-    won = next((s.leg for s in states if s.alive and s.ready), None)
-    try:
-        while ringing and won is None:
-            match await call.next():
-                case Answered(leg) if leg in ringing:
-                    won = leg
-                case Ended(leg, cause) if leg in ringing:
-                    ringing.discard(leg)
-                    call.note(Step("no", {"who": leg.label, "cause": cause}))
-    finally:
-        for leg in ringing - {won}:
-            call.note(Step("cancelled", {"who": leg.label}))
-            call.release(leg, causes.LOSE_RACE)
-    if won is not None:
-        call.note(Step("answered", {"who": won.label}))
-    return won
+CORE_ORDERS: Final = (CallBackOrder(),)

@@ -21,7 +21,7 @@ from engine.directory import DirectoryListener
 from engine.errors import SettingsError, SwitchError, VatsError
 from engine.esl.switch import Switch
 from engine.routing.inbound import FrontDesk
-from engine.routing.orders import CALL_BACK, CallBack, call_back, caller_of
+from engine.routing.orders import carry_out
 from engine.runtime import ports
 from engine.runtime.context import RuntimeContext
 from engine.runtime.directory import SnapshotDirectory
@@ -53,7 +53,7 @@ class EngineRole:
             self.lookup, host=settings.directory.host, port=settings.directory.port, secret=settings.directory.secret,
             allowed=settings.directory.allowed,
         )  # fmt: skip
-        self.desk = FrontDesk(self._snapshots, ctx.snapshot, self.lookup.account_for_realm, ctx.registry.actions)
+        self.desk = FrontDesk(self._snapshots, ctx.snapshot, self.lookup.account_for_realm, ctx.registry.actions, ctx.registry.orders)
         self.journal = SpoolJournal(ctx.db, settings, [s for _, s in ctx.registry.subscribers()], ctx.doorbell.ring)
         self.rows = LiveRows(ctx.db, ctx.doorbell, "node")
         self._tasks: list[asyncio.Task[None]] = []
@@ -157,9 +157,10 @@ class EngineRole:
         """Begin the call once its row says so: whatever dies or is away afterwards, nobody is rung a second time."""
         call_id = f"order-{order.id}"
         try:
-            if order.kind != CALL_BACK:
+            action = self.ctx.registry.orders().get(order.kind)
+            if action is None:
                 raise VatsError(f"unknown order {order.kind}")
-            wish = msgspec.convert(order.arguments, CallBack)
+            beginning = action.begin(order.arguments)
             snapshot = self.ctx.snapshot(order.account_id)
         except (msgspec.ValidationError, VatsError) as error:  # its own fault: the orders of others go on
             await self.ctx.orders.finish(order, {"error": str(error)}, failed=True)
@@ -171,8 +172,9 @@ class EngineRole:
         if not await self.ctx.orders.finish(order, {"call": call_id}):
             log.warning("order %d was taken by somebody else meanwhile", order.id)
             return
-        call = self.node.order(call_id, snapshot, caller_of(wish), Ordered(order.kind, dict(order.arguments)))
-        self.node.run(call, lambda c: call_back(c, wish, self.ctx.registry.actions()))
+        ordered = Ordered(order.kind, dict(order.arguments))
+        call = self.node.order(call_id, snapshot, beginning.caller, ordered, beginning.direction)
+        self.node.run(call, lambda c: carry_out(c, ordered, self.ctx.registry.actions(), self.ctx.registry.orders()))
 
     # -- the end -------------------------------------------------------------------------------------------------------------------
 

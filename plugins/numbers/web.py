@@ -13,7 +13,7 @@ from engine.sdk import N_, Condition, Did, Page, Ref, Trunk, addresses, format_p
 from plugins.numbers import service
 from plugins.numbers.actions import rules_of
 from plugins.numbers.part import NumberList, NumbersPart, Rule
-from web.sdk import Form, Nothing, Visit, check_choice, confirm, elements, http, targets
+from web.sdk import Form, Nothing, Visit, check_choice, confirm, elements, http, target_titles, targets
 
 STATES: Final[Mapping[str, tuple[str, str]]] = {
     "REGED": ("good", N_("registered with the operator")),
@@ -72,8 +72,7 @@ def _title(visit: Visit, ref: Ref | None) -> str:
     element = visit.snapshot.element(ref)
     if element is not None:
         return element.title
-    action = visit.ctx.registry.actions().get(ref.kind)
-    return visit.t(action.title) if action else str(ref)
+    return target_titles(visit).get(str(ref), str(ref))
 
 
 # numbers --------------------------------------------------------------------------------------------------------------

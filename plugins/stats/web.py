@@ -11,7 +11,7 @@ from tortoise.queryset import QuerySet
 from engine.sdk import N_, Page, models, names_of, to_e164
 from plugins.stats import service
 from plugins.stats.service import Viewer
-from web.sdk import Visit, http, page_of, timeline
+from web.sdk import Visit, http, page_of, target_titles, timeline
 
 
 def viewer(visit: Visit) -> Viewer:
@@ -84,7 +84,7 @@ async def call(visit: Visit) -> http.Response:
     return visit.render(
         "stats/call.html",
         call=record,
-        lines=timeline(visit.t, record.trace or (), names_of(visit.snapshot), visit.host.sentences),
+        lines=timeline(visit.t, record.trace or (), names_of(visit.snapshot) | target_titles(visit), visit.host.sentences),
         legs=legs,
         names=names,
         recordings=list(record.recordings),

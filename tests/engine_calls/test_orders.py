@@ -25,10 +25,15 @@ from engine.calls.presence import Registration
 from engine.errors import NotFound
 from engine.plugin.testing import office, sip_user
 from engine.routing.inbound import FrontDesk
-from engine.routing.orders import CallBack, caller_of
+from engine.routing.ordered import OrderAction
+from engine.routing.orders import CORE_ORDERS, CallBackOrder
 from engine.runtime.engine_role import EngineRole
 from engine.snapshot import Snapshot
 from tests.engine_calls.floor import Floor
+
+
+def orders() -> dict[str, OrderAction]:
+    return {order.kind: order for order in CORE_ORDERS}
 
 
 @pytest.mark.feature("BOT-2")
@@ -51,7 +56,7 @@ async def test_an_impossible_order_fails_alone(kind: str, arguments: dict[str, A
         return True
 
     role = EngineRole.__new__(EngineRole)
-    role.ctx = SimpleNamespace(orders=SimpleNamespace(finish=finish), snapshot=find, registry=SimpleNamespace(actions=dict))  # type: ignore[assignment]
+    role.ctx = SimpleNamespace(orders=SimpleNamespace(finish=finish), snapshot=find, registry=SimpleNamespace(actions=dict, orders=orders))  # type: ignore[assignment]
     role.node = Floor(snapshot).node
     await role._carry_out(SimpleNamespace(id=7, created_at=clock.now(), kind=kind, arguments=arguments, account_id=account))  # type: ignore[arg-type]
     assert finished == [True]
@@ -64,7 +69,7 @@ WISH = {"user": 201, "number": "+79271234567"}
 def role_with(snapshot: Snapshot, finish: Callable[..., Awaitable[bool]]) -> EngineRole:
     role = EngineRole.__new__(EngineRole)
     role.ctx = SimpleNamespace(  # type: ignore[assignment]
-        orders=SimpleNamespace(finish=finish), snapshot=lambda account: snapshot, registry=SimpleNamespace(actions=dict)
+        orders=SimpleNamespace(finish=finish), snapshot=lambda account: snapshot, registry=SimpleNamespace(actions=dict, orders=orders)
     )
     role.node = Floor(snapshot).node
     return role
@@ -141,7 +146,7 @@ class Resumed:
 async def resumed() -> AsyncIterator[Resumed]:
     floor = Floor(office((sip_user(201),), {}))
     call = LiveCall(
-        floor.node, floor.snapshot, caller_of(msgspec.convert(WISH, CallBack)), None, started_at=clock.now(), id="order-7"
+        floor.node, floor.snapshot, CallBackOrder().begin(WISH).caller, None, started_at=clock.now(), id="order-7"
     )  # fmt: skip
     call.direction, call.ordered = "out", Ordered("callback", WISH)
     yield Resumed(floor, call)

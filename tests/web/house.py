@@ -244,9 +244,26 @@ async def fill_plugins(ctx: TestContext, customer: Customer, word: str) -> None:
     async with ctx.edit(customer.id, SYSTEM) as edit:
         rule = await save_rule(edit, Rule(id=0, title="Всем в меню", did=did, target=menu.ref))
         customer.things["rule"] = rule.id
+    customer.things["task"] = await fill_callback(customer)
     folder = ctx.settings.media_root / "voice" / str(customer.id)
     folder.mkdir(parents=True, exist_ok=True)
     write_wav(folder / "a.wav", seconds=1)
+
+
+async def fill_callback(customer: Customer) -> int:
+    """A client who asked to be called back and was not reached."""
+    from engine import clock
+    from plugins.callback.models import Attempt, Task
+
+    at = clock.now() - timedelta(days=1)
+    task = await Task.create(
+        account_id=customer.id, number="+79267778899", did="+74951234567", target_kind="core.user", target_id=customer.users["user"],
+        calls_first="client", attempts=1, made=1, pause_seconds=300, state="failed", requested_at=at, request_call="x", closed_at=at,
+    )  # fmt: skip
+    await Attempt.create(
+        account_id=customer.id, task_id=task.id, number=1, at=at, order_id=0, call_id=f"{customer.name}-attempt", result="no_answer"
+    )
+    return int(task.id)
 
 
 def write_wav(path: Path, seconds: float) -> None:

@@ -48,6 +48,8 @@ EXAMPLES = {
     ("voice-files", "id"): lambda c: c.things["file"],
     ("calls", "id"): lambda c: c.things["call"],
     ("recordings", "id"): lambda c: c.things["recording"],
+    ("callback", "of"): lambda c: Ref("groups.group", c.things["group"]),
+    ("callback", "id"): lambda c: c.things["task"],
 }
 
 
