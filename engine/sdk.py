@@ -120,6 +120,7 @@ from engine.routing.basic import HANGUP, NOTHING, REPEAT
 from engine.routing.conversation import RING_BACK, callee_of, callees, fall_back, said, talk
 from engine.routing.opening import closed_because, shut
 from engine.routing.ordered import Beginning, OrderAction, reach
+from engine.routing.outbound import client_forbidden
 from engine.settings import Settings
 from engine.snapshot import (
     Account,
@@ -297,6 +298,7 @@ __all__ = [
     "cause_words",
     "check_settings",
     "checking",
+    "client_forbidden",
     "clock",
     "closed_because",
     "converse",

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from engine.calls import causes
-from engine.calls.call import Call, Callee, LegReason, Step
+from engine.calls.call import Call, Callee, Step
 from engine.calls.ringing import Won, ring
 from engine.numbering import is_emergency, national, to_e164
 from engine.routing.action import GoTo, Hangup, Missed, Outcome
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 RING_TIMEOUT: Final = timedelta(seconds=120)
 WRONG_NUMBER: Final = Sound("prompts/wrong-number.wav")
 FORBIDDEN_NUMBER: Final = Sound("prompts/forbidden-number.wav")
-FOR_CLIENTS: Final[frozenset[LegReason]] = frozenset({"callback_client", "widget"})
-"""Legs that a client has asked for; the restrictions of employees are not theirs (R18)."""
 
 
 def is_forbidden(snapshot: Snapshot, user: User | None, number: str) -> bool:
@@ -33,6 +31,11 @@ def is_forbidden(snapshot: Snapshot, user: User | None, number: str) -> bool:
     if snapshot.root is not None and snapshot.root.ref not in branches:
         prefixes += snapshot.root.forbidden_prefixes
     return starts_with(number, (*prefixes, *(user.forbidden_prefixes if user is not None else ())))
+
+
+def client_forbidden(snapshot: Snapshot, number: str) -> bool:
+    """R18: whether a client who has asked for it may not be called (CallBack, widget); the restrictions of employees are not for him."""
+    return starts_with(number, snapshot.account.client_prefixes)
 
 
 def starts_with(number: str, prefixes: Iterable[str]) -> bool:
@@ -55,11 +58,7 @@ async def dial_number(call: Call, wish: GoTo, router: Router) -> Outcome:
     if number is None:
         call.note(Step("wrong_number", {"number": wish.number}))
         return await _refused(call, wish, WRONG_NUMBER, causes.INVALID_NUMBER_FORMAT)
-    if wish.reason in FOR_CLIENTS:
-        forbidden = starts_with(number, call.snapshot.account.client_prefixes)
-    else:
-        forbidden = is_forbidden(call.snapshot, user, number)
-    if forbidden:
+    if is_forbidden(call.snapshot, user, number):
         call.note(Step("forbidden_number", {"number": number}))
         return await _refused(call, wish, FORBIDDEN_NUMBER, causes.OUTGOING_CALL_BARRED)
     own = call.snapshot.first_group(user.id) if user is not None else None

@@ -23,6 +23,7 @@ from engine.sdk import (
     Sound,
     Step,
     User,
+    client_forbidden,
     said,
     to_e164,
 )
@@ -94,8 +95,11 @@ class GroupCallBack(_ToCallBack):
 
 
 def callable_number(call: Call) -> str | None:
-    """Where the caller can be reached, in E.164; None for a withheld number, one that is none, our own, and callers from inside."""
+    """Where the caller can be reached, in E.164.
+
+    None for a withheld number, one that is none, our own, a forbidden one (R18), and callers from inside.
+    """
     number = call.caller.number if call.caller.external else None
-    if number is None or to_e164(number) != number or call.snapshot.did(number) is not None:
+    if number is None or to_e164(number) != number or call.snapshot.did(number) is not None or client_forbidden(call.snapshot, number):
         return None
     return number

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One attempt to call a client back: an ordered call (CB-3, R19, R24). No clock, no database here.
 
-Restrictions of users do not apply to the client's leg (R18): it is dialled by this module, not by `GoTo`, which asks them. What holds
-for such legs account-wide is a gate's business: it is asked for every leg through a trunk, with the reason `callback_client`.
+Restrictions of users do not apply to the client's leg (R18): it is dialled by this module, not by `GoTo`, which asks them. The PBX has a
+list of its own for such legs.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from engine.sdk import (
+    CALL_REJECTED,
     NOBODY,
     Beginning,
     Call,
@@ -34,9 +35,11 @@ from engine.sdk import (
     User,
     Won,
     callees,
+    client_forbidden,
     plan,
     reach,
     said,
+    shut,
     talk,
 )
 from plugins.callback.part import First, settings_of
@@ -70,6 +73,9 @@ class CallBackAttempt:
         if not isinstance(target, User | Group):
             call.note(Step("callback_gone", {"number": wish.number}))
             return Missed("gone")
+        if client_forbidden(call.snapshot, wish.number):  # since he has asked
+            call.note(Step("forbidden_number", {"number": wish.number}))
+            return Missed("forbidden", CALL_REJECTED)
         return await (_client_first if wish.first == "client" else _employee_first)(call, wish, target, router)
 
     async def afterwards(self, call: Call, arguments: Mapping[str, Any], outcome: Done | Hangup | Missed) -> None:
@@ -126,8 +132,7 @@ def _client(wish: AttemptWish, target: User | Group) -> Plan:
 
 
 async def _user(call: Call, user: User) -> Won | None:
-    if not user.active or not call.snapshot.verdict(user.schedule, call.now, call.caller.number).holds:
-        call.note(Step("skipped", {"who": user.title, "why": "outside_hours" if user.active else "inactive"}))
+    if shut(call, user) is not None:
         return None
     phones = plan("BY_USER", [Member(1, callees(user, call.snapshot.account))])
     return await reach(call, phones, "callback_employee")
@@ -135,10 +140,7 @@ async def _user(call: Call, user: User) -> Won | None:
 
 async def _group(call: Call, group: Group) -> Won | None:
     """Its nested groups by priority, then its users by its method, once; greetings and menus do not apply."""
-    if group.parent is not None and not (group.active and call.snapshot.verdict(group.schedule, call.now, call.caller.number).holds):
-        call.note(Step("closed", {"title": group.title, "why": "outside_hours" if group.active else "inactive"}, group.ref))
-        return None
-    if group.method == "NONE":
+    if shut(call, group) is not None or group.method == "NONE":
         return None
     for child in call.snapshot.branches(group.ref):
         if isinstance(child, Group) and (won := await _group(call, child)) is not None:

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.calls.call import Caller
-from engine.calls.causes import NO_ANSWER, NORMAL_CLEARING, USER_BUSY
+from engine.calls.causes import CALL_REJECTED, NO_ANSWER, NORMAL_CLEARING, USER_BUSY
 from engine.facts.distribution import DistributionFailed
 from engine.plugin.testing import office, sip_user, steps, try_call, try_order
 from engine.rehearsal import Rehearsal, Script
@@ -118,6 +119,21 @@ def test_a_number_that_cant_be_called_is_refused_with_a_phrase(caller: Caller) -
     assert not wishes(got)
 
 
+@pytest.mark.feature("R18", "R24")
+def test_a_client_whose_number_is_forbidden_is_refused_and_not_called_either() -> None:
+    whole = house()
+    account = msgspec.structs.replace(whole.account, client_prefixes=("8927",))
+    forbidding = Snapshot(1, msgspec.structs.replace(whole.core, account=account), whole.parts)
+    got = try_call(forbidding, ACTIONS, TO_SALES)
+    assert [s[2] for s in steps(got, "play")] == [REFUSED]
+    assert not wishes(got)
+    first: First
+    for first in ("client", "employee"):
+        got = attempt(forbidding, first, Script({"201": (4, "answer"), CLIENT: (6, "answer")}))
+        assert not rung(got)
+        assert got.outcome == Missed("forbidden", CALL_REJECTED)
+
+
 def test_nobody_who_is_gone_or_switched_off_calls_back() -> None:
     assert try_call(house(), ACTIONS, Ref("callback.user", 999)).outcome == Missed("gone")
     assert try_call(house(sales(active=False)), ACTIONS, TO_SALES).outcome == Missed("inactive")
@@ -195,7 +211,7 @@ def test_employee_first_by_the_groups_method_without_greeting_then_the_client() 
     got = attempt(whole, "employee", Script({"202": (4, "answer"), CLIENT: (6, "answer")}))
     assert rung(got) == [(0.0, "201"), (20.0, "202"), (28.1, CLIENT)]
     assert [s[2] for s in steps(got, "play")] == [CONNECTING]
-    assert steps(got, "talk") == [(33.0, "talk", "202")]  # the client is served, and talks with the employee
+    assert steps(got, "talk") == [(34.1, "talk", "202")]  # the client is served, and talks with the employee
     assert got.outcome == Done(talked=True)
     assert got.leaked == ()
 
