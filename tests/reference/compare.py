@@ -53,11 +53,11 @@ class Draws:
     def __init__(self, happened: Sequence[Event]) -> None:
         self._happened = happened
 
-    def __call__(self, at: float, users: Sequence[User]) -> Sequence[User]:
+    def __call__(self, after: int, users: Sequence[User]) -> Sequence[User]:
         owner = {c.label: u.name for u in users for c in u.contacts}
         seen: list[str] = []
-        for event in self._happened:
-            name = owner.get(event.who) if event.what in ("rings", "skipped") and event.at >= at - CLOSE else None
+        for event in self._happened[after:]:
+            name = owner.get(event.who) if event.what in ("rings", "skipped") else None
             if name and name not in seen:
                 seen.append(name)
         return sorted(users, key=lambda u: seen.index(u.name) if u.name in seen else len(seen))

@@ -23,7 +23,8 @@ from typing import Literal, NamedTuple, TypeAlias
 from tests.reference.world import Contact, Group, Hours, Menu, Scenario, Target, User, World
 
 NOON = datetime(2026, 1, 14, 12, 0)  # noqa: DTZ001  # local time of the PBX, a Wednesday
-HOPS = 50
+HOPS, ENTRIES = 50, 2000
+"""On the call's way, and with everything it came back from."""
 End: TypeAlias = Literal["talked", "left", "hangup", "failed", "too far"]
 Why: TypeAlias = Literal["rule", "action", "key", "extension", "nested", "repeat"]
 
@@ -44,8 +45,8 @@ class Told:
     hops: int
 
 
-Drawn: TypeAlias = Callable[[float, Sequence[User]], Sequence[User]]
-"""In which order users were drawn at that moment by «Случайный»: any is right (R10), so the reference asks."""
+Drawn: TypeAlias = Callable[[int, Sequence[User]], Sequence[User]]
+"""In which order users were drawn by «Случайный» after so many events: any is right (R10), so the reference asks."""
 
 
 def foretell(world: World, call: Scenario, drawn: Drawn) -> Told:
@@ -81,8 +82,6 @@ class Goes(NamedTuple):
 
     target: Target
     why: Why
-    of: Group | None = None
-    """The group whose no-answer action this is."""
 
 
 FAILED, TALKED, HUNG_UP = "failed", "talked", "hangup"
@@ -103,8 +102,7 @@ class _Foretold:
         self.now = 0.0
         self.events: list[Event] = []
         self.rung: Counter[str] = Counter()
-        self.hops = 0
-        self.through: set[str] = set()
+        self.hops, self.entered, self.too_far = 0, 0, False
         self.leaves = math.inf if call.leaves is None else call.leaves
 
     def told(self) -> Told:
@@ -115,6 +113,8 @@ class _Foretold:
             end = "left"
         except TooFar:
             end = "too far"
+        if self.too_far and end != "talked":
+            end = "too far"
         return Told(tuple(self.events), end, self.hops)
 
     # -- the way through the elements ------------------------------------------------------------------------------------------------
@@ -123,10 +123,10 @@ class _Foretold:
         if self.call.dialled is not None:
             goes = Goes(self.owner_of(self.call.dialled), "extension")
         else:
+            self.hop()  # the number itself
             goes = Goes(self.by_rules(), "rule")
         while True:
-            self.hop()
-            result = self.enter(goes.target, goes.why, again=False, of=goes.of)
+            result = self.enter(goes.target, goes.why, again=False)
             if isinstance(result, Goes):
                 goes = result
             elif result == TALKED:
@@ -137,10 +137,16 @@ class _Foretold:
                 return "failed"  # at top level: hang up (R2)
 
     def hop(self) -> None:
-        """R11."""
-        if self.hops == HOPS:
+        """R11: an element entered, a menu's file once more; what is nested and comes back was no step on the way."""
+        if self.is_far():
             raise TooFar
-        self.hops += 1
+
+    def is_far(self) -> bool:
+        """The same for a menu, which then has failed."""
+        self.hops, self.entered = self.hops + 1, self.entered + 1
+        far = self.hops > HOPS or self.entered > ENTRIES
+        self.too_far |= far
+        return far
 
     def by_rules(self) -> Target:
         """R5: by priority, equal ones by age; no list = anybody, no schedule = always; none fits = the root group."""
@@ -153,8 +159,9 @@ class _Foretold:
                 return rule.target
         return Target("group", self.world.groups[0].name)
 
-    def enter(self, target: Target, why: Why, *, again: bool, of: Group | None = None) -> Result:
-        """`again`: inside an element that is gone through once more, without greetings (R3); `of`: whose no-answer action leads here."""
+    def enter(self, target: Target, why: Why, *, again: bool) -> Result:
+        """`again`: inside an element that is gone through once more, without greetings (R3)."""
+        self.hop()
         if target.kind == "hangup":
             return HUNG_UP
         if target.kind == "group":
@@ -162,7 +169,7 @@ class _Foretold:
         if target.kind == "menu":
             return self.menu(next(m for m in self.world.menus if m.name == target.name), why, again)
         if target.kind == "user":
-            return self.user_alone(self.world.user(target.name), of)
+            return self.user_alone(self.world.user(target.name), why)
         raise AssertionError(target)
 
     def owner_of(self, extension: str) -> Target:
@@ -187,7 +194,6 @@ class _Foretold:
 
     def group(self, group: Group, why: Why, again: bool) -> Result:
         self.note("enters", group.name)
-        self.through.add(group.name)
         if not self.takes_calls(group):
             return FAILED if why == "nested" else self.no_answer(group)  # GRP-4; R2
         if group.greeting and not again and why not in ("extension", "repeat"):  # R7, ACT-5
@@ -210,9 +216,11 @@ class _Foretold:
         nested += [m for m in self.world.menus if m.parent == group.name]
         for element in sorted(nested, key=lambda e: e.priority):
             kind: Literal["group", "menu"] = "group" if isinstance(element, Group) else "menu"
+            hops = self.hops
             result = self.enter(Target(kind, element.name), "nested", again=again)
             if result != FAILED:
                 return result
+            self.hops = hops
         return self.ring(self.distribution(group.method, group.members))
 
     def no_answer(self, group: Group) -> Result:
@@ -222,39 +230,41 @@ class _Foretold:
             return FAILED
         if action.kind == "repeat":
             return Goes(Target("group", group.name), "repeat")
-        return Goes(action, "action", group if group.name in self.through else None)
+        return Goes(action, "action")
 
-    def user_alone(self, user: User, of: Group | None) -> Result:
-        """R8: the action of the group the call came through, which has been taken; reached directly, his first group's (or the PBX's)."""
+    def user_alone(self, user: User, why: Why) -> Result:
+        """R8: reached directly (rule, key, dialled) his first group's action follows; inside calls have none.
+
+        Whoever is himself a no-answer action is the last.
+        """
         self.note("enters", user.name)
         if self.takes_calls(user) and self.ring(self.distribution("SEQUENTIAL", [(user.name, 1)])) == TALKED:
             return TALKED
-        if self.call.dialled is not None:
+        if self.call.dialled is not None or why == "action":
             return FAILED
         first = user.groups[0] if user.groups else self.world.groups[0].name
-        group = of or next(g for g in self.world.groups if g.name == first)
-        if group.no_answer == Target("user", user.name):
-            return FAILED  # he has just not answered
-        return self.no_answer(group)
+        group = next(g for g in self.world.groups if g.name == first)
+        return FAILED if group.no_answer == Target("user", user.name) else self.no_answer(group)  # he has just not answered
 
     # -- who rings when ------------------------------------------------------------------------------------------------------------------
 
     def distribution(self, method: str, members: Sequence[tuple[str, int]]) -> Distribution:
-        """GRP-3, R9, R10: users in turns; those of one turn walk their contacts each on his own."""
-        users = [(self.world.user(name), priority) for name, priority in members]
+        """GRP-3, R9, R10: users in turns; those of one turn walk their contacts each on his own.
+
+        Who takes part is decided when it begins, whether a contact is rung when its turn comes.
+        """
+        users = [(u, p) for name, p in members if (u := self.world.user(name)).active and self.within(u.hours)]
         turns: list[list[User]]
         if method == "SEQUENTIAL":
             turns = [[u for u, p in users if p == priority] for priority in sorted({p for _, p in users})]
         elif method == "RANDOM":
-            turns = [[u] for u in self.drawn(self.now, [u for u, _ in users])]
+            turns = [[u] for u in self.drawn(len(self.events), [u for u, _ in users])]
         else:
             turns = [[u for u, _ in users]]
         whole = Distribution(over=self.now)
         for turn in turns:
             begins = whole.over
             for user in turn:
-                if not user.active or not self.within_at(user.hours, begins):
-                    continue
                 levels = [[c for c in user.contacts if c.priority == p] for p in sorted({c.priority for c in user.contacts})]
                 if method == "ALL_AT_ONCE":
                     levels = [user.contacts]
@@ -358,6 +368,8 @@ class _Foretold:
                     timeouts += 1
                     if timeouts == 3:
                         return FAILED
+                    if self.is_far():
+                        return FAILED
                     continue
                 if action.kind == "nothing":
                     return FAILED
@@ -368,7 +380,8 @@ class _Foretold:
                 action = chosen.target
             if action.kind != "repeat":
                 return Goes(action, "key")
-            self.hop()
+            if self.is_far():
+                return FAILED
 
     def one_round(self, menu: Menu, sounds: Sequence[str]) -> Result:
         """The file and what follows it: “timeout”, a choice, or how the distribution to the users inside has ended (IVR-5)."""
@@ -389,7 +402,7 @@ class _Foretold:
             at = min(idle, gap, rung, pressed)
             if ringing and min(rung, self.leaves) <= at:
                 return self.ring(ringing)
-            self.wait(at - self.now)
+            self.wait_until(at)
             if at == idle and users:
                 ringing = self.distribution("SEQUENTIAL", menu.members)
                 continue
@@ -432,7 +445,9 @@ class _Foretold:
         self.wait(self.world.sounds[sound])
 
     def wait(self, seconds: float) -> None:
-        if self.leaves < self.now + seconds:
-            self.now = self.leaves
+        self.wait_until(self.now + seconds)
+
+    def wait_until(self, at: float) -> None:
+        self.now = min(at, self.leaves)
+        if self.leaves < at:
             raise Left
-        self.now += seconds

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small PBXes and calls to them, made by chance from a seed, in plain words: neither the product nor the reference is needed to read one."""
+"""Small PBXes and calls to them, made by chance from a seed and told in plain words; the product does not come into it."""
 
 from __future__ import annotations
 
@@ -159,15 +159,21 @@ class Scale:
     def timeout(self, chance: random.Random) -> int:
         return chance.choice((1, 2)) if self.real else chance.choice((0, 1, 3, 5, 8))
 
+    def gap(self, chance: random.Random) -> int:
+        return 1 if self.real else chance.choice((1, 2, 3))
+
     def does(self, chance: random.Random) -> tuple[float, str]:
         """What a phone does when it rings: after how long, and what."""
-        what = chance.choice(("answer", "busy", "refuses", "refuses", "rings on"))
+        what = chance.choice(("answer", "answer", "busy", "refuses", "rings on"))
         if what == "rings on":
             return 3600.0, what
         return round(chance.uniform(0.3, 1.6) if self.real else chance.uniform(0.2, 25.0), 3), what
 
 
-def make(seed: int, scale: Scale = Scale()) -> tuple[World, Scenario]:  # noqa: B008  # frozen
+IN_THOUGHT, REAL = Scale(), Scale(real=True)
+
+
+def make(seed: int, scale: Scale = IN_THOUGHT) -> tuple[World, Scenario]:
     """The world of this seed and a call to it."""
     chance = random.Random(f"{seed} {scale.real}")
     world = World(seed, hours=_hours(chance))
@@ -245,7 +251,7 @@ def _tree(world: World, chance: random.Random, scale: Scale) -> None:
         world.menus.append(
             Menu(
                 f"M{n + 1}", chance.choice(world.groups).name, chance.randint(1, 3), not _maybe(chance, 0.12), _some_hours(world, chance),
-                _sound(world, chance, 0.5), _sound(world, chance, 0.9), scale.timeout(chance), 1 if scale.real else chance.choice((1, 2, 3)),
+                _sound(world, chance, 0.5), _sound(world, chance, 0.9), scale.timeout(chance), scale.gap(chance),
             )
         )  # fmt: skip
 
@@ -278,7 +284,7 @@ def _somewhere(world: World, chance: random.Random) -> Target:
 
 def _actions(world: World, chance: random.Random) -> None:
     for group in world.groups:
-        action = chance.choice(("none", "none", "nothing", "hangup", "repeat", "somewhere", "somewhere"))
+        action = chance.choices(("none", "nothing", "hangup", "repeat", "somewhere"), (4, 1, 1, 1, 5))[0]
         group.no_answer = {
             "none": None, "nothing": Target("nothing"), "hangup": Target("hangup"), "repeat": Target("repeat"),
         }.get(action, _somewhere(world, chance))  # fmt: skip
