@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 from tests.reference.oracle import Event
 from tests.reference.world import User
@@ -48,16 +51,41 @@ def difference(should: Sequence[Event], did: Sequence[Event]) -> str:
 
 
 class Draws:
-    """The orders in which users were drawn, read from what happened: whoever's contacts come first was drawn first."""
+    """The orders in which users were drawn, read from what happened: whoever's contacts come first was drawn first.
 
-    def __init__(self, happened: Sequence[Event]) -> None:
-        self._happened = happened
+    `seen`: what is to be seen there of the reference's events.
+    """
 
-    def __call__(self, after: int, users: Sequence[User]) -> Sequence[User]:
+    def __init__(self, happened: Sequence[Event], seen: Collection[str] = ()) -> None:
+        self._happened, self._seen = happened, seen
+
+    def __call__(self, after: Sequence[Event], users: Sequence[User]) -> Sequence[User]:
         owner = {c.label: u.name for u in users for c in u.contacts}
-        seen: list[str] = []
-        for event in self._happened[after:]:
+        first: list[str] = []
+        past = sum(not self._seen or event.what in self._seen for event in after)
+        for event in self._happened[past:]:
             name = owner.get(event.who) if event.what in ("rings", "skipped") else None
-            if name and name not in seen:
-                seen.append(name)
-        return sorted(users, key=lambda u: seen.index(u.name) if u.name in seen else len(seen))
+            if name and name not in first:
+                first.append(name)
+        return sorted(users, key=lambda u: first.index(u.name) if u.name in first else len(first))
+
+
+def disorder(should: Sequence[Event], did: Sequence[Event], *, apart: float = 0.5, late: float = math.inf) -> str:
+    """“” when the same happened in the same order, steps less than `apart` seconds apart in any, none moved by more than `late`."""
+    seen: Counter[str] = Counter()
+    where = {(e.who, n): at for at, e in enumerate(did) for n in (seen.update([e.who]) or seen[e.who],)}
+    names: Counter[str] = Counter()
+    places: list[tuple[Event, Event]] = []
+    for event in should:
+        names[event.who] += 1
+        at = where.pop((event.who, names[event.who]), None)
+        if at is None:
+            return f"{told(event)} did not happen"
+        places.append((event, did[at]))
+    if where:
+        return f"{told(did[min(where.values())])} should not have happened"
+    for (one, here), (other, there) in itertools.combinations(places, 2):
+        if other.at - one.at >= apart and there.at <= here.at:
+            return f"{told(other)} should have come after {told(one)}"
+    moved = [told(here) for one, here in places if abs(here.at - one.at) > late]
+    return f"{moved[0]} at another time" if moved else ""

@@ -45,8 +45,8 @@ class Told:
     hops: int
 
 
-Drawn: TypeAlias = Callable[[int, Sequence[User]], Sequence[User]]
-"""In which order users were drawn by «Случайный» after so many events: any is right (R10), so the reference asks."""
+Drawn: TypeAlias = Callable[[Sequence[Event], Sequence[User]], Sequence[User]]
+"""In which order users were drawn by «Случайный» after these events: any is right (R10), so the reference asks."""
 
 
 def foretell(world: World, call: Scenario, drawn: Drawn) -> Told:
@@ -258,7 +258,7 @@ class _Foretold:
         if method == "SEQUENTIAL":
             turns = [[u for u, p in users if p == priority] for priority in sorted({p for _, p in users})]
         elif method == "RANDOM":
-            turns = [[u] for u in self.drawn(len(self.events), [u for u, _ in users])]
+            turns = [[u] for u in self.drawn(self.events, [u for u, _ in users])]
         else:
             turns = [[u for u, _ in users]]
         whole = Distribution(over=self.now)

@@ -176,7 +176,7 @@ IN_THOUGHT, REAL = Scale(), Scale(real=True)
 def make(seed: int, scale: Scale = IN_THOUGHT) -> tuple[World, Scenario]:
     """The world of this seed and a call to it."""
     chance = random.Random(f"{seed} {scale.real}")
-    world = World(seed, hours=_hours(chance))
+    world = World(seed, hours=_hours(chance, scale))
     world.sounds = {f"s{n}.wav": scale.sound(chance) for n in range(6)}
     _users(world, chance, scale)
     _tree(world, chance, scale)
@@ -190,9 +190,11 @@ def _maybe(chance: random.Random, share: float) -> bool:
     return chance.random() < share
 
 
-def _hours(chance: random.Random) -> list[Hours]:
-    """The call comes on a Wednesday at 12:00; some hours change their mind one or two minutes later."""
+def _hours(chance: random.Random, scale: Scale) -> list[Hours]:
+    """The call comes on a Wednesday at 12:00; some hours change their mind one or two minutes later. Real calls come at any time."""
     week = (0, 1, 2, 3, 4)
+    if scale.real:
+        return [Hours("always", [(tuple(range(7)), [(0, 1440)])]), Hours("shut", [(tuple(range(7)), [])])]
     return [
         Hours("always", [(tuple(range(7)), [(0, 1440)])]),
         Hours("office", [(week, [(540, 780), (840, 1080)]), ((5,), [(600, 900)])]),
@@ -308,7 +310,7 @@ def _rules(world: World, chance: random.Random) -> None:
 
 def _call(world: World, chance: random.Random, scale: Scale) -> Scenario:
     inside = not scale.real and _maybe(chance, 0.15)
-    call = Scenario(None, chance.choice((REGULAR, STRANGER, None)))
+    call = Scenario(None, chance.choice((REGULAR, STRANGER) if scale.real else (REGULAR, STRANGER, None)))
     if inside:
         caller = chance.choice(world.users)
         dialable = [u.name for u in world.users if u is not caller] + [g.extension for g in world.groups if g.extension]

@@ -144,7 +144,7 @@ def test_any_digit_stops_the_file(first: str) -> None:
 
 @pytest.mark.feature("IVR-5")
 @pytest.mark.parametrize(("keys", "rung"), [([(1, "7")], 1.0), ([(1, "2")], 3.0)], ids=["begins nothing", "begins an extension"])
-def test_users_inside_are_rung_as_soon_as_a_digit_that_leads_nowhere_has_stopped_the_file(keys: list[tuple[float, str]], rung: float) -> None:
+def test_users_inside_are_rung_once_a_digit_that_leads_nowhere_has_stopped_the_file(keys: list[tuple[float, str]], rung: float) -> None:
     got = try_call(house(menu(members=(Membership(201),), timeout_seconds=8)), ACTIONS, MENU, Script(keys=keys))
     assert steps(got, "rings") == [(rung, "rings", "201")]
 
