@@ -29,13 +29,14 @@ class KeyReader:
     extensions: Collection[str] = ()
     gap: timedelta = timedelta(seconds=2)
     ignored: Collection[str] = ()
-    """Keys that are known and do nothing, so that D is not for them."""
+    """Keys that are known and do nothing, so that D is not for them; and extensions, for which no key waits (USR-2)."""
     typed: str = ""
     deadline: datetime | None = None
     _prefixes: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._prefixes = frozenset(e[:n] for e in self.extensions for n in range(1, len(e)))
+        known = {*self.keys, *(key for key in self.ignored if len(key) == 1)}
+        self._prefixes = _beginnings(self.extensions) | (_beginnings(self.ignored) - known)
 
     def press(self, digit: str, now: datetime) -> Chosen | None:
         """Take one digit; a choice, or None while more may follow (then `deadline` is set) or nothing matched."""
@@ -55,6 +56,10 @@ class KeyReader:
         if typed in self.keys:
             return Chosen(key=typed)
         return Chosen(key=ANY_OTHER) if ANY_OTHER in self.keys and typed not in self.ignored else None
+
+
+def _beginnings(numbers: Collection[str]) -> frozenset[str]:
+    return frozenset(number[:n] for number in numbers for n in range(1, len(number)))
 
 
 async def listen(call: Call, keys: KeyReader | None, until: datetime | None = None) -> Chosen | Event:

@@ -80,8 +80,10 @@ class _Visit:
         self.call, self.menu, self.router = call, menu, router
         self.targets: dict[str, Target] = {k.key: k.target for k in menu.keys}
         gap = timedelta(seconds=menu.digit_gap_seconds)
-        ignored = frozenset(key for key, target in self.targets.items() if target == NOTHING)
-        self.reader = KeyReader(frozenset(self.targets) - ignored - {TIMEOUT}, frozenset(_dialable(call.snapshot)), gap, ignored)
+        idle = frozenset(key for key, target in self.targets.items() if target == NOTHING)
+        extensions = call.snapshot.extensions
+        barred = frozenset(number for number, target in extensions.items() if _is_barred(call.snapshot, target))
+        self.reader = KeyReader(frozenset(self.targets) - idle - {TIMEOUT}, extensions.keys() - barred, gap, idle | barred)
         self.unheard = 0
         """Rounds of the file that nobody has answered by a key."""
 
@@ -162,9 +164,7 @@ class _Visit:
         return None if target == REPEAT else Forward(target)
 
 
-def _dialable(snapshot: Snapshot) -> Iterable[str]:
-    """Extensions that outsiders may dial in a menu (USR-2: “Запретить перевод из IVR”)."""
-    for number, target in snapshot.extensions.items():
-        user = snapshot.get(target, User)
-        if user is None or not user.no_ivr_transfer:
-            yield number
+def _is_barred(snapshot: Snapshot, target: Target) -> bool:
+    """USR-2, “Запретить перевод из IVR”: his extension, dialled here, is ignored as if nothing was dialled."""
+    user = snapshot.get(target, User)
+    return user is not None and user.no_ivr_transfer

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from plugins.schedules.service import store as schedules
 from tests.calls.pbx import Pbx
 from tests.calls.telephone import Line, Provider
 from tests.embedded.sip.phone import Msg, parse
+from tests.embedded.telephone import Talk
 from tests.phones import sound
 from tests.reference import rehearsal as told
 from tests.reference.oracle import Event
@@ -116,49 +116,65 @@ async def _phones(office: Pbx, world: World, call: Scenario) -> AsyncIterator[di
         yield lines
 
 
+class Outsider(Provider):
+    """Calls once and leaves when told; takes whatever the PBX does."""
+
+    talk: Talk
+    over: asyncio.Event
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        super().datagram_received(data, addr)
+        message = parse(data, addr)
+        if message.method == "BYE":
+            self.send(self.reply(message, 200), addr)
+            self.over.set()
+        elif message.code >= 200 and message.cseq[1] == "INVITE":
+            self.send(self.ack(self.talk.invite, message))
+            if message.code == 200:
+                self.talk.response = message
+                self.take(message.body)
+            else:
+                self.over.set()
+        elif message.code >= 200 and message.cseq[1] == "BYE":
+            self.over.set()
+
+    async def stays(self, call: Scenario, number: str) -> float:
+        """Dial, press the keys, leave; when it was dialled (loop time)."""
+        loop = asyncio.get_running_loop()
+        self.over = asyncio.Event()
+        began = loop.time()
+        self.talk = await self.calls(number)
+        pressing = asyncio.create_task(self._press(call, began))
+        try:
+            async with asyncio.timeout_at(began + (call.leaves or 0)):
+                await self.over.wait()
+        except TimeoutError:
+            if self.talk.response is None:
+                self.talk.cancel()
+            else:
+                self.talk.request("BYE")
+            async with asyncio.timeout(PATIENCE):
+                await self.over.wait()
+        pressing.cancel()
+        await asyncio.wait((pressing,))
+        return began
+
+    async def _press(self, call: Scenario, began: float) -> None:
+        for at, key in call.keys:
+            await asyncio.sleep(began + at - asyncio.get_running_loop().time())
+            if self.peer is not None:
+                await self.press(key)
+
+
 async def happened(office: Pbx, world: World, call: Scenario) -> list[Event]:
     """Make the call to its end: which phones were rung when, in seconds since the caller dialled."""
     assert call.caller is not None
+    caller = Outsider(office.trunk, call.caller.lstrip("+"), f"{office.trunk[0]}:{office.trunk[1]}")
     async with _phones(office, world, call) as lines:
-        async with office.provider(call.caller) as caller:
-            began = await _make(caller, office, call)
+        await caller.open(office.phones_at)
+        try:
+            began = await caller.stays(call, office.did[1:])
+        finally:
+            caller.close()
         rung = [Event(at - began, "rings", label) for label, line in lines.items() for at in line.rung]
     return sorted(rung)
-
-
-async def _make(caller: Provider, office: Pbx, call: Scenario) -> float:
-    """Dial, press the keys, leave; when it was dialled (loop time)."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    talk = await caller.calls(office.did[1:])
-    async with asyncio.TaskGroup() as tasks:
-
-        async def press() -> None:
-            for at, key in call.keys:
-                await asyncio.sleep(began + at - loop.time())
-                if caller.peer is not None:
-                    await caller.press(key)
-
-        async def leave() -> None:
-            assert call.leaves is not None
-            await asyncio.sleep(began + call.leaves - loop.time())
-            if talk.response is None:
-                talk.cancel()
-            else:
-                await talk.hang_up()
-
-        pressing, leaving = tasks.create_task(press()), tasks.create_task(leave())
-        answer = await caller.final("INVITE", PATIENCE)
-        caller.send(caller.ack(talk.invite, answer))
-        if answer.code == 200:
-            talk.response = answer
-            caller.take(answer.body)
-            bye = asyncio.create_task(talk.ended(PATIENCE))
-            await asyncio.wait((bye, leaving), return_when=asyncio.FIRST_COMPLETED)
-            bye.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await bye
-        pressing.cancel()
-        leaving.cancel()
-    return began
-

@@ -412,7 +412,8 @@ class _Foretold:
                 digit, quiet_since = keys.pop(0)[1], at
                 ended = digit == "#" and digits != ""
                 digits += "" if ended else digit
-                if not ended and any(e.startswith(digits) and e != digits for e in self.dialable()):
+                waits_for = self.dialable() + ([] if digits in menu.keys else self.barred())
+                if not ended and any(e.startswith(digits) and e != digits for e in waits_for):
                     continue  # the longest match wins (R22)
             choice = self.choice(menu, digits)
             digits = ""
@@ -428,10 +429,16 @@ class _Foretold:
         """Extensions that a caller may dial in a menu (IVR-4, USR-2)."""
         return [u.name for u in self.world.users if not u.barred] + [g.extension for g in self.world.groups if g.extension]
 
+    def barred(self) -> list[str]:
+        """USR-2: dialled, they are ignored as if nothing was dialled; keys do not wait for them (R22)."""
+        return [u.name for u in self.world.users if u.barred]
+
     def choice(self, menu: Menu, digits: str) -> Goes | None:
         """IVR-3, IVR-4, R22; None = ignored (R4, ACT-6)."""
         if digits in self.dialable():
             return Goes(self.owner_of(digits), "extension")
+        if digits in self.barred():
+            return None
         action = menu.keys.get(digits) or menu.keys.get("D")
         return Goes(action, "key") if action and action.kind != "nothing" else None
 

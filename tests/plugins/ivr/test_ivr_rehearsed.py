@@ -176,3 +176,20 @@ def test_a_user_chosen_in_a_menu_falls_to_his_first_group_not_to_the_one_around_
     assert [s[2] for s in steps(got, "rings")] == ["201", "202"]
     assert [f.group.id for f in got.facts if isinstance(f, DistributionFailed)] == [3, 3]
     assert got.outcome == Missed("no_answer")  # whom a group falls back on is the last
+
+
+@pytest.mark.feature("USR-2", "R22")
+@pytest.mark.parametrize(
+    ("dialled", "ends"), [("201", None), ("29", 1.2), ("3", 1.0)], ids=["his extension", "digits that match nothing", "a key"]
+)
+def test_the_extension_of_a_user_closed_to_menus_is_no_other_key(dialled: str, ends: float | None) -> None:
+    snapshot = house(menu(("3", HANGUP), ("D", HANGUP), ("T", SALES.ref)))
+    barred = tuple(msgspec.structs.replace(snapshot.users[n], no_ivr_transfer=True) for n in (201, 202))
+    core = msgspec.structs.replace(snapshot.core, users=barred, extensions=tuple((u.extension or "", u.ref) for u in barred))
+    keys = [(1 + n / 5, digit) for n, digit in enumerate(dialled)]
+    got = try_call(Snapshot(1, core, snapshot.parts), ACTIONS, MENU, Script({"202": (1, "answer")}, keys=keys))
+    if ends is None:
+        assert got.outcome == Done(talked=True)  # nothing was dialled: the timeout's action
+    else:
+        assert got.outcome == Hangup("NORMAL_CLEARING")
+        assert got.steps[-1][0] == ends
