@@ -13,7 +13,7 @@ WORKERS ?= 3
 # the call tests keep one installation per worker, whose database must not meet the databases of other tests in one process
 RUN_PYTEST = SWITCH=$(SWITCH) FREESWITCH=$(FREESWITCH) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: demo run test test-all test-deps check bench features prompts messages migrations clean
+.PHONY: demo run test test-all test-long test-deps check bench features prompts messages migrations clean
 
 demo: $(STAMP)  ## a working virtual PBX in one command
 	$(BIN)/vats demo
@@ -40,6 +40,9 @@ test: $(TEST_STAMP)  ## every test but the slow ones
 test-all: $(TEST_STAMP)  ## the full matrix: slow tests too
 	$(RUN_PYTEST) $(PYTEST_ARGS) tests/calls
 	$(RUN_PYTEST) $(PYTEST_ARGS) --ignore=tests/calls
+
+test-long: $(TEST_STAMP)  ## a thousand seeds and more of what `make test` tries with a few
+	$(RUN_PYTEST) -m long $(PYTEST_ARGS)
 
 test-deps:  ## system packages that some tests need (Debian, as root)
 	apt-get update -qq

@@ -30,13 +30,14 @@ class KeyReader:
     extensions: Collection[str] = ()
     gap: timedelta = timedelta(seconds=2)
     ignored: Collection[str] = ()
-    """Keys that are known and do nothing, so that D is not for them."""
+    """Keys that are known and do nothing, so that D is not for them; and extensions, for which no key waits (USR-2)."""
     typed: str = ""
     deadline: datetime | None = None
     _prefixes: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._prefixes = _prefixes_of(frozenset(self.extensions))
+        known = {*self.keys, *(key for key in self.ignored if len(key) == 1)}
+        self._prefixes = _prefixes_of(frozenset(self.extensions)) | (_prefixes_of(frozenset(self.ignored)) - known)
 
     def press(self, digit: str, now: datetime) -> Chosen | None:
         """Take one digit; a choice, or None while more may follow (then `deadline` is set) or nothing matched."""

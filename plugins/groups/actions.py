@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import ClassVar, Final, Literal
@@ -133,25 +133,25 @@ class ToUser:
         user = call.snapshot.get(entry.target, User)
         if user is None:
             return Missed("gone")
-        group = _group_of(call.snapshot, user, router)
+        group, resort = _group_of(call.snapshot, user, router), _resort(call.snapshot, user, router.trail)
         why = shut(call, user)
         if why is not None:
             result = Missed(why)
         else:
             call.ringback(call.snapshot.sound(group.music) if group else None)
-            with _missed_if_left(call, group):
+            with _missed_if_left(call, resort):
                 phones = plan("BY_USER", [Member(1, callees(user, call.snapshot.account, group=group))])
                 rung = await ring(call, phones, within=RING_BACK if entry.by == "transfer" else None)
             outcome = await _outcome(call, router, rung)
             if not isinstance(outcome, Missed):
                 return outcome
             result = outcome
-        if group is None or not call.caller.external or entry.by == "transfer":
+        if resort is None or not call.caller.external or entry.by == "transfer":
             return result  # R8: an employee hears busy or no answer; R20: a transferred call goes back
-        _failed(call, group, why or _why(result))
-        if group.no_answer == user.ref:
+        _failed(call, resort, why or _why(result))
+        if resort.no_answer == user.ref:
             return result  # he is whom the group falls back on: not again and again
-        return fall_back(group, result)
+        return fall_back(resort, result)
 
     def leads(self, snapshot: Snapshot, target: Target) -> Iterable[Target]:
         own = snapshot.first_group(target.id) or snapshot.root
@@ -160,17 +160,35 @@ class ToUser:
 
     def left(self, call: Call, entry: Entry, router: Nesting) -> None:
         user = call.snapshot.get(entry.target, User)
-        group = _group_of(call.snapshot, user, router) if user is not None else None
+        group = _resort(call.snapshot, user, router.trail) if user is not None else None
         if group is not None:
             _failed(call, group, "left")
 
 
 def _group_of(snapshot: Snapshot, user: User, router: Nesting) -> Group | None:
-    """R8: the group the call came through, else the user's first group, else the root."""
+    """In whose name a single user is rung (R14): the group the call came through, else the user's first group, else the root."""
     for entry in reversed(router.trail):
         passed = snapshot.get(entry.target, Group)
         if passed is not None:
             return passed
+    return _own_group(snapshot, user)
+
+
+def _resort(snapshot: Snapshot, user: User, trail: Sequence[Entry]) -> Group | None:
+    """R8: whose no-answer action follows him: that of the group which led the call to him, reached directly of his first group.
+
+    Directly is by a rule, a key or his extension, whatever the menu is in.
+    """
+    at = max((n for n, entry in enumerate(trail) if entry.target == user.ref), default=0)
+    before = snapshot.element(trail[at - 1].target) if at else None
+    if isinstance(before, Group):
+        return before
+    if isinstance(before, User) and trail[at].by == "action":
+        return _resort(snapshot, before, trail[:at])
+    return _own_group(snapshot, user)
+
+
+def _own_group(snapshot: Snapshot, user: User) -> Group | None:
     own = snapshot.first_group(user.id) or snapshot.root
     return own if isinstance(own, Group) else None
 

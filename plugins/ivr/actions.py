@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from engine.sdk import (
@@ -32,6 +32,7 @@ from engine.sdk import (
     Target,
     TimeUp,
     Won,
+    closed_because,
     listen,
     plan,
     ring,
@@ -78,9 +79,10 @@ class _Visit:
         self.call, self.menu, self.router = call, menu, router
         self.targets: dict[str, Target] = {k.key: k.target for k in menu.keys}
         gap = timedelta(seconds=menu.digit_gap_seconds)
-        ignored = frozenset(key for key, target in self.targets.items() if target == NOTHING)
-        self.reader = KeyReader(frozenset(self.targets) - ignored - {TIMEOUT}, call.snapshot.dialable, gap, ignored)
-        self.members = fit_members(call, menu, menu.members)
+        idle = frozenset(key for key, target in self.targets.items() if target == NOTHING)
+        dialable = call.snapshot.dialable
+        barred = frozenset(call.snapshot.extensions.keys() - dialable)  # USR-2: such an extension is ignored as if nothing was dialled
+        self.reader = KeyReader(frozenset(self.targets) - idle - {TIMEOUT}, dialable, gap, idle | barred)
         self.unheard = 0
         """Rounds of the file that nobody has answered by a key."""
 
@@ -99,8 +101,8 @@ class _Visit:
         """Greeting and file with keys live, then the users or the timeout; None = once more from the file."""
         sounds = [s for s in (greeting, self.call.snapshot.sound(self.menu.file)) if s is not None]
         playback: Playback | None = self.call.play(*sounds) if sounds else None
-        patience = timedelta(seconds=self.menu.timeout_seconds)
-        until = None if playback else self.call.now + patience
+        users = self._has_users()
+        until = None if playback else self._patience(users)
         while True:
             match await listen(self.call, self.reader, until):
                 case Chosen() as chosen:
@@ -111,20 +113,28 @@ class _Visit:
                     if playback is not None:
                         self.call.stop(playback)
                         playback = None
-                    until = self.call.now + patience
+                    users = self._has_users()
+                    until = self._patience(users)
                 case Played(done, _) if done == playback:
-                    if self.members:
-                        return await self._ring_users()
-                    until = self.call.now + patience
+                    users = self._has_users()
+                    until = self._patience(users)
                 case TimeUp():
-                    if self.members:
-                        return await self._ring_users()
-                    return self._timeout()
+                    return await self._ring_users() if users else self._timeout()
+
+    def _has_users(self) -> bool:
+        """IVR-5: somebody inside is active and in hours; whether his phones can ring is seen when they are rung."""
+        users = (self.call.snapshot.users.get(m.user) for m in self.menu.members)
+        return any(user is not None and closed_because(self.call, user) is None for user in users)
+
+    def _patience(self, users: bool) -> datetime:
+        """How long the caller may think after the file. With users inside there is no timeout: they are rung when it is over."""
+        return self.call.now + timedelta(seconds=0 if users else self.menu.timeout_seconds)
 
     async def _ring_users(self) -> Outcome | None:
         """IVR-5: by “Последовательный с первого”, keys and extensions stay live, the timeout action is ignored."""
         self.call.ringback(None)
-        match await ring(self.call, plan("SEQUENTIAL", self.members), self.reader):
+        members = fit_members(self.call, self.menu, self.menu.members)
+        match await ring(self.call, plan("SEQUENTIAL", members), self.reader):
             case Won() as won:
                 return await talk(self.call, self.router, won)
             case Chosen() as chosen:

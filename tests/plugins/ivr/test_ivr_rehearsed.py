@@ -6,6 +6,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from engine.facts.distribution import DistributionFailed
 from engine.plugin.testing import office, sip_user, steps, try_call
 from engine.rehearsal import Script
 from engine.routing.action import Done, Hangup, Missed
@@ -139,3 +140,56 @@ def test_any_digit_stops_the_file(first: str) -> None:
     assert [s[::2] for s in steps(got, "play")] == [(0.0, "hello.wav + menu.wav")]
     assert got.outcome == Hangup("NORMAL_CLEARING")
     assert got.steps[-1][0] == (6.0)  # five seconds of silence from the digit on, not from the end of the file
+
+
+@pytest.mark.feature("IVR-5")
+@pytest.mark.parametrize(("keys", "rung"), [([(1, "7")], 1.0), ([(1, "2")], 3.0)], ids=["begins nothing", "begins an extension"])
+def test_users_inside_are_rung_once_a_digit_that_leads_nowhere_has_stopped_the_file(keys: list[tuple[float, str]], rung: float) -> None:
+    got = try_call(house(menu(members=(Membership(201),), timeout_seconds=8)), ACTIONS, MENU, Script(keys=keys))
+    assert steps(got, "rings") == [(rung, "rings", "201")]
+
+
+@pytest.mark.feature("IVR-5")
+def test_users_inside_a_silent_menu_are_rung_at_once() -> None:
+    silent = msgspec.structs.replace(menu(members=(Membership(201),)), greeting=None, file=None)
+    assert steps(try_call(house(silent), ACTIONS, MENU), "rings") == [(0.0, "rings", "201")]
+
+
+@pytest.mark.feature("IVR-5", "R2")
+def test_a_user_inside_without_phones_turns_the_timeout_off_all_the_same() -> None:
+    snapshot = house(menu(("T", SALES.ref), members=(Membership(201),)))
+    bare = msgspec.structs.replace(snapshot.users[201], contacts=())
+    core = msgspec.structs.replace(snapshot.core, users=(bare, snapshot.users[202]))
+    got = try_call(Snapshot(1, core, snapshot.parts), ACTIONS, MENU)
+    assert got.outcome == Missed("no_answer")
+    assert got.steps[-1][0] == 6.0
+
+
+@pytest.mark.feature("R8", "ACT-2")
+@pytest.mark.parametrize("keys", [[(1, "1")], [(1, "2"), (1.2, "0"), (1.4, "1")]], ids=["key", "dialled"])
+def test_a_user_chosen_in_a_menu_falls_to_his_first_group_not_to_the_one_around_the_menu(keys: list[tuple[float, str]]) -> None:
+    pbx = Group(id=1, title="PBX", no_answer=HANGUP)
+    own = Group(id=3, title="Own", parent=pbx.ref, members=(Membership(201),), active=False, no_answer=Ref("core.user", 202))
+    chosen = menu(("1", Ref("core.user", 201)))
+    parts = {"groups": GroupsPart(groups=(pbx, own)), "ivr": IvrPart(menus=(chosen,)), "voicefiles": FILES}
+    got = try_call(office((sip_user(201), sip_user(202)), parts), ACTIONS, pbx.ref, Script({"201": (1, "USER_BUSY")}, keys=keys))
+    assert [s[2] for s in steps(got, "rings")] == ["201", "202"]
+    assert [f.group.id for f in got.facts if isinstance(f, DistributionFailed)] == [3, 3]
+    assert got.outcome == Missed("no_answer")  # whom a group falls back on is the last
+
+
+@pytest.mark.feature("USR-2", "R22")
+@pytest.mark.parametrize(
+    ("dialled", "ends"), [("201", None), ("29", 1.2), ("3", 1.0)], ids=["his extension", "digits that match nothing", "a key"]
+)
+def test_the_extension_of_a_user_closed_to_menus_is_no_other_key(dialled: str, ends: float | None) -> None:
+    snapshot = house(menu(("3", HANGUP), ("D", HANGUP), ("T", SALES.ref)))
+    barred = tuple(msgspec.structs.replace(snapshot.users[n], no_ivr_transfer=True) for n in (201, 202))
+    core = msgspec.structs.replace(snapshot.core, users=barred, extensions=tuple((u.extension or "", u.ref) for u in barred))
+    keys = [(1 + n / 5, digit) for n, digit in enumerate(dialled)]
+    got = try_call(Snapshot(1, core, snapshot.parts), ACTIONS, MENU, Script({"202": (1, "answer")}, keys=keys))
+    if ends is None:
+        assert got.outcome == Done(talked=True)  # nothing was dialled: the timeout's action
+    else:
+        assert got.outcome == Hangup("NORMAL_CLEARING")
+        assert got.steps[-1][0] == ends
