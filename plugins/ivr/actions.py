@@ -124,7 +124,7 @@ class _Visit:
     def _has_users(self) -> bool:
         """IVR-5: somebody inside is active and in hours; whether his phones can ring is seen when they are rung."""
         users = (self.call.snapshot.users.get(m.user) for m in self.menu.members)
-        return any(user is not None and closed_because(self.call, user) is None for user in users)
+        return any(user is not None and not closed_because(self.call, user) for user in users)
 
     def _patience(self, users: bool) -> datetime:
         """How long the caller may think after the file. With users inside there is no timeout: they are rung when it is over."""
