@@ -14,6 +14,8 @@ from engine.calls.call import (
     Key,
     Leg,
     LegReason,
+    Message,
+    MessageOver,
     Playback,
     Played,
     Presence,
@@ -84,7 +86,7 @@ from engine.plugin.contract import (
 )
 from engine.rehearsal import Rehearsal, Script, rehearse
 from engine.revisions import Actor, Edit
-from engine.routing.action import Choice, Done, Entry, Forward, GoTo, Hangup, Missed, Nesting, Outcome, Place, RoutingAction
+from engine.routing.action import Announced, Choice, Done, Entry, Forward, GoTo, Hangup, Missed, Nesting, Outcome, Place, RoutingAction
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
 from engine.routing.conversation import RING_BACK, callee_of, callees, fall_back, said, talk
 from engine.settings import Settings
@@ -132,6 +134,7 @@ __all__ = [
     "AccountRow",
     "Actor",
     "Alerted",
+    "Announced",
     "Answered",
     "Attached",
     "BotCommand",
@@ -183,6 +186,8 @@ __all__ = [
     "Leg",
     "LegReason",
     "Member",
+    "Message",
+    "MessageOver",
     "Method",
     "Missed",
     "Nesting",

@@ -21,6 +21,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "ringback": N_("The caller hears ringing"),
     "ringback_music": N_("The caller hears {music}"),
     "record": N_("The conversation is recorded"),
+    "message": N_("The caller may leave a message now"),
+    "message_over": N_("The message is over after {seconds} s"),
     "key": N_("The caller presses {digit}"),
     "rings": N_("Rings {who}, up to {seconds} s"),
     "phone_rings": N_("The phone rings: {who}"),

@@ -74,7 +74,10 @@ def is_served(facts: Sequence[Fact]) -> bool:
 
 
 def why_missed(facts: Sequence[Fact], left: MissedWhy) -> MissedWhy:
-    """The tag of a missed call; `left` as `left_in` says, for one that no group has failed."""
+    """The tag of a missed call; `left` as `left_in` says, for one that no group has failed and who left no word."""
+    words = [f.missed_as for f in facts if f.missed_as]
+    if words:
+        return words[-1]
     whys = [f.why for f in facts if isinstance(f, DistributionFailed)]
     if whys:
         if all(w in ("closed", "inactive") for w in whys):

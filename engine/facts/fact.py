@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -15,6 +15,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every fact; subclasses set `kind` ("<plugin>.<thing>") and are registered by defining them."""
 
     kind: ClassVar[str] = ""
+    missed_as: ClassVar[Literal["", "voicemail", "callback"]] = ""
+    """How a call is tagged whose caller did this because he could not talk with anybody (R1)."""
     account: int
     call: str
     at: datetime

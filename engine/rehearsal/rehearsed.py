@@ -8,6 +8,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -20,10 +21,11 @@ from engine.calls.call import (
     FaxJob,
     Key,
     Leg,
+    Message,
+    MessageOver,
     Playback,
     Played,
     Presence,
-    Recorded,
     Recording,
     Ringing,
     Step,
@@ -56,6 +58,7 @@ class RehearsedCall:
         self.answered = False
         self.steps: list[tuple[float, Step]] = []
         self.facts: list[Fact] = []
+        self.message: Message | None = None
         self.awaits = 0
         self.open: dict[str, Leg] = {}
         """Legs that ring or talk, the caller's left out."""
@@ -64,6 +67,7 @@ class RehearsedCall:
         self._order = itertools.count()
         self._dead: set[str] = set()
         self._bridged: set[str] = set()
+        self._gone = False
         self._rung: Counter[str] = Counter()
         for seconds, digit in script.keys:
             self._at(seconds, Key(self.party, digit))
@@ -79,8 +83,8 @@ class RehearsedCall:
         match event:
             case Played(playback):
                 return playback.id not in self._dead
-            case Recorded(recording):
-                return recording.id not in self._dead
+            case MessageOver(message):
+                return self.message is not None and self.message.seconds is None and self.message.path == message.path
             case Key(leg) if leg == self.party:
                 return self.answered  # an unanswered caller's keys give no event
             case Answered(leg) | Ended(leg) | Ringing(leg) | Key(leg):
@@ -90,24 +94,40 @@ class RehearsedCall:
 
     async def next(self, until: datetime | None = None) -> Event:
         self.awaits += 1
-        if self.awaits == self._script.gone_at_await:
+        if self._gone:
             raise CallGone
+        if self.awaits == self._script.gone_at_await:
+            return self._leaves()
         if self.awaits > MOST_AWAITS:
             raise WaitsForEver(f"{self.id}: goes round in a circle")
         while self._heap and (until is None or self._heap[0][0] <= until):
             self.now, _, event = heapq.heappop(self._heap)
             if isinstance(event, Ended) and event.leg == self.party:
                 self.note(Step("caller_left"))
-                raise CallGone
+                return self._leaves()
             if not self._alive(event):
                 continue
             if isinstance(event, Ended):
                 self._close(event.leg)
+            if isinstance(event, MessageOver):
+                return self._message_over(event.message)
             return event
         if until is None:
             raise WaitsForEver(f"{self.id}: nothing can happen any more")
         self.now = max(self.now, until)
         return TimeUp()
+
+    def _leaves(self) -> MessageOver:
+        """What was said comes first. Raises CallGone when nothing was being said."""
+        self._gone = True
+        if self.message is None or self.message.seconds is not None:
+            raise CallGone
+        return self._message_over(replace(self.message, seconds=(self.now - self.message.begun_at).total_seconds()))
+
+    def _message_over(self, message: Message) -> MessageOver:
+        self.message = message
+        self.note(Step("message_over", {"seconds": message.seconds}))
+        return MessageOver(message)
 
     def _close(self, leg: Leg) -> None:
         self._dead.add(leg.id)
@@ -136,15 +156,24 @@ class RehearsedCall:
     def stop(self, playback: Playback) -> None:
         self._dead.add(playback.id)
 
-    def record(self, leg: Leg, path: str, *, limit: timedelta | None = None, until_silence: timedelta | None = None) -> Recording:
-        recording = Recording(f"r{next(self._order)}", path, leg)
+    def record(self, leg: Leg, path: str) -> Recording:
         self.note(Step("record", {"leg": leg.label}))
-        if limit is not None:
-            self._at(limit.total_seconds(), Recorded(recording, limit.total_seconds()))
-        return recording
+        return Recording(f"r{next(self._order)}", path, leg)
 
     def end_recording(self, recording: Recording) -> None:
-        self._dead.add(recording.id)
+        """Nothing follows from it."""
+
+    def record_message(self, path: str, *, limit: timedelta, until_silence: timedelta) -> Message:
+        self.message = Message(path, self.now)
+        self.note(Step("message", {"path": path}))
+        most = limit.total_seconds()
+        spoken = self._script.speaks_seconds
+        silent = spoken + until_silence.total_seconds() if until_silence else most
+        self._at(min(most, silent), MessageOver(replace(self.message, seconds=spoken if silent < most else most)))
+        return self.message
+
+    def end_message(self, message: Message) -> None:
+        self._at(0, MessageOver(replace(message, seconds=(self.now - message.begun_at).total_seconds())))
 
     def receive_fax(self, path: str) -> FaxJob:
         return FaxJob(f"f{next(self._order)}", path)

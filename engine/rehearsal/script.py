@@ -31,6 +31,8 @@ class Script:
     """Labels of contacts that are not registered."""
     busy: Mapping[str, int] = field(default_factory=dict)
     """Lines in use by label."""
+    speaks_seconds: float = 5.0
+    """How long the caller speaks into a message; then he is silent."""
     inject: Sequence[tuple[float, Event]] = ()
     gone_at_await: int | None = None
     """The caller hangs up at this await (1 = the first), for hang-up tests at every await."""

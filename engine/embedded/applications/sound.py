@@ -10,7 +10,7 @@ from typing import NamedTuple
 from engine.embedded import recordings, text
 from engine.embedded.channel import Channel, Why
 from engine.embedded.events import Headers
-from engine.embedded.rtp import PlayEnd, RecordEnd, RecordReason
+from engine.embedded.rtp import PlayEnd, RecordEnd
 from engine.esl.words import separate
 
 
@@ -133,8 +133,6 @@ async def record(channel: Channel, data: str) -> bool:
     if not ends:
         recordings.stop(channel, path)
         await channel.wait(lambda: bool(ends), until=channel.switch.loop.time() + 2, breakable=False, nested=False)
-    elif ends[0].reason is RecordReason.SILENCE:
-        channel.set("silence_hits_exhausted", "true")
     return why is not Why.BREAK
 
 
