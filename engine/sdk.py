@@ -118,6 +118,8 @@ from engine.snapshot.rows import ElementRow, ElementStore, assign_extension
 from engine.sound.conversion import to_mp3, to_telephone, to_voice_message
 from engine.sound.prompts import seconds_of as prompt_seconds
 from engine.sound.synthesis import speak, synthesizer
+from engine.speech import transcribe
+from engine.speech import trouble as speech_trouble
 
 __all__ = [
     "CALL_REJECTED",
@@ -271,11 +273,13 @@ __all__ = [
     "ring",
     "said",
     "speak",
+    "speech_trouble",
     "synthesizer",
     "talk",
     "to_e164",
     "to_mp3",
     "to_telephone",
     "to_voice_message",
+    "transcribe",
     "translate",
 ]

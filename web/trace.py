@@ -126,6 +126,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
     "prompts/wrong-number.wav": N_("The number is wrong"),
     "prompts/forbidden-number.wav": N_("Calls to this number are forbidden"),
     "prompts/callback-employee.wav": N_("Connecting you with the client"),
+    "prompts/voicemail.wav": N_("Please leave a message"),
 }
 """What the PBX says by itself, by the paths of the sounds."""
 
@@ -247,6 +248,8 @@ def _named(words: Words, facts: Mapping[str, Any], names: Mapping[str, str]) -> 
 
 
 def _sound(words: Words, path: str, names: Mapping[str, str]) -> str:
+    if path.startswith("tone:"):
+        return words(N_("a tone"))
     title = names.get(path) or (words(BUILT_IN[path]) if path in BUILT_IN else "")
     return words(QUOTED, title=title) if title else path
 

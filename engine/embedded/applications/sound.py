@@ -143,6 +143,10 @@ async def record_session(channel: Channel, data: str) -> None:
         channel.switch.record_when_ready(channel, words[0], text.number(words[1]) if len(words) > 1 else 0)
 
 
+async def mkdir(channel: Channel, data: str) -> None:
+    """Nothing to do: recordings make their folders themselves."""
+
+
 async def stop_record_session(channel: Channel, data: str) -> None:
     recordings.stop(channel, data.strip() or "all")
 
@@ -165,6 +169,7 @@ APPLICATIONS = {
     "playback": playback,
     "endless_playback": endless_playback,
     "loop_playback": endless_playback,
+    "mkdir": mkdir,
     "record": record,
     "record_session": record_session,
     "stop_record_session": stop_record_session,
