@@ -29,6 +29,7 @@ async def test_a_message_goes_on_without_an_engine(office: ApartPbx, leaves: str
     await mailbox(office, group, silence_seconds=30)
     await office.rule(Ref(GROUP_VOICEMAIL, group.id))
     await office.house.start()
+    await office.ready()
     loop = asyncio.get_running_loop()
     async with office.provider() as caller:
         talk = await caller.calls("74951234567")
