@@ -26,7 +26,7 @@ class ChatMovedError(VatsError):
 class Courier:
     """One for each plugin that sends; `close` it with the plugin.
 
-    Both orders raise Undeliverable for what can never work (also without a token), RetryLater when Telegram asks for patience, and
+    All orders raise Undeliverable for what can never work (also without a token), RetryLater when Telegram asks for patience, and
     ChatMovedError; any other error is worth a try later.
     """
 
@@ -44,6 +44,11 @@ class Courier:
         """Change a message; one that says so already, or has been deleted, is no error."""
         bot = await self._ready()
         await self._sending.change(bot, chat, message_id, html, rows)
+
+    async def voice(self, chat: int, sound: bytes, name: str, html: str, seconds: int) -> int:
+        """Send OGG/Opus as a playable voice message, as a file where voice messages are not taken; its id."""
+        bot = await self._ready()
+        return int(await self._sending.voice(bot, chat, sound, name, html, seconds))
 
     async def _ready(self) -> Bot:
         if not self._settings.bot.token:

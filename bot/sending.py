@@ -16,6 +16,7 @@ from aiogram.exceptions import (
     TelegramNotFound,
     TelegramRetryAfter,
 )
+from aiogram.types import BufferedInputFile
 
 from bot.courier import ChatMovedError
 from bot.keys import Rows
@@ -51,3 +52,14 @@ async def change(bot: Bot, chat: int, message_id: int, html: str, rows: Rows) ->
         except TelegramBadRequest as error:
             if not any(known in error.message for known in UP_TO_DATE):
                 raise
+
+
+async def voice(bot: Bot, chat: int, sound: bytes, name: str, html: str, seconds: int) -> int:
+    file = BufferedInputFile(sound, f"{name}.ogg")
+    with told_to_outbox():
+        try:
+            return (await bot.send_voice(chat, file, caption=html, duration=seconds)).message_id
+        except TelegramBadRequest as error:
+            if "VOICE_MESSAGES_FORBIDDEN" not in error.message:
+                raise
+            return (await bot.send_document(chat, file, caption=html)).message_id

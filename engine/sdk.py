@@ -15,6 +15,8 @@ from engine.calls.call import (
     Key,
     Leg,
     LegReason,
+    Message,
+    MessageOver,
     Playback,
     Played,
     Presence,
@@ -115,7 +117,21 @@ from engine.rehearsal import (
     rehearse_order,
 )
 from engine.revisions import Actor, Edit
-from engine.routing.action import Choice, Done, Entry, Forward, GoTo, Hangup, Leading, Missed, Nesting, Outcome, Place, RoutingAction
+from engine.routing.action import (
+    Announced,
+    Choice,
+    Done,
+    Entry,
+    Forward,
+    GoTo,
+    Hangup,
+    Leading,
+    Missed,
+    Nesting,
+    Outcome,
+    Place,
+    RoutingAction,
+)
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
 from engine.routing.conversation import RING_BACK, callee_of, callees, fall_back, said, talk
 from engine.routing.opening import closed_because, shut
@@ -151,6 +167,8 @@ from engine.snapshot.rows import ElementRow, ElementStore, assign_extension
 from engine.sound.conversion import to_mp3, to_telephone, to_voice_message
 from engine.sound.prompts import seconds_of as prompt_seconds
 from engine.sound.synthesis import speak, synthesizer
+from engine.speech import transcribe
+from engine.speech import trouble as speech_trouble
 from engine.telling import Line, cause_words, hours_words, names_of, reason_words, rehearsed, sentence, timeline, way_words, with_plugins
 
 __all__ = [
@@ -170,6 +188,7 @@ __all__ = [
     "AccountRow",
     "Actor",
     "Alerted",
+    "Announced",
     "Answered",
     "Attached",
     "Beginning",
@@ -226,6 +245,8 @@ __all__ = [
     "LegReason",
     "Line",
     "Member",
+    "Message",
+    "MessageOver",
     "Method",
     "Missed",
     "Nesting",
@@ -346,6 +367,7 @@ __all__ = [
     "sentence",
     "shut",
     "speak",
+    "speech_trouble",
     "synthesizer",
     "talk",
     "timeline",
@@ -353,6 +375,7 @@ __all__ = [
     "to_mp3",
     "to_telephone",
     "to_voice_message",
+    "transcribe",
     "translate",
     "way_words",
     "with_plugins",

@@ -101,6 +101,10 @@ class Mail(Struct, frozen=True, forbid_unknown_fields=True):
     sender: Annotated[str, Meta(description="From address of all mail.")] = "vats@localhost"
 
 
+class Speech(Struct, frozen=True, forbid_unknown_fields=True):
+    model: Annotated[str, Meta(description="Folder of a Vosk model that writes down voice messages (needs `pip install 'vats[speech]'`). Empty: no transcripts.")] = ""
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     core: Core = Core()
     database: Database = Database()
@@ -110,6 +114,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     web: Web = Web()
     bot: Bot = Bot()
     mail: Mail = Mail()
+    speech: Speech = Speech()
     plugins: Annotated[dict[str, dict[str, Any]], Meta(description="One table per plugin, read by the plugin itself.")] = {}
 
     @property

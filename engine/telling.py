@@ -29,6 +29,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "ringback": N_("The caller hears ringing"),
     "ringback_music": N_("The caller hears {music}"),
     "record": N_("The conversation is recorded"),
+    "message": N_("The caller may leave a message now"),
+    "message_over": N_("The message is over after {seconds} s"),
     "key": N_("The caller presses {digit}"),
     "rings": N_("Rings {who}, up to {seconds} s"),
     "phone_rings": N_("The phone rings: {who}"),
@@ -139,6 +141,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
     "prompts/callout-pin.wav": N_("Enter the PIN"),
     "prompts/callout-bad-pin.wav": N_("The PIN was entered wrongly"),
     "prompts/callout-refused.wav": N_("This service is not for you"),
+    "prompts/voicemail.wav": N_("Please leave a message"),
 }
 """What the PBX says by itself, by the paths of the sounds."""
 
@@ -323,6 +326,8 @@ def _named(words: Words, facts: Mapping[str, Any], names: Mapping[str, str]) -> 
 
 
 def _sound(words: Words, path: str, names: Mapping[str, str]) -> str:
+    if path.startswith("tone:"):
+        return words(N_("a tone"))
     title = names.get(path) or (words(BUILT_IN[path]) if path in BUILT_IN else "")
     return words(QUOTED, title=title) if title else path
 

@@ -72,6 +72,15 @@ def beside(visit: Visit, element: Element) -> list[Entry]:
     ]
 
 
+def own_pages(visit: Visit) -> list[Entry]:
+    """What an employee may set himself of what plugins keep for him (`beside=("profile",)`)."""
+    return [
+        Entry(visit.url(page.name), visit.t(page.menu), page.icon or "list")
+        for page in visit.host.table
+        if page.name and "profile" in page.beside and visit.may(page.role)
+    ]
+
+
 def theme(visit: Visit) -> str:
     wish = visit.request.cookies.get("vats_theme", "auto")
     return wish if wish in THEMES else "auto"
@@ -136,6 +145,7 @@ HELPERS: Final[dict[str, Any]] = {
     "iso": iso,
     "menu": menu,
     "beside": beside,
+    "own_pages": own_pages,
     "phone": format_phone,
     "reason": reason,
     "role_title": role_title,

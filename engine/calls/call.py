@@ -88,6 +88,17 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """What the served party says for somebody who is not there; no part of the conversation's recording (R13)."""
+
+    path: str
+    """Relative to the media root; mono."""
+    begun_at: datetime
+    seconds: float | None = None
+    """How long he spoke, without the silence that ended it; None while it is being recorded."""
+
+
+@dataclass(frozen=True, slots=True)
 class FaxJob:
     id: str
     path: str
@@ -159,6 +170,14 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageOver:
+    """By `end_message`, silence, its limit, or because the party has hung up: then it comes before CallGone is raised."""
+
+    message: Message
+    """With its `seconds`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Faxed:
     job: FaxJob
     ok: bool
@@ -171,7 +190,7 @@ class TimeUp:
     pass
 
 
-Event: TypeAlias = Key | Played | Ringing | Answered | Ended | Joined | Held | TransferAsked | Recorded | Faxed | TimeUp
+Event: TypeAlias = Key | Played | Ringing | Answered | Ended | Joined | Held | TransferAsked | Recorded | MessageOver | Faxed | TimeUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +230,16 @@ class Call(Protocol):
         """The caller hears ringing (180, or the tone when answered) or `music` until the next play, stop or bridge."""
     def play(self, *sounds: Sound, loop: bool = False) -> Playback: ...
     def stop(self, playback: Playback) -> None: ...
-    def record(self, leg: Leg, path: str, *, limit: timedelta | None = None, until_silence: timedelta | None = None) -> Recording:
-        """Record a leg to `path` (relative to the media root): a message when a limit is given, else the conversation in stereo (R13)."""
+    def record(self, leg: Leg, path: str) -> Recording:
+        """Record the conversation of a leg in stereo (R13) to `path`, relative to the media root."""
     def end_recording(self, recording: Recording) -> None: ...
+    def record_message(self, path: str, *, limit: timedelta, until_silence: timedelta) -> Message:
+        """Record what the party says to `path`, relative to the media root, until MessageOver. `until_silence` 0: not by silence."""
+    def end_message(self, message: Message) -> None:
+        """MessageOver follows."""
+    @property
+    def message(self) -> Message | None:
+        """The newest one of this call; after a restart of the engine too, when it may be running still."""
     def receive_fax(self, path: str) -> FaxJob: ...
 
     # legs

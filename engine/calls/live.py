@@ -25,6 +25,8 @@ from engine.calls.call import (
     Key,
     Leg,
     LegReason,
+    Message,
+    MessageOver,
     Playback,
     Played,
     Presence,
@@ -37,6 +39,7 @@ from engine.calls.call import (
 from engine.calls.causes import LINE_CAUSES, LINE_REFUSALS, NO_ANSWER, NORMAL_CLEARING
 from engine.calls.joins import Joins
 from engine.calls.leg import LegState
+from engine.calls.messages import Messages
 from engine.calls.ordered import Ordered
 from engine.calls.playing import Playing
 from engine.calls.presence import is_own
@@ -100,6 +103,7 @@ class LiveCall:
         self._queue: deque[Event] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._playing = Playing(node, self.emit)
+        self.messages = Messages(node, self.emit, self.note)
         self._ringback: Sound | None = None
         self._rings = False
         self._place: Ref | None = None
@@ -135,6 +139,10 @@ class LiveCall:
     def expect_end(self, playbacks: frozenset[str]) -> None:
         """The end of these may have escaped us: they are over when something queued behind them has run."""
         self._playing.expect_end(self.party, playbacks)
+
+    @property
+    def message(self) -> Message | None:
+        return self.messages.last
 
     def open_legs(self) -> list[LegState]:
         return [s for s in self.legs.values() if s.alive]
@@ -177,7 +185,7 @@ class LiveCall:
     async def next(self, until: datetime | None = None, *, keys: bool = False) -> Event:
         while True:
             if self.gone:
-                raise CallGone
+                return self._last_words()
             while self._queue:
                 event = self._queue.popleft()
                 if not self._stale(event):
@@ -188,7 +196,7 @@ class LiveCall:
                 if delay <= 0:
                     await asyncio.sleep(0)  # other calls get their turn, however often this one asks with no time left
                     if self.gone:
-                        raise CallGone
+                        return self._last_words()
                     return TimeUp()
             self._waiter = self._loop.create_future()
             handle = self._loop.call_later(delay, self._wake) if delay is not None else None
@@ -198,6 +206,14 @@ class LiveCall:
                 self._waiter = None
                 if handle is not None:
                     handle.cancel()
+
+    def _last_words(self) -> MessageOver:
+        """What the party has left for somebody before it went. Raises CallGone when that is nothing more."""
+        while self._queue:
+            event = self._queue.popleft()
+            if isinstance(event, MessageOver):
+                return event
+        raise CallGone
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -270,6 +286,8 @@ class LiveCall:
 
     def _record_over(self, event: SwitchEvent) -> None:
         path = event.record_file_path
+        if self.messages.stopped(path, event.record_ms / 1000, by_silence=event.by_silence):
+            return
         for recording in self.recordings:
             if path.endswith(recording.path):
                 self.emit(Recorded(recording, event.record_ms / 1000))
@@ -286,6 +304,7 @@ class LiveCall:
         if not self.open_legs():
             self.all_ended.set()
         if state.leg == self.party:
+            self.messages.party_left(state.ended_at)
             if state.leaving and any(s.alive and s.peer for s in self.legs.values() if s is not state):
                 return  # a caller who transferred his callee away; the callee's PARK follows
             self.gone = True
@@ -348,22 +367,25 @@ class LiveCall:
         self._playing.stop(self.party, playback)
         self._queue = deque(e for e in self._queue if not (isinstance(e, Played) and e.playback == playback))
 
-    def record(self, leg: Leg, path: str, *, limit: timedelta | None = None, until_silence: timedelta | None = None) -> Recording:
-        full = self._node.path_on_switch(path)
-        if limit is None:
-            self._node.switch.setvar(leg.id, "RECORD_STEREO", "true")
-            self._node.switch.record_start(leg.id, full)
-            recording = Recording(str(uuid.uuid4()), path, leg)
-        else:
-            silence = int(until_silence.total_seconds()) if until_silence else 0
-            run = self._node.switch.record(leg.id, full, limit_seconds=int(limit.total_seconds()), silence_seconds=silence)
-            recording = Recording(run, path, leg)
+    def record(self, leg: Leg, path: str) -> Recording:
+        self._node.switch.setvar(leg.id, "RECORD_STEREO", "true")
+        self._node.switch.record_start(leg.id, self._node.path_on_switch(path))
+        recording = Recording(str(uuid.uuid4()), path, leg)
         self.recordings.append(recording)
         self.note(Step("record", {"leg": leg.label, "path": path}))
         return recording
 
     def end_recording(self, recording: Recording) -> None:
-        self._node.switch.record_stop(self.party.id, self._node.path_on_switch(recording.path))
+        leg = recording.leg or self.party
+        self._node.switch.record_stop(leg.id, self._node.path_on_switch(recording.path))
+
+    def record_message(self, path: str, *, limit: timedelta, until_silence: timedelta) -> Message:
+        self._rings = False
+        self._playing.end_background(self.party)
+        return self.messages.record(self.party, path, self.now, limit, until_silence)
+
+    def end_message(self, message: Message) -> None:
+        self.messages.end(self.party, message)
 
     def receive_fax(self, path: str) -> FaxJob:
         return FaxJob(self._node.switch.execute(self.party.id, "rxfax", self._node.path_on_switch(path)), path)

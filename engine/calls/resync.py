@@ -20,7 +20,7 @@ from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
 from engine.calls.reception import Verdict
-from engine.calls.unheard import BRIDGED_STATES, Taken, catch_up, rejoin, sent_on, talking_since
+from engine.calls.unheard import BRIDGED_STATES, Taken, catch_up, hear_of_message, rejoin, sent_on, talking_since
 from engine.errors import SwitchError
 from engine.esl.event import Event
 from engine.esl.switch import Row
@@ -303,6 +303,7 @@ class Resync:
         call.id = known.id
         call.direction, call.ordered = known.opening.direction, known.opening.ordered
         call.legs, call.steps, call.facts = known.legs, known.steps, known.facts
+        call.messages.restore(call.steps)
         self._node.adopt_call(call)  # before anything is asked, so that no event is missed meanwhile
         try:
             dumps = await self._dumps(s.uuid for s in call.open_legs() if s.uuid in rows)
@@ -332,7 +333,10 @@ class Resync:
             self._node.run(call, self._transfer(call, *sent))
             return
         other = self._partner(call, party)
-        if party is not None and other is None and party.uuid in rows and rows[party.uuid].get("application") not in ("", "park"):
+        if party is not None and party.uuid in dumps:
+            hear_of_message(call, dumps[party.uuid])
+        plays = party is not None and party.uuid in rows and rows[party.uuid].get("application") not in ("", "park")
+        if party is not None and other is None and plays and not call.messages.running:
             self._node.switch.break_(party.uuid)  # what an engine that is gone was playing
         if other is not None and rows.get(other.uuid, {}).get("callstate") == "HELD":
             call.feed(replace(dumps[other.uuid], name="CHANNEL_HOLD"), other)

@@ -70,6 +70,7 @@ def catch_up(node: Node, call: LiveCall, playing: frozenset[str], dumps: Mapping
                 call.feed(replace(dump, name=name), state)
         elif state.leg == call.party:
             call.expect_end(playing)
+            hear_of_message(call, dump)
             if (bond := _bond(dump)) and bond not in call.legs:
                 call.joins.seen(state.uuid, bond)
             pair = {dumps[u].channel_state for u in (state.uuid, state.peer) if u in dumps}
@@ -80,6 +81,13 @@ def catch_up(node: Node, call: LiveCall, playing: frozenset[str], dumps: Mapping
 def _bond(dump: Event | None) -> str:
     """The channel that this one is joined with; "" when it is not."""
     return dump.bridge_uuid if dump is not None and dump.channel_state in BRIDGED_STATES else ""
+
+
+def hear_of_message(call: LiveCall, dump: Event) -> None:
+    """A message that is no longer being recorded on the party's channel has ended unheard of."""
+    message = call.message
+    if message is not None and dump.current_application != "record":
+        call.messages.stopped(message.path, dump.record_ms / 1000, by_silence=dump.by_silence)
 
 
 def is_parked(dump: Event) -> bool:

@@ -20,6 +20,7 @@ from engine.runtime.secrets import completed
 from engine.runtime.switch_process import SwitchProcess
 from engine.settings import Settings
 from engine.sound import synthesis
+from engine.speech.vosk_model import loads
 
 Answer = tuple[bool, str]
 
@@ -87,11 +88,20 @@ async def _speech(settings: Settings) -> Answer:
     return True, f"speech synthesis: {synthesis.synthesizer() or 'not installed (optional)'}"
 
 
+async def _transcripts(settings: Settings) -> Answer:
+    if not settings.speech.model:
+        return True, "transcripts of voicemail: switched off (set speech.model)"
+    wrong = await asyncio.to_thread(loads, settings.speech.model)
+    return not wrong, wrong or f"transcripts of voicemail: model {settings.speech.model}"
+
+
 async def _bot(settings: Settings) -> Answer:
     return True, f"Telegram bot: {'token set' if settings.bot.token else 'switched off (set bot.token)'}"
 
 
-CHECKS: tuple[Callable[[Settings], Awaitable[Answer]], ...] = (_state, _key, _database, _plugins, _switch, _ports, _media, _speech, _bot)
+CHECKS: tuple[Callable[[Settings], Awaitable[Answer]], ...] = (
+    _state, _key, _database, _plugins, _switch, _ports, _media, _speech, _transcripts, _bot,
+)  # fmt: skip
 
 
 def _doctor(options: argparse.Namespace) -> int:

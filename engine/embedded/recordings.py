@@ -35,6 +35,8 @@ def start(
         channel.set("record_seconds", str(end.ms // 1000))
         channel.set("record_samples", str(end.ms * 8))
         channel.set("record_file_path", path)
+        if end.reason is RecordReason.SILENCE:
+            channel.set("silence_hits_exhausted", "true")
         channel.set("record_completion_cause", _COMPLETION.get(end.reason, end.reason.name.lower()))
         channel.fire("RECORD_STOP", {"Record-File-Path": path, "Record-Completion-Cause": _COMPLETION.get(end.reason, "failed")})
         if done is not None:

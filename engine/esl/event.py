@@ -264,6 +264,11 @@ class Event(msgspec.Struct, rename=_HOT, gc=False, eq=False):
         return moment(self.timestamp_us)
 
     @property
+    def by_silence(self) -> bool:
+        """Whether the recording of what one party says has ended because it said nothing more."""
+        return self.silence_hits_exhausted == "true"
+
+    @property
     def execution(self) -> str:
         """The id by which the engine knows the application this event is about (its own Event-UUID)."""
         return self.event_uuid or self.application_uuid

@@ -206,10 +206,18 @@ class Switch:
         return command.execute(uuid, "playback", command.playlist(sounds), run=run, loops=loops)
 
     def record(self, uuid: str, file: str, *, limit_seconds: int = 0, silence_seconds: int = 0, silence_threshold: int = 200) -> str:
-        """Record the party until a terminator key, `limit_seconds`, or `silence_seconds` of silence; 0 = no limit."""
+        """Record the party until a terminator key, `limit_seconds`, or `silence_seconds` of silence; 0 = no limit.
+
+        FreeSWITCH hangs up (DESTINATION_OUT_OF_ORDER) where the file's folder is missing, so it is made first.
+        """
         run = str(uuid4())
+        self._order(uuid, self._mkdir, uuid, file.rpartition("/")[0])
         self._order(uuid, self._record, uuid, file, run, limit_seconds, silence_seconds, silence_threshold)
         return run
+
+    @staticmethod
+    def _mkdir(uuid: str, folder: str) -> bytes:
+        return command.execute(uuid, "mkdir", command.literal(command.one_line(folder)))
 
     @staticmethod
     def _record(uuid: str, file: str, run: str, limit_seconds: int, silence_seconds: int, silence_threshold: int) -> bytes:

@@ -65,7 +65,8 @@ class Page:
     beside: tuple[str, ...] = ()
     """Kinds of elements whose own pages lead here by a button with the words of `menu` (which is then no entry of the side menu).
 
-    For what a plugin keeps of elements that are not its own; the path names the element as {of}, read by `Visit.about`.
+    For what a plugin keeps of elements that are not its own; the path names the element as {of}, read by `Visit.about`. "profile": the
+    button stands on everybody's own settings, and the path names nobody.
     """
 
 

@@ -8,7 +8,7 @@ import itertools
 import random
 from collections import Counter, deque
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -24,10 +24,11 @@ from engine.calls.call import (
     Key,
     Leg,
     LegReason,
+    Message,
+    MessageOver,
     Playback,
     Played,
     Presence,
-    Recorded,
     Recording,
     Ringing,
     Step,
@@ -100,6 +101,7 @@ class RehearsedCall:
         self.answered = False
         self.steps: list[tuple[float, Step]] = []
         self.facts: list[Fact] = []
+        self.message: Message | None = None
         self.awaits = 0
         self.breathes = False
         """Suspended of its own accord, to be resumed at once."""
@@ -113,11 +115,11 @@ class RehearsedCall:
         self._order = itertools.count()
         self._dead: set[str] = set()
         self._bridged: set[str] = set()
+        self._gone = False
         self._rung: Counter[str] = Counter()
         self._lines: dict[str, int] = {}
         """Trunk of each open leg that has one."""
         self._dialled: dict[str, _Dialled] = {}
-        self._recording_since: dict[str, datetime] = {}
         self._words = deque(script.typed)
         self._typing = 0
         """Digits of the present word that are still to come."""
@@ -150,8 +152,8 @@ class RehearsedCall:
         match event:
             case Played(playback):
                 return playback.id not in self._dead
-            case Recorded(recording):
-                return recording.id not in self._dead
+            case MessageOver(message):
+                return self.message is not None and self.message.seconds is None and self.message.path == message.path
             case Key(leg) if leg == self.party:
                 return self.answered  # an unanswered caller's keys give no event
             case Answered(leg) | Ended(leg) | Ringing(leg) | Key(leg) | Held(leg) | TransferAsked(leg):
@@ -161,8 +163,10 @@ class RehearsedCall:
 
     async def next(self, until: datetime | None = None, *, keys: bool = False) -> Event:
         self.awaits += 1
-        if self.awaits == self._script.gone_at_await:
+        if self._gone:
             raise CallGone
+        if self.awaits == self._script.gone_at_await:
+            return self._leaves()
         self._spend()
         if keys:
             self._type()
@@ -177,15 +181,15 @@ class RehearsedCall:
             event = self._of_party(event)
             if isinstance(event, Ended) and event.leg == self.party:
                 self.note(Step("caller_left"))
-                raise CallGone
+                return self._leaves()
             if isinstance(event, Key) and event.leg == self.party and self._typing:
                 self._typing -= 1
             if not self._alive(event):
                 continue
             if isinstance(event, Ended):
                 self._close(event.leg)
-            elif isinstance(event, Recorded):
-                self._dead.add(event.recording.id)
+            if isinstance(event, MessageOver):
+                return self._message_over(event.message)
             return event
         if until is None:
             raise WaitsForEver(f"{self.id}: nothing can happen any more")
@@ -216,6 +220,17 @@ class RehearsedCall:
         if not self.answered:
             self.note(Step("answered_to_hold_the_line"))
             self.answer()
+    def _leaves(self) -> MessageOver:
+        """What was said comes first. Raises CallGone when nothing was being said."""
+        self._gone = True
+        if self.message is None or self.message.seconds is not None:
+            raise CallGone
+        return self._message_over(replace(self.message, seconds=(self.now - self.message.begun_at).total_seconds()))
+
+    def _message_over(self, message: Message) -> MessageOver:
+        self.message = message
+        self.note(Step("message_over", {"seconds": message.seconds}))
+        return MessageOver(message)
 
     def _close(self, leg: Leg) -> None:
         self._dead.add(leg.id)
@@ -248,20 +263,24 @@ class RehearsedCall:
     def stop(self, playback: Playback) -> None:
         self._dead.add(playback.id)
 
-    def record(self, leg: Leg, path: str, *, limit: timedelta | None = None, until_silence: timedelta | None = None) -> Recording:
-        recording = Recording(f"r{next(self._order)}", path, leg)
+    def record(self, leg: Leg, path: str) -> Recording:
         self.note(Step("record", {"leg": leg.label}))
-        self._recording_since[recording.id] = self.now
-        if limit is not None:
-            silent = self._script.speaks + until_silence.total_seconds() if until_silence else limit.total_seconds()
-            seconds = min(limit.total_seconds(), silent)
-            self._at(seconds, Recorded(recording, seconds))
-        return recording
+        return Recording(f"r{next(self._order)}", path, leg)
 
     def end_recording(self, recording: Recording) -> None:
-        since = self._recording_since.pop(recording.id, None)
-        if since is not None:  # the event of its limit finds it ended already
-            self._at(0, Recorded(recording, (self.now - since).total_seconds()))
+        """Nothing follows from it."""
+
+    def record_message(self, path: str, *, limit: timedelta, until_silence: timedelta) -> Message:
+        self.message = Message(path, self.now)
+        self.note(Step("message", {"path": path}))
+        most = limit.total_seconds()
+        spoken = self._script.speaks_seconds
+        silent = spoken + until_silence.total_seconds() if until_silence else most
+        self._at(min(most, silent), MessageOver(replace(self.message, seconds=spoken if silent < most else most)))
+        return self.message
+
+    def end_message(self, message: Message) -> None:
+        self._at(0, MessageOver(replace(message, seconds=(self.now - message.begun_at).total_seconds())))
 
     def receive_fax(self, path: str) -> FaxJob:
         return FaxJob(f"f{next(self._order)}", path)

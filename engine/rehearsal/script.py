@@ -51,6 +51,8 @@ class Script:
     """Labels of contacts that are not registered."""
     busy: Mapping[str, int] = field(default_factory=dict)
     """Lines in use by label."""
+    speaks_seconds: float = 5.0
+    """How long the caller speaks into a message; then he is silent."""
     inject: Sequence[tuple[float, Event]] = ()
     gone_at_await: int | None = None
     """The caller hangs up at this await (1 = the first), for hang-up tests at every await."""
@@ -61,8 +63,6 @@ class Script:
     """Seconds until a phone tells that it rings; None: phones tell nothing before they answer."""
     talk: Sequence[tuple[float, str]] = ()
     """What the first employee who talks does, in seconds from the answer: "hold", "resume", or the number he transfers the caller to."""
-    speaks: float = 10.0
-    """Seconds the caller speaks when he is recorded, before he falls silent."""
     in_use: Mapping[int, int] = field(default_factory=dict)
     """Channels of lines (by id of the trunk) taken by other calls."""
     down: Container[int] = frozenset()

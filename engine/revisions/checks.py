@@ -38,7 +38,8 @@ def dangling(whole: Snapshot, kinds: frozenset[str]) -> Iterator[tuple[Element |
     """
 
     def missing(refs: Iterable[Ref | None]) -> Iterator[Ref]:
-        return (ref for ref in refs if ref is not None and ref.kind in kinds and whole.element(ref) is None)
+        owners = (whole.owner(ref) for ref in refs if ref is not None)
+        return (ref for ref in owners if ref.kind in kinds and whole.element(ref) is None)
 
     for element in whole.elements():
         for ref in missing((*sorted(references(element)), element.parent)):

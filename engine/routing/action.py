@@ -38,6 +38,11 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """The caller has heard what there was to hear (ACT-8): back to the menu that led here (R4), else the call is over, not missed (R1)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Missed:
     """The element failed: nobody answered, it is closed, inactive or broken. The parent goes on (R2)."""
 
@@ -61,7 +66,7 @@ class GoTo:
     """Who has transferred the call: he is rung when nobody takes it there (R20)."""
 
 
-Outcome: TypeAlias = Forward | GoTo | Hangup | Done | Missed
+Outcome: TypeAlias = Forward | GoTo | Hangup | Done | Announced | Missed
 
 
 @dataclass(frozen=True, slots=True)

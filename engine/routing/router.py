@@ -12,9 +12,10 @@ from engine.calls.call import Call, Played, Recording, Step
 from engine.calls.causes import CALL_REJECTED, NO_ANSWER, NORMAL_CLEARING, NORMAL_TEMPORARY_FAILURE
 from engine.calls.reception import Verdict
 from engine.errors import CallGone, WaitsForEver
-from engine.routing.action import Done, Entry, Forward, GoTo, Hangup, Missed, Outcome, RoutingAction
+from engine.facts.distribution import Served
+from engine.routing.action import Announced, Done, Entry, Forward, GoTo, Hangup, Missed, Outcome, RoutingAction
 from engine.routing.conversation import come_back
-from engine.snapshot import Sound
+from engine.snapshot import Branch, Sound
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,19 @@ class Router:
                     outcome = await self._run(call, Entry(target, by))
                 case GoTo():
                     outcome = await self._go_to(call, outcome)
+                case Announced():
+                    outcome = self._announced(call)
                 case _:
                     return outcome
+
+    def _announced(self, call: Call) -> Forward | Done:
+        here = self.trail[-1].target if self.trail else None
+        before = next((e.target for e in reversed(self.trail) if e.target != here), None)
+        branch = call.snapshot.get(before, Branch)
+        if branch is not None and branch.takes_back:
+            return Forward(branch.ref, "repeat")
+        call.fact(Served(account=call.snapshot.account.id, call=call.id, at=call.now, how="announcement"))
+        return Done()
 
     def hop(self, call: Call) -> bool:
         """Count one more; False when the call is sent about without end and must be ended."""
@@ -87,10 +99,10 @@ class Router:
         self.trail.append(entry)
         if not self.hop(call):
             return Hangup(NORMAL_TEMPORARY_FAILURE)
-        element = call.snapshot.element(entry.target)
+        action = self.actions.get(entry.target.kind)
+        element = call.snapshot.element(call.snapshot.owner(entry.target))
         title = element.title if element else str(entry.target)
         call.note(Step("enters", {"title": title, "kind": entry.target.kind, "by": entry.by}, entry.target))
-        action = self.actions.get(entry.target.kind)
         if action is None:
             return await self._unavailable(call, entry, "no_plugin")
         try:

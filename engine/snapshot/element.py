@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
@@ -108,6 +109,10 @@ class Condition(Element, frozen=True, kw_only=True):
 class Attached(Element, frozen=True, kw_only=True):
     """What a plugin keeps of an element that is not its own, its `parent`: at most one of a kind. Deleted with it, and no use of it."""
 
+    def stands_in(self) -> Target | None:
+        """Where a colleague's call to the owner goes when he does not take it (R8); None: nowhere."""
+        return None
+
 
 class Branch(Element, frozen=True, kw_only=True):
     """An element of the tree that a call enters on its way down: a group or a menu (R3)."""
@@ -128,6 +133,9 @@ class Branch(Element, frozen=True, kw_only=True):
     """Why nobody talked when the caller hung up in it: waiting for somebody, or choosing in a menu (R1)."""
     falls_back: ClassVar[bool] = False
     """Whether its kind has a no-answer action (GRP-8); the calls of one that has none go by the nearest parent's."""
+
+    takes_back: ClassVar[bool] = False
+    """Whether a caller who has heard a phrase that he chose in it comes back to it (R4)."""
 
     def fallback(self) -> Ref | None:
         """Its no-answer action; None when nothing is chosen."""
@@ -160,6 +168,9 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What one plugin keeps in an account's snapshot: tuples of Elements, under a version for exports."""
 
     version: int = 1
+
+    places: ClassVar[Mapping[str, str]] = {}
+    """Kinds of targets that are no elements but places at one, by the kind whose ids they carry: a user's voicemail goes by the user's."""
 
 
 Severity: TypeAlias = Literal["error", "warning"]

@@ -47,6 +47,15 @@ class Snapshot:
     def element(self, ref: Ref) -> Element | None:
         return self._elements.get(ref)
 
+    @cached_property
+    def _places(self) -> Mapping[str, str]:
+        return {place: kind for part in self.parts.values() for place, kind in part.places.items()}
+
+    def owner(self, ref: Ref) -> Ref:
+        """The element at which a target is a place (a user for his voicemail); any other reference as it is."""
+        kind = self._places.get(ref.kind)
+        return Ref(kind, ref.id) if kind is not None else ref
+
     def get(self, ref: Ref | None, kind: type[E]) -> E | None:
         """The element if it exists and is of that type."""
         element = self._elements.get(ref) if ref else None
@@ -83,6 +92,15 @@ class Snapshot:
         """What a plugin keeps of this element; None where nothing is set, or when the plugin is away."""
         found = self._attached.get((owner, kind.kind))
         return found if isinstance(found, kind) else None
+
+    @cached_property
+    def _stand_ins(self) -> Mapping[Ref | None, Target]:
+        found = ((e.parent, e.stands_in()) for e in self._attached.values())
+        return {owner: target for owner, target in found if target is not None}
+
+    def stand_in(self, owner: Ref) -> Target | None:
+        """Where a colleague's call to a user goes when he does not take it (R8): to what is attached to him and says so."""
+        return self._stand_ins.get(owner)
 
     @cached_property
     def users(self) -> Mapping[int, User]:
@@ -161,8 +179,8 @@ class Snapshot:
         return next(iter(self.groups_of(user)), None)
 
     def referers(self, target: Ref) -> list[Element]:
-        """Every element that points at `target` (its own children by `parent` left out): where-used."""
-        return [e for e in self._elements.values() if e.ref != target and target in references(e)]
+        """Every element that points at `target` or a place at it (its own children by `parent` left out): where-used."""
+        return [e for e in self._elements.values() if e.ref != target and target in map(self.owner, references(e))]
 
 
 _PLAIN: Final = frozenset({str, int, bool, float, type(None)})

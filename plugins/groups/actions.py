@@ -20,6 +20,7 @@ from engine.sdk import (
     Chosen,
     DistributionFailed,
     Entry,
+    Forward,
     Member,
     Missed,
     Nesting,
@@ -146,8 +147,13 @@ class ToUser:
             if not isinstance(outcome, Missed):
                 return outcome
             result = outcome
-        if resort is None or not call.caller.external or entry.by == "transfer":
-            return result  # R8: an employee hears busy or no answer; R20: a transferred call goes back
+        if entry.by == "transfer":
+            return result  # R20: it goes back
+        if not call.caller.external:  # R8: an employee hears busy or no answer
+            instead = call.snapshot.stand_in(user.ref)
+            return Forward(instead) if instead is not None else result
+        if resort is None:
+            return result
         _failed(call, resort, why or _why(result))
         if resort.no_answer == user.ref:
             return result  # he is whom the group falls back on: not again and again

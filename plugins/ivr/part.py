@@ -22,6 +22,7 @@ class MenuKey(msgspec.Struct, frozen=True):
 class Menu(Branch, frozen=True, kw_only=True):
     kind: ClassVar[str] = "ivr.menu"
     left_as: ClassVar[Literal["left", "menu"]] = "menu"
+    takes_back: ClassVar[bool] = True
     greeting: Annotated[Ref | None, To(SoundElement), Meta(title="Greeting file")] = None
     file: Annotated[Ref | None, To(SoundElement), Meta(title="Menu file")] = None
     timeout_seconds: Annotated[int, Meta(title="Timeout, seconds")] = 5

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The outbox's channel "email": SMTP, or .eml files in the state folder when no server is set, which the cabinet shows.
 
-A payload is {"account", "to", "subject", "text", "html" (may be ""), "at" (ISO), "key"}; any plugin may owe one.
+A payload is {"account", "to", "subject", "text", "html" (may be ""), "at" (ISO), "key"}; any plugin may owe one. There may be "shown", the
+addresses that the letter names in place of "to" (never a hidden recipient), and "attachments", [{"path" below the media root, "name"}].
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import email
 import hashlib
-from collections.abc import Mapping
+import logging
+import mimetypes
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
@@ -22,6 +25,7 @@ import aiosmtplib
 
 from engine.sdk import NotFound, Settings, Undeliverable, pretty
 
+log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 30
 
 
@@ -54,24 +58,26 @@ class KeptMail:
 class Mailer:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings.mail
+        self.media_root = settings.media_root
         self.folder = settings.state / "mail"
 
     async def send(self, payload: Mapping[str, Any]) -> None:
         """Deliver one mail. Raises Undeliverable when the server will never take it; anything else raised is worth another try."""
         try:
             message = compose(payload, self.settings.sender)
+            await asyncio.to_thread(attach, message, payload.get("attachments") or (), self.media_root)
         except (ValueError, IndexError) as error:  # how the email package refuses an address
             raise Undeliverable(f"{payload['to']!r} is no e-mail address: {error}") from error
         if self.settings.host:
-            await self._smtp(message)
+            await self._smtp(message, str(payload["to"]))
         else:
             await asyncio.to_thread(self._keep, message, payload)
 
-    async def _smtp(self, message: EmailMessage) -> None:
+    async def _smtp(self, message: EmailMessage, to: str) -> None:
         s = self.settings
         try:
             await aiosmtplib.send(
-                message, hostname=s.host, port=s.port, username=s.username or None, password=s.password or None,
+                message, recipients=[to], hostname=s.host, port=s.port, username=s.username or None, password=s.password or None,
                 use_tls=s.security == "tls", start_tls=s.security == "starttls", timeout=TIMEOUT_SECONDS,
             )  # fmt: skip
         except aiosmtplib.SMTPAuthenticationError:
@@ -123,6 +129,9 @@ def compose(payload: Mapping[str, Any], sender: str) -> EmailMessage:
     message["To"] = payload["to"]
     if message["To"].defects or len(message["To"].addresses) != 1 or not message["To"].addresses[0].domain:
         raise ValueError("not one address")
+    if "shown" in payload:
+        del message["To"]
+        message["To"] = ", ".join(payload["shown"]) or "undisclosed-recipients:;"
     message["Subject"] = payload["subject"]
     message["Date"] = format_datetime(datetime.fromisoformat(payload["at"]))
     message["Message-ID"] = f"<{_digest(payload['key'], 40)}@{sender.rpartition('@')[2].strip('<> ') or 'localhost'}>"
@@ -131,6 +140,17 @@ def compose(payload: Mapping[str, Any], sender: str) -> EmailMessage:
     if payload.get("html"):
         message.add_alternative(payload["html"], subtype="html")
     return message
+
+
+def attach(message: EmailMessage, attachments: Iterable[Mapping[str, str]], media_root: Path) -> None:
+    """Files of the media root; one that is gone meanwhile is left out, for the letter says what there is to say."""
+    for item in attachments:
+        path = (media_root / item["path"]).resolve()
+        if not path.is_relative_to(media_root.resolve()) or not path.is_file():
+            log.warning("%s is not there and can't be attached", item["path"])
+            continue
+        kind, subtype = (mimetypes.guess_type(path.name)[0] or "application/octet-stream").split("/")
+        message.add_attachment(path.read_bytes(), maintype=kind, subtype=subtype, filename=item["name"])
 
 
 def _digest(key: str, digits: int = 12) -> str:

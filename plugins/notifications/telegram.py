@@ -2,17 +2,19 @@
 """The outbox's channel "telegram": missed-call cards and plain messages.
 
 Payloads: {"account", "chat", "card": call id} posts the call's card, {"account", "chat", "refresh": call id} brings a posted card up to
-date, {"account", "chat", "html"} is a message of any plugin.
+date, {"account", "chat", "html"} is a message of any plugin, with "voice" (a sound below the media root) and "seconds" a voice message.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from bot.sdk import Button, ChatMovedError, Courier
-from engine.sdk import N_, CallEnded, Context, Undeliverable, models, translate
+from engine.sdk import N_, CallEnded, Context, Refused, Undeliverable, models, to_voice_message, translate
 from plugins.notifications import service, texts
 from plugins.notifications.models import Card, Claim
 
@@ -44,8 +46,25 @@ class Telegram:
             await self._post(account, chat, str(payload["card"]))
         elif "refresh" in payload:
             await self._refresh(account, chat, str(payload["refresh"]))
+        elif "voice" in payload:
+            await self._voice(chat, payload)
         else:
             await self._courier.post(chat, str(payload["html"]))
+
+    async def _voice(self, chat: int, payload: Mapping[str, Any]) -> None:
+        root = self.ctx.settings.media_root.resolve()
+        source = (root / str(payload["voice"])).resolve()
+        if not source.is_relative_to(root) or not source.is_file():
+            await self._courier.post(chat, str(payload["html"]))  # deleted since: what was said of it is news all the same
+            return
+        with TemporaryDirectory(prefix="vats-voice-") as folder:
+            target = Path(folder) / "voice.ogg"
+            try:
+                await to_voice_message(source, target)
+            except Refused as error:
+                raise Undeliverable(f"{payload['voice']} is damaged: {error}") from error
+            sound = target.read_bytes()
+        await self._courier.voice(chat, sound, source.stem, str(payload["html"]), int(payload.get("seconds") or 0))
 
     async def _post(self, account: int, chat: int, call_id: str) -> None:
         if await Card.of(account).filter(call_id=call_id, chat_id=chat).exists():

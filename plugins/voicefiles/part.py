@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Final
 
 from engine.sdk import Part, SoundElement
+
+PHRASE: Final = "voicefiles.phrase"
+"""The target that plays a file, by the file's id (ACT-8)."""
 
 
 class VoiceFile(SoundElement, frozen=True, kw_only=True):
@@ -17,4 +21,5 @@ class VoiceFile(SoundElement, frozen=True, kw_only=True):
 
 
 class VoicefilesPart(Part, frozen=True, kw_only=True):
+    places: ClassVar[Mapping[str, str]] = {PHRASE: VoiceFile.kind}
     files: tuple[VoiceFile, ...] = ()

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta
+from engine.sdk import N_, Edit, Page, PartStore, Plugin, PluginMeta, RoutingAction
+from plugins.voicefiles.actions import PlayPhrase
 from plugins.voicefiles.demo import fill
 from plugins.voicefiles.part import VoicefilesPart
 from plugins.voicefiles.service import store
@@ -14,6 +15,9 @@ from plugins.voicefiles.web import PAGES
 
 class VoiceFiles(Plugin):
     meta = PluginMeta("voicefiles", N_("Voice files"))
+
+    def routing_actions(self) -> Sequence[RoutingAction]:
+        return (PlayPhrase(),)
 
     def part(self) -> PartStore[VoicefilesPart]:
         return store

@@ -45,7 +45,7 @@ class Orders:
     async def close(self) -> None: ...
 
     def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *words: self.given.append((name, *words))
+        return lambda *words, **options: self.given.append((name, *words))
 
     def of(self, name: str) -> list[list[Any]]:
         return [words for order, *words in self.given if order == name]
@@ -104,6 +104,13 @@ class Floor:
             "direction": "Call-Direction", "call": "variable_vats_call",
         }  # fmt: skip
         self.node.on_event(Event.of({"Event-Name": name, "Unique-ID": uuid, **{known[k]: v for k, v in headers.items()}}))
+
+    def stops(self, uuid: str, file: str, ms: int, silence: str = "") -> None:
+        """A recording is over."""
+        self.node.on_event(Event.of({
+            "Event-Name": "RECORD_STOP", "Unique-ID": uuid, "Record-File-Path": file, "variable_record_ms": str(ms),
+            "variable_silence_hits_exhausted": silence,
+        }))  # fmt: skip
 
     def arrives(self, uuid: str) -> None:
         """A caller parks."""

@@ -87,8 +87,10 @@ async def test_applications_wait_their_turn_and_are_known_by_their_id(fake: Fake
     assert (await asyncio.wait_for(desk.events.get(), WAIT)).execution == run
     assert desk.switch.playback("u", "/a.wav", loop=True) != run
     assert (await fake.command()).headers["loops"] == "-1"
-    desk.switch.record("u", "/r.wav", limit_seconds=20, silence_seconds=3)
-    assert (await fake.command()).body == b"/r.wav 20 200 3"
+    desk.switch.record("u", "/r/m.wav", limit_seconds=20, silence_seconds=3)
+    frame = await fake.command()
+    assert (frame.headers["execute-app-name"], frame.body) == ("mkdir", b"/r")
+    assert (await fake.command()).body == b"/r/m.wav 20 200 3"
     desk.switch.respond("u", 486)
     frame = await fake.command()
     assert (frame.headers["execute-app-name"], frame.body) == ("respond", b"486")

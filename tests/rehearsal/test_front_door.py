@@ -4,20 +4,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
-from engine.calls.call import Key, Recorded, Step
-from engine.errors import Problem, WaitsForEver
-from engine.plugin.testing import OUTSIDER, sip_user
+from engine.calls.call import Step
+from engine.errors import Problem
+from engine.plugin.testing import sip_user
 from engine.rehearsal import (
     NotAdmitted,
     Question,
     Rehearsed,
-    RehearsedCall,
     Script,
     Typed,
     read_answers,
@@ -276,25 +275,3 @@ def test_phones_tell_that_they_ring_from_the_front_door() -> None:
     assert told(done, "rings", "phone_rings", "answered") == [(0.0, "rings", "201"), (0.5, "phone_rings", "201"), (4.0, "answered", "201")]
     at_once = replace(Script({"201": (0.1, "answer")}))
     assert not told(call(script=at_once, house=town(group(2, 201), rules=(rule(1, SALES),))), "phone_rings")
-
-
-@pytest.mark.parametrize(
-    ("limit", "silence", "speaks", "seconds"), [(60, 5, 10.0, 15.0), (60, 5, 100.0, 60.0), (60, None, 10.0, 60.0)]
-)
-async def test_a_message_ends_by_silence_or_at_its_limit(limit: int, silence: int | None, speaks: float, seconds: float) -> None:
-    recording = RehearsedCall(HOUSE, OUTSIDER, Script(speaks=speaks), NOON)
-    run = recording.record(
-        recording.party, "m.wav", limit=timedelta(seconds=limit), until_silence=timedelta(seconds=silence) if silence else None
-    )
-    assert await recording.next() == Recorded(run, seconds)
-
-
-async def test_a_message_that_is_ended_is_told_once() -> None:
-    recording = RehearsedCall(HOUSE, OUTSIDER, Script(keys=((7, "#"),)), NOON)
-    recording.answer()
-    run = recording.record(recording.party, "m.wav", limit=timedelta(seconds=60))
-    assert await recording.next() == Key(recording.party, "#")
-    recording.end_recording(run)
-    assert await recording.next() == Recorded(run, 7.0)
-    with pytest.raises(WaitsForEver):
-        await recording.next()

@@ -245,6 +245,7 @@ async def fill_plugins(ctx: TestContext, customer: Customer, word: str) -> None:
         rule = await save_rule(edit, Rule(id=0, title="Всем в меню", did=did, target=menu.ref))
         customer.things["rule"] = rule.id
     customer.things["task"] = await fill_callback(customer)
+    await fill_voicemail(ctx, customer)
     folder = ctx.settings.media_root / "voice" / str(customer.id)
     folder.mkdir(parents=True, exist_ok=True)
     write_wav(folder / "a.wav", seconds=1)
@@ -264,6 +265,29 @@ async def fill_callback(customer: Customer) -> int:
         account_id=customer.id, task_id=task.id, number=1, at=at, order_id=0, call_id=f"{customer.name}-attempt", result="no_answer"
     )
     return int(task.id)
+
+
+async def fill_voicemail(ctx: TestContext, customer: Customer) -> None:
+    """The mailbox of the employee «user» with a message, and one in that of the group."""
+    from engine import clock
+    from plugins.voicemail.models import MessageRow
+    from plugins.voicemail.service import set_mailbox
+
+    user = Ref("core.user", customer.users["user"])
+    async with ctx.edit(customer.id, SYSTEM) as edit:
+        await set_mailbox(edit, user, emails=(f"user@{customer.name}.example",))
+    for name, owner, title in (
+        ("group-message", Ref("groups.group", customer.things["group"]), "Отдел продаж"), ("message", user, "Ульяна Петрова"),
+    ):  # fmt: skip
+        path = f"voicemail/{customer.id}/{name}.wav"
+        (ctx.settings.media_root / path).parent.mkdir(parents=True, exist_ok=True)
+        write_wav(ctx.settings.media_root / path, seconds=2)
+        row = await MessageRow.create(
+            account_id=customer.id, call_id=f"{customer.name}-{name}", owner_kind=owner.kind, owner_id=owner.id, owner_title=title,
+            caller_number="+79271234567", caller_name="Иванов", dialled="+74951234567", at=clock.now(), path=path, seconds=2.0,
+            transcript="перезвоните мне пожалуйста" if name == "message" else "",
+        )  # fmt: skip
+        customer.things[name] = row.id
 
 
 def write_wav(path: Path, seconds: float) -> None:

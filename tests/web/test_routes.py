@@ -47,6 +47,8 @@ EXAMPLES = {
     ("number-lists", "id"): lambda c: c.things["list"],
     ("voice-files", "id"): lambda c: c.things["file"],
     ("calls", "id"): lambda c: c.things["call"],
+    ("mailboxes", "of"): lambda c: Ref("core.user", c.users["user"]),
+    ("voicemail", "id"): lambda c: c.things["message"],
     ("recordings", "id"): lambda c: c.things["recording"],
     ("callback", "of"): lambda c: Ref("groups.group", c.things["group"]),
     ("callback", "id"): lambda c: c.things["task"],

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from engine.embedded import recordings, text
 from engine.embedded.channel import Channel, Why
 from engine.embedded.events import Headers
-from engine.embedded.rtp import PlayEnd, RecordEnd, RecordReason
+from engine.embedded.rtp import PlayEnd, RecordEnd
 from engine.esl.words import separate
 
 
@@ -133,8 +133,6 @@ async def record(channel: Channel, data: str) -> bool:
     if not ends:
         recordings.stop(channel, path)
         await channel.wait(lambda: bool(ends), until=channel.switch.loop.time() + 2, breakable=False, nested=False)
-    elif ends[0].reason is RecordReason.SILENCE:
-        channel.set("silence_hits_exhausted", "true")
     return why is not Why.BREAK
 
 
@@ -143,6 +141,10 @@ async def record_session(channel: Channel, data: str) -> None:
     words = separate(data, " ")
     if words and words[0]:
         channel.switch.record_when_ready(channel, words[0], text.number(words[1]) if len(words) > 1 else 0)
+
+
+async def mkdir(channel: Channel, data: str) -> None:
+    """Nothing to do: recordings make their folders themselves."""
 
 
 async def stop_record_session(channel: Channel, data: str) -> None:
@@ -167,6 +169,7 @@ APPLICATIONS = {
     "playback": playback,
     "endless_playback": endless_playback,
     "loop_playback": endless_playback,
+    "mkdir": mkdir,
     "record": record,
     "record_session": record_session,
     "stop_record_session": stop_record_session,

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A call at a mailbox: greeting, beep, the message until hang-up, “#”, silence or the maximum (VM-1, ACT-11, ACT-12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import ClassVar, Final
+
+from engine.sdk import (
+    N_,
+    Branch,
+    Call,
+    Choice,
+    Done,
+    Entry,
+    Key,
+    Message,
+    MessageOver,
+    Missed,
+    Nesting,
+    Outcome,
+    Place,
+    Played,
+    Ref,
+    Sentence,
+    Snapshot,
+    Sound,
+    Step,
+)
+from plugins.groups.api import Group
+from plugins.voicemail.facts import MessageLeft
+from plugins.voicemail.part import GROUP_VOICEMAIL, USER_VOICEMAIL, Mailbox, mailbox_of, title_of
+
+GREETING: Final = Sound("prompts/voicemail.wav")
+BEEP: Final = Sound("tone:%(400,0,1000)")
+LEAST_SECONDS: Final = 1.0
+"""Whoever speaks for less has left nothing."""
+END_KEY: Final = "#"
+
+SENTENCES: Final[Mapping[str, Sentence]] = {
+    "voicemail": Sentence(N_("Voicemail of {who}")),
+    "message_left": Sentence(N_("A message of {seconds} s is left for {who}"), "accent"),
+    "message_empty": Sentence(N_("Nothing was said: no message is kept"), "bad"),
+}
+
+
+class _ToVoicemail:
+    kind: ClassVar[str]
+    places: ClassVar[frozenset[Place]] = frozenset({"rule", "key", "no_answer"})
+
+    async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
+        owner = call.snapshot.owner(entry.target)
+        title = title_of(call.snapshot, owner)
+        if not title:
+            return Missed("gone")
+        mailbox = mailbox_of(call.snapshot, owner)
+        if not mailbox.active:
+            call.note(Step("closed", {"title": title, "why": "inactive"}, owner))
+            return Missed("inactive")
+        call.note(Step("voicemail", {"who": title}, owner))
+        message = call.message if entry.by == "repeat" else None  # an engine before us may have begun it
+        if message is None:
+            call.answer()
+            await _greet(call, mailbox)
+            message = call.record_message(
+                f"voicemail/{call.snapshot.account.id}/{call.now:%Y/%m}/{call.id}.wav",
+                limit=timedelta(seconds=mailbox.max_seconds),
+                until_silence=timedelta(seconds=mailbox.silence_seconds),
+            )
+        if message.seconds is None:
+            message = await _spoken(call, message)
+        return Done() if _kept(call, owner, message) else Missed("no_message")
+
+    def left(self, call: Call, entry: Entry, router: Nesting) -> None:
+        """What was said while no engine ran is a message like any other."""
+        if call.message is not None:
+            _kept(call, call.snapshot.owner(entry.target), call.message)
+
+
+class ToUserVoicemail(_ToVoicemail):
+    """«Голосовая почта пользователя»."""
+
+    kind: ClassVar[str] = USER_VOICEMAIL
+    title: ClassVar[str] = N_("Voicemail of a user")
+
+    def choices(self, snapshot: Snapshot) -> Iterable[Choice]:
+        return [Choice(Ref(self.kind, user.id), user.title) for user in snapshot.core.users]
+
+
+class ToGroupVoicemail(_ToVoicemail):
+    """«Голосовая почта группы», that of the PBX itself among them (R25)."""
+
+    kind: ClassVar[str] = GROUP_VOICEMAIL
+    title: ClassVar[str] = N_("Voicemail of a group")
+
+    def choices(self, snapshot: Snapshot) -> Iterable[Choice]:
+        groups: list[Branch] = [e for e in snapshot.elements() if isinstance(e, Group)]
+        return [Choice(Ref(self.kind, group.id), title_of(snapshot, group.ref)) for group in groups]
+
+
+async def _greet(call: Call, mailbox: Mailbox) -> None:
+    """“#” skips what is played."""
+    greeting = call.snapshot.sound(mailbox.greeting) or GREETING
+    for sound in (greeting, BEEP) if mailbox.beep else (greeting,):
+        playback = call.play(sound)
+        while True:
+            match await call.next():
+                case Played(done, _) if done == playback:
+                    break
+                case Key(leg, digit) if leg == call.party and digit == END_KEY:
+                    call.stop(playback)
+                    break
+
+
+async def _spoken(call: Call, message: Message) -> Message:
+    while True:
+        match await call.next():
+            case Key(leg, digit) if leg == call.party and digit == END_KEY:
+                call.end_message(message)
+            case MessageOver(over) if over.path == message.path:
+                return over
+
+
+def _kept(call: Call, owner: Ref, message: Message) -> bool:
+    seconds = message.seconds or 0.0
+    if seconds < LEAST_SECONDS:
+        call.note(Step("message_empty"))
+        return False
+    call.note(Step("message_left", {"who": title_of(call.snapshot, owner), "seconds": round(seconds)}, owner))
+    call.fact(
+        MessageLeft(
+            account=call.snapshot.account.id, call=call.id, at=message.begun_at, owner=owner, caller_number=call.caller.number,
+            caller_name=call.caller.name, dialled=call.caller.dialled, path=message.path, seconds=seconds,
+        )
+    )  # fmt: skip
+    return True

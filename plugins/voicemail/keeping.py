@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a message left means here: its row, its transcript when a model is installed, and who is told (VM-3, VM-4)."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from engine.sdk import Context, Ref, Refused, transcribe
+from plugins.voicemail import texts
+from plugins.voicemail.facts import MessageLeft
+from plugins.voicemail.models import MessageRow
+from plugins.voicemail.part import mailbox_of, title_of
+
+log = logging.getLogger(__name__)
+
+TRANSCRIPTS: Final = "voicemail-transcript"
+"""The outbox's channel in which new messages wait for their transcript; afterwards people are told."""
+
+
+class Keeper:
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+
+    async def left(self, fact: MessageLeft, tx: Any) -> None:
+        """In the fact's own transaction. A message told twice, before and after a restart, is one message."""
+        if await MessageRow.of(fact.account, tx).filter(path=fact.path).exists():
+            return
+        snapshot = self.ctx.snapshot(fact.account)
+        row = await MessageRow.create(
+            account_id=fact.account, call_id=fact.call, owner_kind=fact.owner.kind, owner_id=fact.owner.id,
+            owner_title=title_of(snapshot, fact.owner)[:200], caller_number=fact.caller_number, caller_name=fact.caller_name[:200],
+            dialled=fact.dialled[:64], at=fact.at, path=fact.path, seconds=fact.seconds, using_db=tx,
+        )  # fmt: skip
+        if self.ctx.settings.speech.model:
+            payload = {"account": fact.account, "message": row.id}
+            await self.ctx.enqueue(fact.account, TRANSCRIPTS, str(fact.account), payload, key=f"transcript:{row.id}", tx=tx)
+        else:
+            await self._tell(row, tx)
+
+    async def transcribe(self, payload: Mapping[str, Any]) -> None:
+        """A delivery of the outbox. People are told in any case: without a transcript when there can be none."""
+        row = await MessageRow.of(int(payload["account"])).filter(id=int(payload["message"])).first()
+        if row is None:
+            return  # deleted meanwhile
+        try:
+            row.transcript = await transcribe(self.ctx.settings, self.ctx.settings.media_root / row.path)
+        except (Refused, OSError) as error:
+            log.error("no transcript of message %d: %s", row.id, error)
+        async with self.ctx.transaction() as tx:
+            await row.save(using_db=tx, update_fields=["transcript"])
+            await self._tell(row, tx)
+
+    async def _tell(self, row: MessageRow, tx: Any) -> None:
+        account: int = row.account_id
+        snapshot = self.ctx.snapshot(account)
+        box, language = mailbox_of(snapshot, Ref(row.owner_kind, row.owner_id)), snapshot.account.language
+        if box.notice != "none":
+            letter = texts.mail(row, snapshot, language, attached=box.notice == "attachment")
+            attachments = [{"path": row.path, "name": texts.file_name(row)}] if box.notice == "attachment" else []
+            for address in dict.fromkeys((*box.emails, *box.hidden_emails)):
+                key = f"voicemail:{row.id}:mail:{hashlib.sha256(address.casefold().encode()).hexdigest()[:24]}"
+                payload = {
+                    "account": account, "to": address, "shown": list(box.emails), "subject": letter.subject, "text": letter.text,
+                    "html": letter.html, "attachments": attachments, "at": row.at.isoformat(), "key": key,
+                }  # fmt: skip
+                await self.ctx.enqueue(account, "email", address.casefold()[:200], payload, key=key, tx=tx)
+        if self.ctx.settings.bot.token:
+            caption = texts.caption(row, snapshot, language)
+            for chat in box.chats:
+                told = {"account": account, "chat": chat, "html": caption, "voice": row.path, "seconds": round(row.seconds)}
+                await self.ctx.enqueue(account, "telegram", str(chat), told, key=f"voicemail:{row.id}:chat:{chat}", tx=tx)
