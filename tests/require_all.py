@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pytest plugin: with VATS_REQUIRE_ALL=1 a run in which a test was skipped for want of something fails, and says what was wanting.
 
-Registered by tests/conftest.py, switched on by .ci/run. Excused is what cannot be had there by installing it: a FreeSWITCH and root.
+Registered by tests/conftest.py, switched on by .ci/run. Excused is what cannot be had there by installing it, a FreeSWITCH and root, and the speech model.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pytest
 VARIABLE = "VATS_REQUIRE_ALL"
 EXCUSED = re.compile(
     r"\bFREESWITCH\b|\bFreeSWITCH\b|\bneeds root\b|\bIPv6\b"  # what an installation cannot bring
+    r"|\bneeds vosk\b"  # an extra of the product: ninety megabytes that no call needs
     r"|\bdoes not apply to (SQLite|PostgreSQL)\b"  # no want
 )
 

@@ -20,7 +20,7 @@ from engine.speech.vosk_model import UNKNOWN, loads
 from tests.phones import sound
 
 HAS_VOSK = importlib.util.find_spec("vosk") is not None
-vosk_only = pytest.mark.skipif(not HAS_VOSK, reason="vosk is not installed")
+vosk_only = pytest.mark.skipif(not HAS_VOSK, reason="needs vosk (pip install vosk)")
 
 
 def model() -> str:
