@@ -14,7 +14,7 @@ import pytest
 VARIABLE = "VATS_REQUIRE_ALL"
 EXCUSED = re.compile(
     r"\bFREESWITCH\b|\bFreeSWITCH\b|\bneeds root\b|\bIPv6\b"  # what an installation cannot bring
-    r"|\bneeds vosk\b"  # an extra of the product: ninety megabytes that no call needs
+    r"|\bneeds vosk\b"  # ninety megabytes that no call needs
     r"|\bdoes not apply to (SQLite|PostgreSQL)\b"  # no want
 )
 
