@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pytest plugin: with VATS_REQUIRE_ALL=1 a run in which a test was skipped for want of something fails, and says what was wanting.
 
-Registered by tests/conftest.py, switched on by .ci/run. Excused is what cannot be had there by installing it, a FreeSWITCH and root, and the speech model.
+Registered by tests/conftest.py, switched on by .ci/run. Excused is what cannot be had there
+by installing it, a FreeSWITCH and root, and the speech model.
 """
 
 from __future__ import annotations
