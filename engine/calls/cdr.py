@@ -72,9 +72,13 @@ def failed_groups(facts: Sequence[Fact]) -> tuple[Ref, ...]:
 
 
 def is_served(facts: Sequence[Fact]) -> bool:
-    """Whether the call reached its purpose without a talk. A hang-up by rule or key does not excuse a group that failed before."""
-    failed = any(isinstance(f, DistributionFailed) for f in facts)
-    return any(isinstance(f, Served) and (f.how != "hangup_by_rule" or not failed) for f in facts)
+    """Whether the call reached its purpose without a talk.
+
+    A hang-up by rule or key does not excuse a group that failed before, nor does a phrase, unless nobody was to be rung (an announcer).
+    """
+    failed = {f.why for f in facts if isinstance(f, DistributionFailed)}
+    allowed = {"hangup_by_rule": not failed, "announcement": failed <= {"empty"}}
+    return any(isinstance(f, Served) and allowed.get(f.how, True) for f in facts)
 
 
 def why_missed(facts: Sequence[Fact], left: MissedWhy) -> MissedWhy:

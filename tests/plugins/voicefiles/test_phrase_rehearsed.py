@@ -48,6 +48,14 @@ def test_as_a_no_answer_action_it_ends_the_call() -> None:
     got = try_call(house(), ACTIONS, Ref("groups.group", 1))
     assert steps(got, "rings", "play") == [(0.0, "rings", "201"), (20.0, "play", "news.wav")]
     assert got.outcome == Done()
+    assert not is_served(got.facts)  # “nobody is free, call later” does not make up for a missed call
+
+
+@pytest.mark.feature("ACT-8", "R1", "GRP-3")
+def test_a_group_that_rings_nobody_and_speaks_is_an_announcer() -> None:
+    announcer = Group(id=1, title="News", members=(Membership(201),), method="NONE", no_answer=PHRASE_3)
+    got = try_call(office((sip_user(201),), {"groups": GroupsPart(groups=(announcer,)), "voicefiles": FILES}), ACTIONS, announcer.ref)
+    assert [s[2] for s in steps(got, "rings", "play")] == ["news.wav"]
     assert is_served(got.facts)
 
 
