@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from engine.sdk import (
     N_,
+    Account,
+    Attached,
     Contact,
     Element,
     Ref,
@@ -70,6 +72,47 @@ def beside(visit: Visit, element: Element) -> list[Entry]:
         for page in visit.host.table
         if page.name and element.kind in page.beside and visit.may(page.role)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What points at an element: its title with the page of it ("" = none for this visitor), and by which of its fields."""
+
+    title: str
+    url: str
+    what: str
+    fields: tuple[str, ...]
+
+
+def uses_of(visit: Visit, ref: Ref) -> list[Used]:
+    """Where an element is used, a line for each that points at it (members too)."""
+    found: dict[Ref | None, Used] = {}
+    for use in visit.snapshot.uses(ref):
+        holder = use.holder
+        where = holder.ref if isinstance(holder, Element) else None
+        known = found.get(where)
+        fields = (*(known.fields if known else ()), visit.t(use.title))
+        found[where] = Used(title_of(visit, holder), page_of(visit, where), visit.t(holder.noun), tuple(dict.fromkeys(fields)))
+    return list(found.values())
+
+
+def title_of(visit: Visit, holder: Element | Account) -> str:
+    """What a list calls an element: what is attached to another goes by the other's name."""
+    owner = visit.snapshot.element(holder.parent) if isinstance(holder, Attached) and holder.parent else None
+    return (owner or holder).title or visit.t(holder.noun)
+
+
+def page_of(visit: Visit, ref: Ref | None) -> str:
+    """The page that shows an element, be it on a page beside its owner's or of the PBX; "" when there is none for this visitor."""
+    if ref is None:
+        return visit.url("pbx") if visit.may("admin") else ""
+    url = visit.url_of(ref)
+    element = visit.snapshot.element(ref)
+    if url or not isinstance(element, Attached) or element.parent is None:
+        return url
+    plugin = ref.kind.partition(".")[0]
+    pages = [p for p in visit.host.table if p.name.startswith(f"{plugin}.") and element.parent.kind in p.beside and visit.may(p.role)]
+    return visit.url(pages[0].name, of=element.parent) if pages else visit.url_of(element.parent)
 
 
 def own_pages(visit: Visit) -> list[Entry]:
@@ -151,5 +194,6 @@ HELPERS: Final[dict[str, Any]] = {
     "role_title": role_title,
     "roles": roles,
     "theme": theme,
+    "uses_of": uses_of,
     "when": when,
 }

@@ -19,7 +19,7 @@ from engine.i18n.catalogue import FOLDER, LANGUAGES
 
 ROOT = FOLDER.parent
 SOURCES = ("engine", "web", "bot", "plugins")
-METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("**/templates/**.txt", "jinja2")]
+METHODS = [("settings.py", "ignore"), ("**.py", "python"), ("**/templates/**.html", "jinja2"), ("**/templates/**.txt", "jinja2")]
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "_": None,
     "N_": None,
@@ -30,6 +30,7 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "t": None,
     **dict.fromkeys(("Refused", "NotFound", "Forbidden"), None),
     "Problem": (2,),
+    "Meta": None,  # titles of fields
 }
 
 

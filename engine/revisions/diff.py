@@ -11,6 +11,7 @@ from typing import Any, Literal, get_type_hints
 import msgspec
 
 from engine.snapshot import Element, Part, Ref
+from engine.snapshot.pointers import title_of
 
 HIDDEN = "•••"
 _SECRETS = frozenset({"secret", "pin", "password"})
@@ -113,8 +114,4 @@ def _field_changes(before: Any, after: Any) -> tuple[FieldChange, ...]:
 
 @cache
 def _titles(kind: type[msgspec.Struct]) -> Mapping[str, str]:
-    found = {}
-    for name, hint in get_type_hints(kind, include_extras=True).items():
-        metas = [meta for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, msgspec.Meta) and meta.title]
-        found[name] = metas[0].title or name if metas else name.replace("_", " ")
-    return found
+    return {name: title_of(name, hint) for name, hint in get_type_hints(kind, include_extras=True).items()}

@@ -9,6 +9,7 @@ from engine.snapshot.element import (
     Condition,
     Element,
     Finding,
+    IdOf,
     Part,
     Ref,
     Sound,
@@ -17,7 +18,7 @@ from engine.snapshot.element import (
     To,
     Verdict,
 )
-from engine.snapshot.snapshot import Snapshot, references
+from engine.snapshot.snapshot import Snapshot, Use, references
 
 __all__ = [
     "Account",
@@ -30,6 +31,7 @@ __all__ = [
     "Did",
     "Element",
     "Finding",
+    "IdOf",
     "Part",
     "Ref",
     "SipAccount",
@@ -39,6 +41,7 @@ __all__ = [
     "Target",
     "To",
     "Trunk",
+    "Use",
     "User",
     "UserRole",
     "Verdict",

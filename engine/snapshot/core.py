@@ -6,8 +6,10 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
-from engine.snapshot.element import Condition, Element, Part, Ref, SoundElement, To
+from engine.i18n import N_
+from engine.snapshot.element import Condition, Element, IdOf, Part, Ref, SoundElement, To
 
 UserRole: TypeAlias = Literal["user", "manager", "admin"]
 """Пользователь, Руководитель, Администратор (ACC-4)."""
@@ -16,15 +18,15 @@ UserRole: TypeAlias = Literal["user", "manager", "admin"]
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
     """One way to reach a user (USR-3). `address`: SIP login, or a phone number in E.164."""
 
-    id: int
-    kind: Literal["sip", "phone"]
-    address: str
-    priority: int = 1
-    active: bool = True
-    lines: int = 1
-    timeout_seconds: int = 20
-    schedule: Annotated[Ref | None, To(Condition)] = None
-    by_number: bool = False
+    id: Annotated[int, IdOf("core.contact")]
+    kind: Annotated[Literal["sip", "phone"], Meta(title="Type")]
+    address: Annotated[str, Meta(title="Number or SIP login")]
+    priority: Annotated[int, Meta(title="Priority")] = 1
+    active: Annotated[bool, Meta(title="Active")] = True
+    lines: Annotated[int, Meta(title="Lines")] = 1
+    timeout_seconds: Annotated[int, Meta(title="Waiting time")] = 20
+    schedule: Annotated[Ref | None, To(Condition), Meta(title="Schedule")] = None
+    by_number: Annotated[bool, Meta(title="Authorise by number")] = False
 
     @property
     def label(self) -> str:
@@ -35,36 +37,39 @@ class User(Element, frozen=True, kw_only=True):
     """An employee; a cabinet login is an optional part (ACC-6)."""
 
     kind: ClassVar[str] = "core.user"
-    extension: str | None = None
-    active: bool = True
-    outbound: Annotated[Ref | None, To("core.did")] = None
-    recording: bool = False
-    schedule: Annotated[Ref | None, To(Condition)] = None
-    no_ivr_transfer: bool = False
-    pin: str | None = None
-    forbidden_prefixes: tuple[str, ...] = ()
-    contacts: tuple[Contact, ...] = ()
-    role: UserRole = "user"
-    language: str = "ru"
+    noun: ClassVar[str] = N_("User")
+    extension: Annotated[str | None, Meta(title="Extension")] = None
+    active: Annotated[bool, Meta(title="Active")] = True
+    outbound: Annotated[Ref | None, To("core.did"), Meta(title="Outbound number")] = None
+    recording: Annotated[bool, Meta(title="Call recording")] = False
+    schedule: Annotated[Ref | None, To(Condition), Meta(title="Schedule")] = None
+    no_ivr_transfer: Annotated[bool, Meta(title="Forbid transfer from IVR")] = False
+    pin: Annotated[str | None, Meta(title="PIN")] = None
+    forbidden_prefixes: Annotated[tuple[str, ...], Meta(title="Forbidden prefixes")] = ()
+    contacts: Annotated[tuple[Contact, ...], Meta(title="Contacts")] = ()
+    role: Annotated[UserRole, Meta(title="User type")] = "user"
+    language: Annotated[str, Meta(title="Language")] = "ru"
 
 
 class SipAccount(msgspec.Struct, frozen=True, kw_only=True):
     """Credentials of a phone; `secret` is the Fernet-encrypted password (R27)."""
 
-    id: int
-    login: str
-    secret: str
-    user: int
-    contact: int
+    noun: ClassVar[str] = N_("SIP account")
+    id: Annotated[int, IdOf("core.sip_account")]
+    login: Annotated[str, Meta(title="Login")]
+    secret: Annotated[str, Meta(title="Password")]
+    user: Annotated[int, IdOf("core.user", goes=True), Meta(title="User")]
+    contact: Annotated[int, IdOf("core.contact", goes=True)]
 
 
 class Did(Element, frozen=True, kw_only=True):
     """An outside number that callers dial; `number` in E.164 (+7…)."""
 
     kind: ClassVar[str] = "core.did"
-    number: str
-    trunk: Annotated[Ref, To("core.trunk")]
-    connected: int = 0
+    noun: ClassVar[str] = N_("Number")
+    number: Annotated[str, Meta(title="Phone number")]
+    trunk: Annotated[Ref, To("core.trunk"), Meta(title="Line")]
+    connected: Annotated[int, Meta(title="Order of connection")] = 0
     """Order of connection; the oldest one still connected is the last resort of outgoing calls (GRP-2)."""
 
 
@@ -72,42 +77,44 @@ class Trunk(Element, frozen=True, kw_only=True):
     """Our record of a provider's line (NUM-2)."""
 
     kind: ClassVar[str] = "core.trunk"
-    registers: bool
-    server: str = ""
-    port: int = 5060
-    transport: Literal["udp", "tcp"] = "udp"
-    login: str = ""
-    secret: str = ""
-    realm: str = ""
-    sources: tuple[str, ...] = ()
+    noun: ClassVar[str] = N_("Line")
+    registers: Annotated[bool, Meta(title="With registration")]
+    server: Annotated[str, Meta(title="Server")] = ""
+    port: Annotated[int, Meta(title="Port")] = 5060
+    transport: Annotated[Literal["udp", "tcp"], Meta(title="Transport")] = "udp"
+    login: Annotated[str, Meta(title="Login")] = ""
+    secret: Annotated[str, Meta(title="Password")] = ""
+    realm: Annotated[str, Meta(title="Realm")] = ""
+    sources: Annotated[tuple[str, ...], Meta(title="Provider's addresses")] = ()
     """Addresses or networks a non-registering provider calls from."""
-    channels: int = 0
+    channels: Annotated[int, Meta(title="Simultaneous calls")] = 0
     """Most simultaneous calls; 0 = no limit."""
-    active: bool = True
-    passes_foreign: bool = False
+    active: Annotated[bool, Meta(title="Active")] = True
+    passes_foreign: Annotated[bool, Meta(title="Passes foreign caller numbers")] = False
     """The provider accepts a caller number that is not one of ours (R19)."""
-    may_show: Annotated[tuple[Ref, ...], To("core.did")] = ()
+    may_show: Annotated[tuple[Ref, ...], To("core.did"), Meta(title="Numbers of other lines it may show")] = ()
     """Other trunks' DIDs that this one is allowed to show (fail-over, R16)."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Main settings of the PBX that the engine itself reads (PBX-1, PBX-4); groups of settings of plugins live in their parts."""
 
+    noun: ClassVar[str] = N_("Main settings of the PBX")
     id: int
-    number: str
-    title: str
-    domain: str
-    area_code: str = ""
-    timezone: str = "Europe/Moscow"
-    language: str = "ru"
-    max_hold_seconds: int = 0
+    number: Annotated[str, Meta(title="Account number")]
+    title: Annotated[str, Meta(title="Title")]
+    domain: Annotated[str, Meta(title="SIP domain")]
+    area_code: Annotated[str, Meta(title="Area code")] = ""
+    timezone: Annotated[str, Meta(title="Time zone")] = "Europe/Moscow"
+    language: Annotated[str, Meta(title="Language")] = "ru"
+    max_hold_seconds: Annotated[int, Meta(title="Longest hold, seconds")] = 0
     """R14; 0 = no limit."""
-    hold_music: Annotated[Ref | None, To(SoundElement)] = None
-    whitelist: tuple[str, ...] = ()
-    client_prefixes: tuple[str, ...] = ()
+    hold_music: Annotated[Ref | None, To(SoundElement), Meta(title="Music on hold")] = None
+    whitelist: Annotated[tuple[str, ...], Meta(title="White list")] = ()
+    client_prefixes: Annotated[tuple[str, ...], Meta(title="Forbidden prefixes of calls to clients")] = ()
     """First digits of numbers that are not called for clients: CallBack and widget (R18)."""
-    ring_timeout_seconds: int = 20
-    active: bool = True
+    ring_timeout_seconds: Annotated[int, Meta(title="Ringing time, seconds")] = 20
+    active: Annotated[bool, Meta(title="Active")] = True
 
 
 class CorePart(Part, frozen=True, kw_only=True):

@@ -46,6 +46,18 @@ class To:
         return element.kind == self.what if isinstance(self.what, str) else isinstance(element, self.what)
 
 
+@dataclass(frozen=True, slots=True)
+class IdOf:
+    """In a number's annotation, `Annotated[int, IdOf("core.user")]`: whose id it is. Every field that holds an id without a `Ref` needs it.
+
+    `goes`: it goes with what it points at, as a membership does, and does not keep it from being deleted.
+    A kind that no part keeps lies outside the configuration, like Telegram's chats, and is in no export.
+    """
+
+    kind: str
+    goes: bool = False
+
+
 Target: TypeAlias = Ref
 """A Ref to something a call may go to; its kind names the routing action."""
 
@@ -54,9 +66,11 @@ class Element(msgspec.Struct, frozen=True, kw_only=True):
     """One configured thing of an account: it has a kind, an id, a title, and a place in the element tree."""
 
     kind: ClassVar[str] = ""
+    noun: ClassVar[str] = ""
+    """What people call such a thing, a catalogue id: N_("Group")."""
     id: int
-    title: str
-    parent: Ref | None = None
+    title: Annotated[str, Meta(title="Title")]
+    parent: Annotated[Ref | None, Meta(title="Place in the tree")] = None
 
     @property
     def ref(self) -> Ref:
@@ -72,8 +86,8 @@ class Sound(msgspec.Struct, frozen=True):
 class SoundElement(Element, frozen=True, kw_only=True):
     """An element that can be played (a voice file)."""
 
-    path: str
-    seconds: float = 0.0
+    path: Annotated[str, Meta(title="Sound")]
+    seconds: Annotated[float, Meta(title="Length, seconds")] = 0.0
     """Its length; 0 when not known."""
 
     @property
@@ -117,13 +131,13 @@ class Attached(Element, frozen=True, kw_only=True):
 class Branch(Element, frozen=True, kw_only=True):
     """An element of the tree that a call enters on its way down: a group or a menu (R3)."""
 
-    priority: int = 1
+    priority: Annotated[int, Meta(title="Priority")] = 1
     """Among its siblings; lower = earlier (GRP-4)."""
-    active: bool = True
-    extension: str | None = None
-    schedule: Annotated[Ref | None, To(Condition)] = None
-    recording: bool = False
-    outbound: Annotated[Ref | None, To("core.did")] = None
+    active: Annotated[bool, Meta(title="Active")] = True
+    extension: Annotated[str | None, Meta(title="Extension")] = None
+    schedule: Annotated[Ref | None, To(Condition), Meta(title="Schedule")] = None
+    recording: Annotated[bool, Meta(title="Call recording")] = False
+    outbound: Annotated[Ref | None, To("core.did"), Meta(title="Outbound number")] = None
     """The number shown on outgoing calls of its users; unset = the parent's (GRP-2)."""
 
     forbidden_prefixes: Annotated[tuple[str, ...], Meta(title="Forbidden prefixes")] = ()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -13,6 +13,7 @@ import msgspec
 
 from engine.snapshot.core import Account, Contact, CorePart, Did, SipAccount, Trunk, User
 from engine.snapshot.element import Attached, Branch, Condition, Element, Part, Ref, Sound, SoundElement, Target, Verdict
+from engine.snapshot.pointers import PLACE, pointers
 
 A = TypeVar("A", bound=Attached)
 E = TypeVar("E", bound=Element)
@@ -178,9 +179,40 @@ class Snapshot:
         """The group whose outgoing number, recording flag and no-answer action count for a user who came by none (R15)."""
         return next(iter(self.groups_of(user)), None)
 
+    @cached_property
+    def _uses(self) -> Mapping[Ref, tuple[Use, ...]]:
+        found: dict[Ref, dict[Use, None]] = {}
+        holders: tuple[Element | Account, ...] = (self.core.account, *self._elements.values())
+        for holder in holders:
+            for pointer in pointers(holder):
+                target = self.owner(pointer.target)
+                itself = isinstance(holder, Element) and holder.ref == target
+                if pointer.field.name != PLACE and not itself:
+                    found.setdefault(target, {})[Use(holder, pointer.field.title, pointer.goes)] = None
+        return {target: tuple(uses) for target, uses in found.items()}
+
+    def uses(self, target: Ref) -> Sequence[Use]:
+        """Everything that points at `target` or a place at it, with the field that does: where-used. Its place in the tree is no use."""
+        return self._uses.get(target, ())
+
     def referers(self, target: Ref) -> list[Element]:
-        """Every element that points at `target` or a place at it (its own children by `parent` left out): where-used."""
-        return [e for e in self._elements.values() if e.ref != target and target in map(self.owner, references(e))]
+        """Every element by which `target` can't be deleted: all of `uses` but what goes with it, and the account's own settings."""
+        return list({u.holder.ref: u.holder for u in self.uses(target) if isinstance(u.holder, Element) and not u.goes}.values())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Use:
+    """`holder` points at something by a field called `title` (a catalogue id); `goes` as in IdOf."""
+
+    holder: Element | Account
+    title: str
+    goes: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Use) and self.holder is other.holder and (self.title, self.goes) == (other.title, other.goes)
+
+    def __hash__(self) -> int:
+        return hash((id(self.holder), self.title, self.goes))
 
 
 _PLAIN: Final = frozenset({str, int, bool, float, type(None)})
@@ -204,8 +236,4 @@ def _walk(value: object) -> Iterator[object]:
 
 def references(element: Element) -> set[Ref]:
     """Every Ref inside an element but its place in the tree."""
-    found: set[Ref] = set()
-    for name in element.__struct_fields__:
-        if name != "parent":
-            found.update(x for x in _walk(getattr(element, name)) if isinstance(x, Ref))
-    return found
+    return {p.target for p in pointers(element) if p.field.by_id is None and p.field.name != PLACE}

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
-from engine.sdk import Attached, Part, Ref, Snapshot, SoundElement, To, User
+from engine.sdk import N_, Attached, Part, Ref, Snapshot, SoundElement, To, User
 from plugins.groups.api import Group
 
 First: TypeAlias = Literal["employee", "client"]
@@ -19,6 +20,7 @@ OWNERS: Final = {"callback.user": User.kind, "callback.group": Group.kind}
 
 class CallBackSettings(Attached, frozen=True, kw_only=True):
     kind: ClassVar[str] = "callback.settings"
+    noun: ClassVar[str] = N_("CallBack")
     title: str = "CallBack"
     first: Annotated[First, Meta(title="Type")] = "employee"
     attempts: Annotated[int, Meta(title="Number of attempts")] = 3
@@ -28,6 +30,7 @@ class CallBackSettings(Attached, frozen=True, kw_only=True):
 
 
 class CallBackPart(Part, frozen=True, kw_only=True):
+    places: ClassVar[Mapping[str, str]] = OWNERS
     settings: tuple[CallBackSettings, ...] = ()
 
 

@@ -7,11 +7,12 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from engine.sdk import Element, Part, Ref, Snapshot, SoundElement, To
+from engine.sdk import N_, Element, Part, Ref, Snapshot, SoundElement, To
 
 
 class CallOutPhrases(Element, frozen=True, kw_only=True):
     kind: ClassVar[str] = "callout.phrases"
+    noun: ClassVar[str] = N_("Phrases of CallOut")
     title: str = "CallOut"
     enter_number: Annotated[Ref | None, To(SoundElement), Meta(title="Entering the number")] = None
     bad_number: Annotated[Ref | None, To(SoundElement), Meta(title="Wrong number")] = None

@@ -8,19 +8,20 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import Branch, Method, Part, Ref, SoundElement, To
+from engine.sdk import N_, Branch, IdOf, Method, Part, Ref, SoundElement, To
 
 
 class Membership(msgspec.Struct, frozen=True):
     """A user in a group or menu; `priority`: lower is rung earlier; `place`: which of his groups it is, in the order of adding (R15)."""
 
-    user: int
-    priority: int = 1
-    place: int = 0
+    user: Annotated[int, IdOf("core.user", goes=True), Meta(title="User")]
+    priority: Annotated[int, Meta(title="Priority")] = 1
+    place: Annotated[int, Meta(title="Order of adding")] = 0
 
 
 class Group(Branch, frozen=True, kw_only=True):
     kind: ClassVar[str] = "groups.group"
+    noun: ClassVar[str] = N_("Group")
     greeting: Annotated[Ref | None, To(SoundElement), Meta(title="Greeting file")] = None
     method: Annotated[Method, Meta(title="Distribution method")] = "SEQUENTIAL"
     music: Annotated[Ref | None, To(SoundElement), Meta(title="Music instead of ringback")] = None
@@ -28,7 +29,7 @@ class Group(Branch, frozen=True, kw_only=True):
     pause_seconds: Annotated[int, Meta(title="Pause between attempts")] = 5
     phrase: Annotated[Ref | None, To(SoundElement), Meta(title="Phrase between attempts")] = None
     missed_emails: Annotated[tuple[str, ...], Meta(title="E-mail for missed-call alerts")] = ()
-    missed_chats: Annotated[tuple[int, ...], Meta(title="Telegram chats for missed-call alerts")] = ()
+    missed_chats: Annotated[tuple[int, ...], IdOf("telegram.chat"), Meta(title="Telegram chats for missed-call alerts")] = ()
     no_answer: Annotated[Ref | None, Meta(title="No-answer action")] = None
     members: Annotated[tuple[Membership, ...], Meta(title="Users")] = ()
     falls_back: ClassVar[bool] = True

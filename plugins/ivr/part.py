@@ -8,19 +8,20 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import Branch, Part, Ref, SoundElement, To
+from engine.sdk import N_, Branch, Part, Ref, SoundElement, To
 from plugins.groups.api import Membership
 
 
 class MenuKey(msgspec.Struct, frozen=True):
     """What a key does: 0-9, *, #, T (timeout) or D (any other key) (IVR-3)."""
 
-    key: str
-    target: Ref
+    key: Annotated[str, Meta(title="Key")]
+    target: Annotated[Ref, Meta(title="Action")]
 
 
 class Menu(Branch, frozen=True, kw_only=True):
     kind: ClassVar[str] = "ivr.menu"
+    noun: ClassVar[str] = N_("IVR menu")
     left_as: ClassVar[Literal["left", "menu"]] = "menu"
     takes_back: ClassVar[bool] = True
     greeting: Annotated[Ref | None, To(SoundElement), Meta(title="Greeting file")] = None

@@ -8,20 +8,22 @@ from functools import cached_property
 from typing import Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
 
-from engine.sdk import Condition, Element, Part, Ref, To
+from engine.sdk import N_, Condition, Element, Part, Ref, To
 
 
 class Rule(Element, frozen=True, kw_only=True):
     """“Calls to `did` from `numbers` within `schedule` go to `target`”; lower priority is asked first, equal ones by age."""
 
     kind: ClassVar[str] = "numbers.rule"
-    did: Annotated[Ref, To("core.did")]
-    priority: int = 1
-    numbers: Annotated[Ref | None, To("numbers.number_list")] = None
-    schedule: Annotated[Ref | None, To(Condition)] = None
-    target: Ref
-    active: bool = True
+    noun: ClassVar[str] = N_("Rule")
+    did: Annotated[Ref, To("core.did"), Meta(title="Number")]
+    priority: Annotated[int, Meta(title="Priority")] = 1
+    numbers: Annotated[Ref | None, To("numbers.number_list"), Meta(title="Number list")] = None
+    schedule: Annotated[Ref | None, To(Condition), Meta(title="Schedule")] = None
+    target: Annotated[Ref, Meta(title="Action")]
+    active: Annotated[bool, Meta(title="Active")] = True
 
 
 class ListEntry(msgspec.Struct, frozen=True, array_like=True):
@@ -29,15 +31,16 @@ class ListEntry(msgspec.Struct, frozen=True, array_like=True):
 
     number: str
     name: str = ""
-    active: bool = True
+    active: Annotated[bool, Meta(title="Active")] = True
 
 
 class NumberList(Element, frozen=True, kw_only=True, dict=True):
     """A list of callers (DIR-1); a rule with an inactive list is ignored as a whole."""
 
     kind: ClassVar[str] = "numbers.number_list"
-    active: bool = True
-    entries: tuple[ListEntry, ...] = ()
+    noun: ClassVar[str] = N_("Number list")
+    active: Annotated[bool, Meta(title="Active")] = True
+    entries: Annotated[tuple[ListEntry, ...], Meta(title="Numbers")] = ()
 
     @cached_property
     def _numbers(self) -> frozenset[str]:

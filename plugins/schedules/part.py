@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import Meta
 
 from engine.sdk import N_, Condition, Element, Part, Ref, Snapshot, To, Verdict
 from plugins.schedules import federal, times
@@ -26,10 +27,10 @@ OPEN, CLOSED = N_("open"), "outside_hours"
 class DayGroup(msgspec.Struct, frozen=True):
     """Weekdays (0 = Monday) that share their hours; a weekday is in at most one group (SCH-2), and so is a kind of special days (SCH-4)."""
 
-    title: str
-    weekdays: tuple[int, ...]
-    ranges: tuple[HourRange, ...]
-    special: tuple[SpecialKind, ...] = ()
+    title: Annotated[str, Meta(title="Title")]
+    weekdays: Annotated[tuple[int, ...], Meta(title="Days of the week")]
+    ranges: Annotated[tuple[HourRange, ...], Meta(title="Hours")]
+    special: Annotated[tuple[SpecialKind, ...], Meta(title="Special days")] = ()
 
 
 class SpecialDay(Element, frozen=True, kw_only=True):
@@ -39,9 +40,10 @@ class SpecialDay(Element, frozen=True, kw_only=True):
     """
 
     kind: ClassVar[str] = "schedules.day"
-    day: date
-    ranges: tuple[HourRange, ...] = ()
-    schedules: Annotated[tuple[Ref, ...] | None, To("schedules.schedule")] = None
+    noun: ClassVar[str] = N_("Special day")
+    day: Annotated[date, Meta(title="Date")]
+    ranges: Annotated[tuple[HourRange, ...], Meta(title="Hours")] = ()
+    schedules: Annotated[tuple[Ref, ...] | None, To("schedules.schedule"), Meta(title="Schedules")] = None
 
     def covers(self, schedule: Ref) -> bool:
         return self.schedules is None or schedule in self.schedules
@@ -60,12 +62,13 @@ class Day:
 
 class Schedule(Condition, frozen=True, kw_only=True):
     kind: ClassVar[str] = "schedules.schedule"
-    timezone: str | None = None
+    noun: ClassVar[str] = N_("Schedule")
+    timezone: Annotated[str | None, Meta(title="Time zone")] = None
     """None: that of the PBX."""
-    days: tuple[DayGroup, ...] = ()
-    holidays: bool = False
+    days: Annotated[tuple[DayGroup, ...], Meta(title="Day groups")] = ()
+    holidays: Annotated[bool, Meta(title="Federal calendar")] = False
     """Whether the federal calendar counts (SCH-4)."""
-    closed: tuple[SpecialKind, ...] = ()
+    closed: Annotated[tuple[SpecialKind, ...], Meta(title="Closed on")] = ()
     """Kinds of special days on which it is closed. One that stands neither here nor in a day group: days off are closed, the others
     keep the hours of their weekday."""
 

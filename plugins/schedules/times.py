@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import Meta
 
 MINUTES_A_DAY: Final = 24 * 60
 _DAY: Final = timedelta(days=1)
@@ -17,8 +18,8 @@ _DAY: Final = timedelta(days=1)
 class HourRange(msgspec.Struct, frozen=True):
     """[from, to) in minutes after midnight of the day it starts on; to ≤ from runs over midnight; 0–1440 is the whole day."""
 
-    start: int
-    end: int
+    start: Annotated[int, Meta(title="From")]
+    end: Annotated[int, Meta(title="To")]
 
 
 Hours: TypeAlias = Callable[[date], Iterable[HourRange]]

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
-from engine.sdk import Part, SoundElement
+from msgspec import Meta
+
+from engine.sdk import N_, Part, SoundElement
 
 PHRASE: Final = "voicefiles.phrase"
 """The target that plays a file, by the file's id (ACT-8)."""
@@ -16,8 +18,9 @@ class VoiceFile(SoundElement, frozen=True, kw_only=True):
     """`path` is the telephone WAV below the media root; `original` what was uploaded, kept beside it."""
 
     kind: ClassVar[str] = "voicefiles.file"
-    original: str = ""
-    bytes: int = 0
+    noun: ClassVar[str] = N_("Voice file")
+    original: Annotated[str, Meta(title="Uploaded file")] = ""
+    bytes: Annotated[int, Meta(title="Size, bytes")] = 0
 
 
 class VoicefilesPart(Part, frozen=True, kw_only=True):

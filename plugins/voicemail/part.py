@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
-from engine.sdk import Attached, Element, Part, Ref, Snapshot, SoundElement, To, User
+from engine.sdk import N_, Attached, Element, IdOf, Part, Ref, Snapshot, SoundElement, To, User
 from plugins.groups.api import Group
 
 Notice: TypeAlias = Literal["attachment", "notice", "none"]
@@ -22,6 +22,7 @@ OWNERS: Final = (User.kind, Group.kind)
 
 class Mailbox(Attached, frozen=True, kw_only=True):
     kind: ClassVar[str] = "voicemail.mailbox"
+    noun: ClassVar[str] = N_("Voicemail")
     active: Annotated[bool, Meta(title="Voicemail is on")] = True
     greeting: Annotated[Ref | None, To(SoundElement), Meta(title="Greeting file")] = None
     beep: Annotated[bool, Meta(title="Beep after the greeting")] = True
@@ -31,7 +32,7 @@ class Mailbox(Attached, frozen=True, kw_only=True):
     emails: Annotated[tuple[str, ...], Meta(title="E-mail")] = ()
     hidden_emails: Annotated[tuple[str, ...], Meta(title="Hidden e-mail")] = ()
     notice: Annotated[Notice, Meta(title="Notices of voicemail")] = "attachment"
-    chats: Annotated[tuple[int, ...], Meta(title="Telegram chats")] = ()
+    chats: Annotated[tuple[int, ...], IdOf("telegram.chat"), Meta(title="Telegram chats")] = ()
 
     def stands_in(self) -> Ref | None:
         if not self.active or self.parent is None or self.parent.kind != User.kind:

@@ -48,7 +48,7 @@ def test_what_is_right_is_right() -> None:
         (house(menu=msgspec.structs.replace(MENU, schedule=ROOT.ref)), "schedule"),
         (house(root=msgspec.structs.replace(ROOT, outbound=Ref("core.trunk", 1))), "outbound"),
         (house(user=msgspec.structs.replace(BORIS, schedule=Ref("core.user", 201))), "schedule"),
-        (house(user=msgspec.structs.replace(BORIS, contacts=(msgspec.structs.replace(BORIS.contacts[0], schedule=ROOT.ref),))), "schedule"),
+        (house(user=msgspec.structs.replace(BORIS, contacts=(msgspec.structs.replace(BORIS.contacts[0], schedule=ROOT.ref),))), "contacts"),
         (house(rule=msgspec.structs.replace(RULE, did=Ref("core.trunk", 1))), "did"),
         (house(rule=msgspec.structs.replace(RULE, numbers=HOURS.ref)), "numbers"),
         (house(hold_music=HOURS.ref), "hold_music"),

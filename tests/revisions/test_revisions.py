@@ -260,7 +260,7 @@ async def test_changes_in_words(home: House) -> None:
         await models.User.of(account, edit.tx).filter(id=user.id).update(title="Boris II", pin="1234")
     (change,) = await home.revisions.changes(account, 3)
     assert (change.what, change.title, change.ref) == ("changed", "Boris II", Ref(User.kind, user.id))
-    assert [(field.title, field.before, field.after) for field in change.fields] == [("title", "Boris", "Boris II"), ("pin", "•••", "•••")]
+    assert [(field.title, field.before, field.after) for field in change.fields] == [("Title", "Boris", "Boris II"), ("PIN", "•••", "•••")]
 
 
 async def test_foreign_accounts_do_not_meet(home: House) -> None:

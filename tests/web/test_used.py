@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each element's page says where it is used, by which of the other's fields."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.web.conftest import Visitor
+from tests.web.house import House
+
+TAGS = re.compile(r"<[^>]+>|\s+")
+
+
+def used(page: str) -> str:
+    """The words of the page's part about uses."""
+    found = re.search(r'<section class="card flush" id="used">(.*?)</section>', page, re.DOTALL)
+    assert found is not None
+    return TAGS.sub(" ", found[1])
+
+
+@pytest.mark.parametrize(
+    ("path", "thing", "words"),
+    [
+        ("/groups/{}", "group", ("Главное меню", ": Кнопки")),
+        ("/menus/{}", "menu", ("Всем в меню", "Правило: Действие")),
+        ("/trunks/{}", "trunk", ("Главный", "Номер: Линия")),
+        ("/numbers/{}", "did", ("Всем в меню", "Правило: Номер")),
+        ("/schedules/{}", "schedule", ("Инвентаризация", "Особый день: Графики работы")),
+    ],
+)
+async def test_where_it_is_used(house: House, visitor: Visitor, path: str, thing: str, words: tuple[str, str]) -> None:
+    admin = await visitor("romashka-admin")
+    told = re.sub(r" +", " ", used(await admin.get(path.format(house.one.things[thing]))))
+    for word in words:
+        assert word in told
+
+
+async def test_a_users_page_names_his_groups_and_a_stranger_nothing(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    told = re.sub(r" +", " ", used(await admin.get(f"/users/{house.one.users['user']}")))
+    assert "Отдел продаж" in told
+    assert "Группа: Пользователи" in told
+    assert "SIP" not in told
