@@ -116,7 +116,7 @@ from engine.rehearsal import (
     rehearse_call,
     rehearse_order,
 )
-from engine.revisions import Actor, Edit
+from engine.revisions import Actor, Edit, Revised, Speaker, Told
 from engine.routing.action import (
     Announced,
     Choice,
@@ -281,6 +281,7 @@ __all__ = [
     "Rehearsed",
     "Replay",
     "RetryLater",
+    "Revised",
     "Ringing",
     "Role",
     "RoutingAction",
@@ -294,10 +295,12 @@ __all__ = [
     "Snapshot",
     "Sound",
     "SoundElement",
+    "Speaker",
     "Step",
     "Target",
     "TimeUp",
     "To",
+    "Told",
     "Transfer",
     "TransferAsked",
     "Trunk",

@@ -14,7 +14,7 @@ from engine.snapshot import Ref, Snapshot
 if TYPE_CHECKING:
     from engine.outbox import Undelivered
     from engine.plugin.registry import Registry
-    from engine.revisions import Actor, Edit
+    from engine.revisions import Actor, Edit, Revised
 
 
 class Orders(Protocol):
@@ -41,6 +41,10 @@ class Context(Protocol):
         """The account's configuration now; NotFound when there is no such account."""
     async def snapshot_at(self, account_id: int, revision: int) -> Snapshot:
         """The configuration as it was at a revision; NotFound when there is no such one."""
+    async def journal(self, account_id: int, limit: int = 20, below: int | None = None) -> Sequence[Revised]:
+        """Revisions with the configuration before and after each, newest first; `below`: the last number seen."""
+    async def revised(self, account_id: int, revision: int) -> Revised:
+        """One revision; NotFound when there is no such one."""
     def accounts(self) -> list[int]: ...
     def transaction(self) -> AbstractAsyncContextManager[Any]:
         """A database transaction for rows that are no configuration."""

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from msgspec import Struct
@@ -14,6 +15,17 @@ from engine.snapshot.pointers import Pointer, pointers
 
 WRONG_KIND = N_("“{title}” points at something of the wrong kind: {ref}.")
 DANGLING = N_("“{title}” points at something that does not exist: {ref}.")
+
+
+@cache
+def kinds_by_field(part: type[Part]) -> Mapping[str, frozenset[str]]:
+    """The kinds of elements that stand directly in each field of a part: {"groups": {"groups.group"}}."""
+    hints = get_type_hints(part)
+    found = {}
+    for name in part.__struct_fields__:
+        inner = [kind for kind in get_args(hints[name]) if isinstance(kind, type) and issubclass(kind, Element)]
+        found[name] = frozenset(kind.kind for kind in inner)
+    return found
 
 
 def kinds_of(part: type[Part]) -> frozenset[str]:

@@ -37,6 +37,8 @@ class Change:
     title: str
     ref: Ref | None = None
     fields: tuple[FieldChange, ...] = ()
+    item: msgspec.Struct | None = None
+    """As it is after the change, or was before it went; None for what is no struct, like the numbering plan."""
 
 
 def differences(before: Mapping[str, Part], after: Mapping[str, Part]) -> list[Change]:
@@ -92,11 +94,11 @@ def _fields(struct: msgspec.Struct | None) -> Iterator[tuple[str, Any]]:
 
 def _change(what: Literal["added", "removed", "changed"], part: str, item: Any, fields: tuple[FieldChange, ...] = ()) -> Change:
     if isinstance(item, Element):
-        return Change(what, part, item.kind, item.title, item.ref, fields)
+        return Change(what, part, item.kind, item.title, item.ref, fields, item)
     if isinstance(item, tuple):
         return Change(what, part, part, " ".join(str(piece) for piece in item), None, fields)
     title = getattr(item, "title", None) or getattr(item, "login", None) or type(item).__name__
-    return Change(what, part, type(item).__name__, str(title), None, fields)
+    return Change(what, part, type(item).__name__, str(title), None, fields, item if isinstance(item, msgspec.Struct) else None)
 
 
 def _field_changes(before: Any, after: Any) -> tuple[FieldChange, ...]:

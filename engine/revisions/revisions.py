@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,15 +18,16 @@ from tortoise.exceptions import IntegrityError
 
 from engine import clock
 from engine.db import Database, Tx, after_commit, is_away, models
-from engine.errors import Conflict, NotFound
+from engine.errors import Conflict, NotFound, Refused
 from engine.revisions.actor import Actor
 from engine.revisions.canonical import plain, revive
 from engine.revisions.core_store import CoreStore
 from engine.revisions.diff import Change, differences, summary
 from engine.revisions.disk import SnapshotFiles
 from engine.revisions.refusals import refusal
+from engine.revisions.rollback import bring_back, refuse_silent, restore_parts
 from engine.revisions.saving import Store, changed_parts, findings, refuse_bad
-from engine.snapshot import Attached, CorePart, Element, Finding, Part, Snapshot
+from engine.snapshot import Attached, CorePart, Element, Finding, Part, Ref, Snapshot
 from engine.snapshot.rows import ElementStore
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ class Edit:
         self.after: Snapshot | None = None
         """The configuration as saved; None until the block has ended, or when nothing was changed."""
         self.notes: list[str] = []
+        self.dropped = False
         self._revisions = revisions
         self._before = before
 
@@ -70,6 +73,32 @@ class Edit:
                 return store
         raise NotFound
 
+    async def go_back(self, number: int) -> None:
+        """The whole configuration as it was at a revision: the same elements under the same primary keys.
+
+        NotFound when there is no such revision; Invalid when a sound is gone; at the block's end as of any edit.
+        """
+        parts = await self._revisions.parts_at(self.account_id, number, self.tx)
+        await restore_parts(self.account_id, parts, self._revisions.core, self._revisions.stores, self.tx)
+        refuse_silent(self.before, await self.preview(), self._revisions.media)
+        self.note(f"← {number}")
+
+    async def bring_back(self, number: int, ref: Ref | None) -> None:
+        """One element as it was at a revision (`engine.revisions.rollback.bring_back`); None: the main settings of the PBX."""
+        then = await self._revisions.snapshot_at(self.account_id, number)
+        core, stores = self._revisions.core, self._revisions.stores
+        title = await bring_back(self.account_id, self.before, then, ref, core, stores, self.tx)
+        refuse_silent(self.before, await self.preview(), self._revisions.media)
+        self.note(f"← {number}: {title}")
+
+    async def checked(self) -> Snapshot:
+        """The configuration as it would be saved now. Raises what the end of the block would: Invalid, InUse."""
+        return await self._revisions.checked(self)
+
+    def drop(self) -> None:
+        """Leave everything as it was: at the end of the block nothing is saved."""
+        self.dropped = True
+
     async def preview(self) -> Snapshot:
         """The configuration as edited so far, before any check: for rehearsals and where-used questions inside the block."""
         return await self._revisions.load(self.account_id, self.tx)
@@ -82,14 +111,16 @@ class Revisions:
         stores: Mapping[str, Store],
         state_dir: Path,
         ring: Callable[[str, int], object] = lambda topic, account_id: None,
+        media: Path | None = None,
     ) -> None:
         """`stores`: plugin id → its PartStore, looked at whenever it is needed, so plugins may join later.
 
-        `ring`: the doorbell, called with (TOPIC, account) after each save.
+        `ring`: the doorbell, called with (TOPIC, account) after each save. `media`: where sounds lie, looked at before old ones come back.
         """
         self.db = db
         self.stores = stores
         self.core = CoreStore()
+        self.media = media
         self._files = SnapshotFiles(state_dir / "snapshots")
         self._ring = ring
         self._snapshots: dict[int, Snapshot] = {}
@@ -245,7 +276,7 @@ class Revisions:
         """Change an account's rows inside the block; at its end everything is checked and saved as one new revision.
 
         Raises Conflict when the account is no longer at revision `expected`, Invalid or InUse when the result is bad,
-        NotFound without the account; then nothing is saved. A block that changes no part makes no revision.
+        NotFound without the account; then nothing is saved. A block that changes no part, or is dropped, makes no revision.
         """
         try:
             async with self.db.transaction() as tx:
@@ -258,7 +289,11 @@ class Revisions:
                 fresh = known is not None and known.revision == row.revision and set(known.parts) == set(self.stores)
                 edit = Edit(self, account_id, tx, known if fresh else await self.load(account_id, tx))
                 yield edit
+                if edit.dropped:
+                    raise _Dropped
                 await self._save(edit, actor, first=row.revision == 0)
+        except _Dropped:
+            return
         except IntegrityError as error:
             raise refusal(error) from error
         if edit.after is not None:
@@ -279,13 +314,11 @@ class Revisions:
             await self._keep(edit.account_id, edit.after)
 
     async def _save(self, edit: Edit, actor: Actor, *, first: bool) -> None:
-        await self.core.tidy(edit.account_id, edit.tx)
         before = edit._before
-        after = await self._without_orphans(edit, await self.load(edit.account_id, edit.tx))
+        after = await self.checked(edit)
         changed = changed_parts(None if first else before, after)
         if not changed:
             return
-        refuse_bad(before, after, self.core, self.stores)
         number = after.revision + 1
         after = Snapshot(number, after.core, after.parts)
         changes = differences(_parts(before), _parts(after))
@@ -303,6 +336,13 @@ class Revisions:
         await models.Account.filter(id=edit.account_id).using_db(edit.tx).update(revision=number)
         edit.after = after
         after_commit(edit.tx, lambda: self._committed(edit.account_id, after, actor))
+
+    async def checked(self, edit: Edit) -> Snapshot:
+        """What the edit has made of the configuration, tidied. Raises Invalid, InUse when it may not be saved."""
+        await self.core.tidy(edit.account_id, edit.tx)
+        after = await self._without_orphans(edit, await self.load(edit.account_id, edit.tx))
+        refuse_bad(edit._before, after, self.core, self.stores)
+        return after
 
     async def _without_orphans(self, edit: Edit, after: Snapshot) -> Snapshot:
         """What was attached to an element that is gone goes with it."""
@@ -351,6 +391,54 @@ class Revisions:
             raise NotFound
         return Snapshot(number, core, parts)
 
+    async def journal(self, account_id: int, limit: int = 20, below: int | None = None) -> list[Revised]:
+        """Revisions with the configuration before and after each, newest first; page on by `below` = the last number seen.
+
+        Parts that this version can't read any more are left out, as are those of absent plugins.
+        """
+        rows = list(await self.history(account_id, limit, below))
+        if not rows:
+            return []
+        parts = await self._readable(account_id, rows[-1].number - 1)
+        found: list[Revised] = []
+        before = _snapshot(rows[-1].number - 1, parts)
+        for row in reversed(rows):
+            parts = {**parts, **self._revived(row)}
+            after = _snapshot(row.number, parts)
+            if after is not None:
+                found.append(Revised(row, before, after))
+            before = after
+        return found[::-1]
+
+    async def revised(self, account_id: int, number: int) -> Revised:
+        """One revision. NotFound when there is none of this number."""
+        found = await self.journal(account_id, 1, number + 1)
+        if not found or found[0].row.number != number:
+            raise NotFound
+        return found[0]
+
+    async def _readable(self, account_id: int, number: int) -> dict[str, Part]:
+        wanted = {"core", *self.stores}
+        found: dict[str, Part] = {}
+        below = number + 1
+        while wanted - set(found) and below > 1:
+            rows = await self.history(account_id, 50, below)
+            for row in rows:
+                found = {**self._revived(row), **found}
+            below = rows[-1].number if rows else 0
+        return found
+
+    def _revived(self, row: models.Revision) -> dict[str, Part]:
+        kinds: dict[str, type[Part]] = {"core": CorePart, **{name: store.part for name, store in self.stores.items()}}
+        found = {}
+        for name, data in row.parts.items():
+            if name in kinds:
+                try:
+                    found[name] = revive(data, kinds[name])
+                except Refused as error:
+                    log.warning("revision %d of account %d: part %s: %s", row.number, row.account_id, name, error)
+        return found
+
     async def changes(self, account_id: int, number: int) -> list[Change]:
         """What one revision changed, against the one before it."""
         after = await self.parts_at(account_id, number)
@@ -360,13 +448,27 @@ class Revisions:
     async def restore(self, account_id: int, actor: Actor, number: int, expected: int | None = None) -> None:
         """Bring an old revision back as a new one: the same elements under the same primary keys. Raises like `edit`."""
         async with self.edit(account_id, actor, expected) as edit:
-            parts = await self.parts_at(account_id, number, edit.tx)
-            core = parts.pop("core", None)
-            if isinstance(core, CorePart):
-                await self.core.restore(account_id, core, edit.tx)
-            for name, part in parts.items():
-                await self.stores[name].restore(account_id, part, edit.tx)
-            edit.note(f"← {number}")
+            await edit.go_back(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A revision with the configurations before it (None: it is the first) and after."""
+
+    row: models.Revision
+    before: Snapshot | None
+    after: Snapshot
+
+
+def _snapshot(number: int, parts: Mapping[str, Part]) -> Snapshot | None:
+    core = parts.get("core")
+    if not isinstance(core, CorePart):
+        return None
+    return Snapshot(number, core, {name: part for name, part in parts.items() if name != "core"})
+
+
+class _Dropped(Exception):  # noqa: N818 — no error
+    """Rolls the transaction of a dropped edit back."""
 
 
 def _parts(snapshot: Snapshot | None) -> dict[str, Part]:

@@ -15,7 +15,7 @@ from engine.gates import Gates
 from engine.jobs import Doorbell, OrderBook
 from engine.outbox import Outbox, Undelivered
 from engine.plugin.registry import Registry
-from engine.revisions import Actor, Edit, Revisions
+from engine.revisions import Actor, Edit, Revised, Revisions
 from engine.runtime.live_rows import PresenceRows
 from engine.runtime.loops import Loops
 from engine.settings import Settings
@@ -50,6 +50,12 @@ class RuntimeContext:
 
     async def snapshot_at(self, account_id: int, revision: int) -> Snapshot:
         return await self.revisions.snapshot_at(account_id, revision)
+
+    async def journal(self, account_id: int, limit: int = 20, below: int | None = None) -> Sequence[Revised]:
+        return await self.revisions.journal(account_id, limit, below)
+
+    async def revised(self, account_id: int, revision: int) -> Revised:
+        return await self.revisions.revised(account_id, revision)
 
     def accounts(self) -> list[int]:
         return self.revisions.accounts()

@@ -89,7 +89,7 @@ class Runtime:
         else:
             log.error("the database is away; going on with what is known on disk")
         doorbell = Doorbell(db)
-        revisions = Revisions(db, registry.parts(), settings.state, doorbell.ring)
+        revisions = Revisions(db, registry.parts(), settings.state, doorbell.ring, settings.media_root)
         await revisions.load_all()
         self.ctx = RuntimeContext(settings, registry, db, revisions, OrderBook(db, doorbell.ring), Outbox(db, (), doorbell.ring), doorbell)
 

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -13,13 +14,16 @@ from engine.snapshot.element import Condition, Element, IdOf, Part, Ref, SoundEl
 
 UserRole: TypeAlias = Literal["user", "manager", "admin"]
 """Пользователь, Руководитель, Администратор (ACC-4)."""
+ROLES: Final[Mapping[UserRole, str]] = {"user": N_("User"), "manager": N_("Manager"), "admin": N_("Administrator")}
+LANGUAGES: Final[Mapping[str, str]] = {"ru": N_("Russian"), "en": N_("English")}
+CONTACTS: Final[Mapping[str, str]] = {"sip": N_("SIP phone"), "phone": N_("Phone")}
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
     """One way to reach a user (USR-3). `address`: SIP login, or a phone number in E.164."""
 
     id: Annotated[int, IdOf("core.contact")]
-    kind: Annotated[Literal["sip", "phone"], Meta(title="Type")]
+    kind: Annotated[Literal["sip", "phone"], Meta(title="Type", extra={"words": CONTACTS})]
     address: Annotated[str, Meta(title="Number or SIP login")]
     priority: Annotated[int, Meta(title="Priority")] = 1
     active: Annotated[bool, Meta(title="Active")] = True
@@ -47,8 +51,8 @@ class User(Element, frozen=True, kw_only=True):
     pin: Annotated[str | None, Meta(title="PIN")] = None
     forbidden_prefixes: Annotated[tuple[str, ...], Meta(title="Forbidden prefixes")] = ()
     contacts: Annotated[tuple[Contact, ...], Meta(title="Contacts")] = ()
-    role: Annotated[UserRole, Meta(title="User type")] = "user"
-    language: Annotated[str, Meta(title="Language")] = "ru"
+    role: Annotated[UserRole, Meta(title="User type", extra={"words": ROLES})] = "user"
+    language: Annotated[str, Meta(title="Language", extra={"words": LANGUAGES})] = "ru"
 
 
 class SipAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +110,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     domain: Annotated[str, Meta(title="SIP domain")]
     area_code: Annotated[str, Meta(title="Area code")] = ""
     timezone: Annotated[str, Meta(title="Time zone")] = "Europe/Moscow"
-    language: Annotated[str, Meta(title="Language")] = "ru"
+    language: Annotated[str, Meta(title="Language", extra={"words": LANGUAGES})] = "ru"
     max_hold_seconds: Annotated[int, Meta(title="Longest hold, seconds")] = 0
     """R14; 0 = no limit."""
     hold_music: Annotated[Ref | None, To(SoundElement), Meta(title="Music on hold")] = None

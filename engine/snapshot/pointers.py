@@ -109,25 +109,25 @@ def fields(kind: type[msgspec.Struct]) -> tuple[Field, ...]:
     for name in kind.__struct_fields__:
         hint = hints[name]
         if _holds(hint, set()):
-            marks = tuple(_marks(hint))
-            to = next((mark for mark in marks if isinstance(mark, To)), None)
-            by_id = next((mark for mark in marks if isinstance(mark, IdOf)), None)
+            said = tuple(marks(hint))
+            to = next((mark for mark in said if isinstance(mark, To)), None)
+            by_id = next((mark for mark in said if isinstance(mark, IdOf)), None)
             found.append(Field(name, title_of(name, hint), to, by_id))
     return tuple(found)
 
 
 def title_of(name: str, hint: Any) -> str:
     """What people call a field: Meta(title=…), else its name in words."""
-    titles = [mark.title for mark in _marks(hint) if isinstance(mark, msgspec.Meta) and mark.title]
+    titles = [mark.title for mark in marks(hint) if isinstance(mark, msgspec.Meta) and mark.title]
     return titles[0] if titles else name.replace("_", " ")
 
 
-def _marks(hint: Any) -> Iterator[Any]:
+def marks(hint: Any) -> Iterator[Any]:
     """What Annotated says of the field, or of the items it holds."""
     yield from getattr(hint, "__metadata__", ())
     for inner in get_args(hint):
         if not isinstance(inner, To | IdOf | msgspec.Meta):
-            yield from _marks(inner)
+            yield from marks(inner)
 
 
 def _holds(hint: Any, seen: set[Any]) -> bool:

@@ -13,6 +13,7 @@ from plugins.groups.api import Group
 
 First: TypeAlias = Literal["employee", "client"]
 """«Звонить сначала сотруднику», «Звонить сначала клиенту»."""
+FIRST: Final[Mapping[First, str]] = {"employee": N_("Call the employee first"), "client": N_("Call the client first")}
 
 OWNERS: Final = {"callback.user": User.kind, "callback.group": Group.kind}
 """Whose CallBack a target is: the kind of the action and that of the element, which has the same id."""
@@ -22,7 +23,7 @@ class CallBackSettings(Attached, frozen=True, kw_only=True):
     kind: ClassVar[str] = "callback.settings"
     noun: ClassVar[str] = N_("CallBack")
     title: str = "CallBack"
-    first: Annotated[First, Meta(title="Type")] = "employee"
+    first: Annotated[First, Meta(title="Type", extra={"words": FIRST})] = "employee"
     attempts: Annotated[int, Meta(title="Number of attempts")] = 3
     pause_seconds: Annotated[int, Meta(title="Pause between attempts")] = 300
     delay_seconds: Annotated[int, Meta(title="Timeout before the call")] = 10

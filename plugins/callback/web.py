@@ -11,14 +11,10 @@ from tortoise.queryset import QuerySet
 from engine.sdk import N_, Element, NotFound, Page, Ref, SoundElement, User, people
 from plugins.callback import service, tasks
 from plugins.callback.models import Attempt, Task
-from plugins.callback.part import CallBackSettings, First, settings_of
+from plugins.callback.part import FIRST, CallBackSettings, First, settings_of
 from plugins.groups.api import Group
 from web.sdk import Form, Visit, elements, http, page_of
 
-TYPES: Final[tuple[tuple[First, str], ...]] = (
-    ("employee", N_("Call the employee first")),
-    ("client", N_("Call the client first")),
-)
 STATES: Final = {
     "waiting": N_("waits"),
     "calling": N_("is being called"),
@@ -60,7 +56,7 @@ async def _edit(visit: Visit, owner: Element, here: str, *, back: str) -> http.R
             return visit.go(here, message=visit.t("Saved."))
     return visit.render(
         "callback/settings.html", status=form.status, form=form, owner=owner, back=back, sounds=elements(visit, SoundElement),
-        types=[(value, visit.t(title)) for value, title in TYPES],
+        types=[(value, visit.t(title)) for value, title in FIRST.items()],
     )  # fmt: skip
 
 
@@ -72,7 +68,7 @@ async def overview(visit: Visit) -> http.Response:
     targets = {(t.target_kind, t.target_id): visit.snapshot.element(Ref(t.target_kind, t.target_id)) for t in rows.items}
     return visit.render(
         "callback/tasks.html", rows=rows, targets=targets, records=records,
-        types={value: visit.t(title) for value, title in TYPES},
+        types={value: visit.t(title) for value, title in FIRST.items()},
         states={value: visit.t(title) for value, title in STATES.items()},
         results={value: visit.t(title) for value, title in RESULTS.items()},
         in_order=_in_order,

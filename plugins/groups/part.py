@@ -3,12 +3,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 from msgspec import Meta
 
 from engine.sdk import N_, Branch, IdOf, Method, Part, Ref, SoundElement, To
+
+METHODS: Final[Mapping[Method, str]] = {
+    "SEQUENTIAL": N_("Sequential from the first"),
+    "BY_USER": N_("Simultaneous by users"),
+    "ALL_AT_ONCE": N_("Simultaneous (full)"),
+    "RANDOM": N_("Random"),
+    "NONE": N_("No ringing"),
+}
 
 
 class Membership(msgspec.Struct, frozen=True):
@@ -23,7 +32,7 @@ class Group(Branch, frozen=True, kw_only=True):
     kind: ClassVar[str] = "groups.group"
     noun: ClassVar[str] = N_("Group")
     greeting: Annotated[Ref | None, To(SoundElement), Meta(title="Greeting file")] = None
-    method: Annotated[Method, Meta(title="Distribution method")] = "SEQUENTIAL"
+    method: Annotated[Method, Meta(title="Distribution method", extra={"words": METHODS})] = "SEQUENTIAL"
     music: Annotated[Ref | None, To(SoundElement), Meta(title="Music instead of ringback")] = None
     attempts: Annotated[int, Meta(title="Number of attempts")] = 1
     pause_seconds: Annotated[int, Meta(title="Pause between attempts")] = 5

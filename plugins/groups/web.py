@@ -3,23 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import N_, Branch, Condition, Did, Method, Page, Ref, SoundElement, models, people
+from engine.sdk import Branch, Condition, Did, Method, Page, Ref, SoundElement, models, people
 from plugins.groups import service
-from plugins.groups.part import Group
+from plugins.groups.part import METHODS, Group
 from web.sdk import Form, Nothing, Option, OptionGroup, Visit, check_choice, confirm, elements, http, member_values, targets
-
-METHODS: Final[tuple[tuple[Method, str], ...]] = (
-    ("SEQUENTIAL", N_("Sequential from the first")),
-    ("BY_USER", N_("Simultaneous by users")),
-    ("ALL_AT_ONCE", N_("Simultaneous (full)")),
-    ("RANDOM", N_("Random")),
-    ("NONE", N_("No ringing")),
-)
 
 
 class GroupForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +77,7 @@ def _choices(visit: Visit) -> dict[str, Any]:
         "sounds": elements(visit, SoundElement),
         "schedules": elements(visit, Condition),
         "numbers": elements(visit, Did),
-        "methods": [(value, visit.t(title)) for value, title in METHODS],
+        "methods": [(value, visit.t(title)) for value, title in METHODS.items()],
     }
 
 

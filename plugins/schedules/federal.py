@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SpecialKind: TypeAlias = Literal["working", "off", "short"]
 """Рабочие дни, Выходные, Короткие дни (2.1.7.5)."""
 KINDS: Final[tuple[SpecialKind, ...]] = ("working", "off", "short")
+TITLES: Final[Mapping[SpecialKind, str]] = {"working": N_("Moved working days"), "off": N_("Days off"), "short": N_("Short days")}
 
 STATUTORY: Final[Mapping[str, str]] = {
     "Новогодние каникулы": N_("New Year holidays"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,6 +21,7 @@ from plugins.schedules.times import HourRange
 __all__ = ["Day", "DayGroup", "HourRange", "Schedule", "SchedulesPart", "SpecialDay", "State", "state"]
 
 DayKind: TypeAlias = Literal["weekday", "single"] | SpecialKind
+WEEKDAYS: Final = dict(enumerate((N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))))
 OPEN, CLOSED = N_("open"), "outside_hours"
 
 
@@ -28,9 +29,9 @@ class DayGroup(msgspec.Struct, frozen=True):
     """Weekdays (0 = Monday) that share their hours; a weekday is in at most one group (SCH-2), and so is a kind of special days (SCH-4)."""
 
     title: Annotated[str, Meta(title="Title")]
-    weekdays: Annotated[tuple[int, ...], Meta(title="Days of the week")]
+    weekdays: Annotated[tuple[int, ...], Meta(title="Days of the week", extra={"words": WEEKDAYS})]
     ranges: Annotated[tuple[HourRange, ...], Meta(title="Hours")]
-    special: Annotated[tuple[SpecialKind, ...], Meta(title="Special days")] = ()
+    special: Annotated[tuple[SpecialKind, ...], Meta(title="Special days", extra={"words": federal.TITLES})] = ()
 
 
 class SpecialDay(Element, frozen=True, kw_only=True):
@@ -68,7 +69,7 @@ class Schedule(Condition, frozen=True, kw_only=True):
     days: Annotated[tuple[DayGroup, ...], Meta(title="Day groups")] = ()
     holidays: Annotated[bool, Meta(title="Federal calendar")] = False
     """Whether the federal calendar counts (SCH-4)."""
-    closed: Annotated[tuple[SpecialKind, ...], Meta(title="Closed on")] = ()
+    closed: Annotated[tuple[SpecialKind, ...], Meta(title="Closed on", extra={"words": federal.TITLES})] = ()
     """Kinds of special days on which it is closed. One that stands neither here nor in a day group: days off are closed, the others
     keep the hours of their weekday."""
 

@@ -21,6 +21,9 @@ class HourRange(msgspec.Struct, frozen=True):
     start: Annotated[int, Meta(title="From")]
     end: Annotated[int, Meta(title="To")]
 
+    def __str__(self) -> str:
+        return f"{self.start // 60:02}:{self.start % 60:02}–{self.end // 60:02}:{self.end % 60:02}"
+
 
 Hours: TypeAlias = Callable[[date], Iterable[HourRange]]
 """The ranges that begin on a day."""

@@ -13,6 +13,11 @@ from plugins.groups.api import Group
 
 Notice: TypeAlias = Literal["attachment", "notice", "none"]
 """«Отправка уведомления с вложением», «Отправка только уведомления», «Не отправлять»."""
+NOTICES: Final[Mapping[Notice, str]] = {
+    "attachment": N_("Notice with the message attached"),
+    "notice": N_("Notice only"),
+    "none": N_("Do not send"),
+}
 
 USER_VOICEMAIL: Final = "voicemail.user"
 GROUP_VOICEMAIL: Final = "voicemail.group"
@@ -31,7 +36,7 @@ class Mailbox(Attached, frozen=True, kw_only=True):
     """0: silence does not end it."""
     emails: Annotated[tuple[str, ...], Meta(title="E-mail")] = ()
     hidden_emails: Annotated[tuple[str, ...], Meta(title="Hidden e-mail")] = ()
-    notice: Annotated[Notice, Meta(title="Notices of voicemail")] = "attachment"
+    notice: Annotated[Notice, Meta(title="Notices of voicemail", extra={"words": NOTICES})] = "attachment"
     chats: Annotated[tuple[int, ...], IdOf("telegram.chat"), Meta(title="Telegram chats")] = ()
 
     def stands_in(self) -> Ref | None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -14,15 +14,9 @@ from tortoise.queryset import QuerySet
 from engine.sdk import N_, NotFound, Page, Ref, SoundElement, User, format_datetime, models, to_e164
 from plugins.voicemail import service
 from plugins.voicemail.models import MessageRow
-from plugins.voicemail.part import OWNERS, Mailbox, Notice, mailbox_of, title_of
+from plugins.voicemail.part import NOTICES, OWNERS, Mailbox, Notice, mailbox_of, title_of
 from plugins.voicemail.service import Listener
 from web.sdk import Form, Nothing, Visit, check_choice, confirm, elements, http, media_file, page_of
-
-NOTICES: Final[tuple[tuple[Notice, str], ...]] = (
-    ("attachment", N_("Notice with the message attached")),
-    ("notice", N_("Notice only")),
-    ("none", N_("Do not send")),
-)
 
 
 class MailForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +82,7 @@ async def own(visit: Visit) -> http.Response:
 
 
 def _notices(visit: Visit) -> list[tuple[str, str]]:
-    return [(value, visit.t(title)) for value, title in NOTICES]
+    return [(value, visit.t(title)) for value, title in NOTICES.items()]
 
 
 # messages ---------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from engine.gates import Gates
 from engine.outbox import Outbox, Undelivered
 from engine.plugin.loader import find
 from engine.plugin.registry import Registry
-from engine.revisions import Actor, Edit, Revisions
+from engine.revisions import Actor, Edit, Revised, Revisions
 from engine.sdk import Did, Ref, Snapshot, Trunk, UserRole
 from engine.settings import Core, Settings
 
@@ -103,6 +103,12 @@ class TestContext:
     async def snapshot_at(self, account_id: int, revision: int) -> Snapshot:
         return await self.revisions.snapshot_at(account_id, revision)
 
+    async def journal(self, account_id: int, limit: int = 20, below: int | None = None) -> Sequence[Revised]:
+        return await self.revisions.journal(account_id, limit, below)
+
+    async def revised(self, account_id: int, revision: int) -> Revised:
+        return await self.revisions.revised(account_id, revision)
+
     def accounts(self) -> list[int]:
         return self.revisions.accounts()
 
@@ -172,7 +178,7 @@ async def opened(folder: Path) -> AsyncIterator[TestContext]:
     registry = Registry(find())
     db = await Database.open(settings, registry.models())
     await db.migrate()
-    revisions = Revisions(db, registry.parts(), settings.state)
+    revisions = Revisions(db, registry.parts(), settings.state, media=settings.media_root)
     await revisions.load_all()
     ctx = TestContext(settings, db, registry, revisions)
     await registry.start(ctx, settings.plugins)
@@ -201,6 +207,8 @@ async def fill(ctx: TestContext, number: str, title: str, word: str) -> Customer
         await people.add_contact(edit, customer.users["user"], people.ContactWish(kind="phone", address="8 927 123-45-67", priority=2))
     await fill_plugins(ctx, customer, word)
     await fill_calls(ctx, customer)
+    latest = await models.Revision.of(customer.id).order_by("-number").first()
+    customer.things["revision"] = latest.id if latest else 0
     return customer
 
 

@@ -49,6 +49,8 @@ EXAMPLES = {
     ("calls", "id"): lambda c: c.things["call"],
     ("mailboxes", "of"): lambda c: Ref("core.user", c.users["user"]),
     ("voicemail", "id"): lambda c: c.things["message"],
+    ("history", "id"): lambda c: c.things["revision"],
+    ("history", "of"): lambda c: Ref("groups.group", c.things["group"]),
     ("recordings", "id"): lambda c: c.things["recording"],
     ("callback", "of"): lambda c: Ref("groups.group", c.things["group"]),
     ("callback", "id"): lambda c: c.things["task"],

@@ -23,7 +23,7 @@ def used(page: str) -> str:
 @pytest.mark.parametrize(
     ("path", "thing", "words"),
     [
-        ("/groups/{}", "group", ("Главное меню", ": Кнопки")),
+        ("/groups/{}", "group", ("Главное меню", ": Клавиши")),
         ("/menus/{}", "menu", ("Всем в меню", "Правило: Действие")),
         ("/trunks/{}", "trunk", ("Главный", "Номер: Линия")),
         ("/numbers/{}", "did", ("Всем в меню", "Правило: Номер")),

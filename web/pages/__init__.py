@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shell's own pages: what the cabinet shows whichever plugins run."""
 
-from web.pages import check, home, live, login, members, pbx, profile, rehearsal, system, telegram, users
+from web.pages import check, history, home, live, login, members, pbx, profile, rehearsal, system, telegram, users
 
 PAGES = (
     *login.PAGES,
@@ -11,6 +11,7 @@ PAGES = (
     *users.PAGES,
     *rehearsal.PAGES,
     *check.PAGES,
+    *history.PAGES,
     *members.PAGES,
     *profile.PAGES,
     *telegram.PAGES,
