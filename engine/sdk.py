@@ -163,6 +163,7 @@ from engine.snapshot import (
     User,
     UserRole,
     Verdict,
+    as_findings,
     references,
 )
 from engine.snapshot.rows import ElementRow, ElementStore, assign_extension
@@ -317,6 +318,7 @@ __all__ = [
     "Way",
     "Won",
     "addresses",
+    "as_findings",
     "as_installed",
     "assign_extension",
     "beside",

@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from engine.cli import portable
 from engine.cli.serve import working
 from engine.db.models import User as UserRow
 from engine.errors import NotFound, Problem
@@ -35,6 +36,7 @@ def add_commands(commands: Any) -> None:
     create.add_argument("--timezone", default="Europe/Moscow")
     create.add_argument("--area-code", default="", help="code for dialling local numbers")
     create.set_defaults(run=_create)
+    portable.add_commands(account)
     account.add_parser("list", help="number, name, SIP domain, employees and numbers of each account").set_defaults(run=_list)
 
 

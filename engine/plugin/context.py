@@ -45,6 +45,10 @@ class Context(Protocol):
         """Revisions with the configuration before and after each, newest first; `below`: the last number seen."""
     async def revised(self, account_id: int, revision: int) -> Revised:
         """One revision; NotFound when there is no such one."""
+    async def export_account(self, account_id: int, *, with_secrets: bool) -> bytes:
+        """The configuration as one file (docs/configuration-file.md). Refused when a sound is gone."""
+    async def import_account(self, account_id: int, actor: Actor, data: bytes) -> Snapshot:
+        """Fill an account that holds nothing yet from such a file. Refused, Invalid, InUse; then nothing is kept."""
     def accounts(self) -> list[int]: ...
     def transaction(self) -> AbstractAsyncContextManager[Any]:
         """A database transaction for rows that are no configuration."""

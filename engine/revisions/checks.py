@@ -10,10 +10,13 @@ from typing import Any, get_args, get_type_hints
 from msgspec import Struct
 
 from engine.i18n import N_
+from engine.revisions.limits import limits
 from engine.snapshot import Account, Branch, Element, Finding, Part, Ref, Snapshot, User
 from engine.snapshot.pointers import Pointer, pointers
+from engine.snapshot.rows import extension_problem
 
 WRONG_KIND = N_("“{title}” points at something of the wrong kind: {ref}.")
+OTHERS_NUMBER = N_("The internal number {number} of “{title}” belongs to somebody else.")
 DANGLING = N_("“{title}” points at something that does not exist: {ref}.")
 
 
@@ -78,11 +81,22 @@ def generic(whole: Snapshot, kinds: frozenset[str]) -> Iterator[Finding]:
         for wrong in wrong_kinds(whole, holder):
             where = holder.ref if isinstance(holder, Element) else None
             yield Finding("error", where, WRONG_KIND, {"title": holder.title, "field": wrong.field.name, "ref": str(wrong.target)})
+    yield from _numbering_plan(whole)
+    yield from limits(whole)
+
+
+def _numbering_plan(whole: Snapshot) -> Iterator[Finding]:
+    for number, owner in whole.core.extensions:
+        element = whole.element(owner)
+        if isinstance(element, User | Branch) and element.extension != number:
+            yield Finding("error", owner, OTHERS_NUMBER, {"number": number, "title": element.title})
+        if problem := extension_problem(number):
+            yield Finding("error", owner, problem)
     for element in whole.elements():
         if isinstance(element, User | Branch) and element.extension and whole.extension(element.extension) != element.ref:
             yield Finding(
                 "error",
                 element.ref,
-                N_("The internal number {number} of “{title}” belongs to somebody else."),
+                OTHERS_NUMBER,
                 {"number": element.extension, "title": element.title},
             )

@@ -15,6 +15,7 @@ from engine.gates import Gates
 from engine.jobs import Doorbell, OrderBook
 from engine.outbox import Outbox, Undelivered
 from engine.plugin.registry import Registry
+from engine.portable import export, take_in
 from engine.revisions import Actor, Edit, Revised, Revisions
 from engine.runtime.live_rows import PresenceRows
 from engine.runtime.loops import Loops
@@ -56,6 +57,12 @@ class RuntimeContext:
 
     async def revised(self, account_id: int, revision: int) -> Revised:
         return await self.revisions.revised(account_id, revision)
+
+    async def export_account(self, account_id: int, *, with_secrets: bool) -> bytes:
+        return await export(self.snapshot(account_id), self.settings.media_root, with_secrets=with_secrets)
+
+    async def import_account(self, account_id: int, actor: Actor, data: bytes) -> Snapshot:
+        return await take_in(self.revisions, account_id, actor, data, self.settings.media_root)
 
     def accounts(self) -> list[int]:
         return self.revisions.accounts()

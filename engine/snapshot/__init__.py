@@ -17,6 +17,7 @@ from engine.snapshot.element import (
     Target,
     To,
     Verdict,
+    as_findings,
 )
 from engine.snapshot.snapshot import Snapshot, Use, references
 
@@ -45,5 +46,6 @@ __all__ = [
     "User",
     "UserRole",
     "Verdict",
+    "as_findings",
     "references",
 ]

@@ -24,11 +24,11 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Annotated[int, IdOf("core.contact")]
     kind: Annotated[Literal["sip", "phone"], Meta(title="Type", extra={"words": CONTACTS})]
-    address: Annotated[str, Meta(title="Number or SIP login")]
-    priority: Annotated[int, Meta(title="Priority")] = 1
+    address: Annotated[str, Meta(title="Number or SIP login", extra={"most": 64})]
+    priority: Annotated[int, Meta(title="Priority", extra={"range": (1, 99)})] = 1
     active: Annotated[bool, Meta(title="Active")] = True
-    lines: Annotated[int, Meta(title="Lines")] = 1
-    timeout_seconds: Annotated[int, Meta(title="Waiting time")] = 20
+    lines: Annotated[int, Meta(title="Lines", extra={"range": (1, 100)})] = 1
+    timeout_seconds: Annotated[int, Meta(title="Waiting time", extra={"range": (1, 180)})] = 20
     schedule: Annotated[Ref | None, To(Condition), Meta(title="Schedule")] = None
     by_number: Annotated[bool, Meta(title="Authorise by number")] = False
 
@@ -48,7 +48,7 @@ class User(Element, frozen=True, kw_only=True):
     recording: Annotated[bool, Meta(title="Call recording")] = False
     schedule: Annotated[Ref | None, To(Condition), Meta(title="Schedule")] = None
     no_ivr_transfer: Annotated[bool, Meta(title="Forbid transfer from IVR")] = False
-    pin: Annotated[str | None, Meta(title="PIN")] = None
+    pin: Annotated[str | None, Meta(title="PIN", extra={"most": 16})] = None
     forbidden_prefixes: Annotated[tuple[str, ...], Meta(title="Forbidden prefixes")] = ()
     contacts: Annotated[tuple[Contact, ...], Meta(title="Contacts")] = ()
     role: Annotated[UserRole, Meta(title="User type", extra={"words": ROLES})] = "user"
@@ -60,7 +60,7 @@ class SipAccount(msgspec.Struct, frozen=True, kw_only=True):
 
     noun: ClassVar[str] = N_("SIP account")
     id: Annotated[int, IdOf("core.sip_account")]
-    login: Annotated[str, Meta(title="Login")]
+    login: Annotated[str, Meta(title="Login", extra={"most": 64})]
     secret: Annotated[str, Meta(title="Password")]
     user: Annotated[int, IdOf("core.user", goes=True), Meta(title="User")]
     contact: Annotated[int, IdOf("core.contact", goes=True)]
@@ -71,9 +71,9 @@ class Did(Element, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "core.did"
     noun: ClassVar[str] = N_("Number")
-    number: Annotated[str, Meta(title="Phone number")]
+    number: Annotated[str, Meta(title="Phone number", extra={"most": 32})]
     trunk: Annotated[Ref, To("core.trunk"), Meta(title="Line")]
-    connected: Annotated[int, Meta(title="Order of connection")] = 0
+    connected: Annotated[int, Meta(title="Order of connection", extra={"range": (0, 2**31 - 1)})] = 0
     """Order of connection; the oldest one still connected is the last resort of outgoing calls (GRP-2)."""
 
 
@@ -83,15 +83,15 @@ class Trunk(Element, frozen=True, kw_only=True):
     kind: ClassVar[str] = "core.trunk"
     noun: ClassVar[str] = N_("Line")
     registers: Annotated[bool, Meta(title="With registration")]
-    server: Annotated[str, Meta(title="Server")] = ""
-    port: Annotated[int, Meta(title="Port")] = 5060
+    server: Annotated[str, Meta(title="Server", extra={"most": 200})] = ""
+    port: Annotated[int, Meta(title="Port", extra={"range": (1, 65535)})] = 5060
     transport: Annotated[Literal["udp", "tcp"], Meta(title="Transport")] = "udp"
-    login: Annotated[str, Meta(title="Login")] = ""
+    login: Annotated[str, Meta(title="Login", extra={"most": 100})] = ""
     secret: Annotated[str, Meta(title="Password")] = ""
-    realm: Annotated[str, Meta(title="Realm")] = ""
+    realm: Annotated[str, Meta(title="Realm", extra={"most": 200})] = ""
     sources: Annotated[tuple[str, ...], Meta(title="Provider's addresses")] = ()
     """Addresses or networks a non-registering provider calls from."""
-    channels: Annotated[int, Meta(title="Simultaneous calls")] = 0
+    channels: Annotated[int, Meta(title="Simultaneous calls", extra={"range": (0, 10_000)})] = 0
     """Most simultaneous calls; 0 = no limit."""
     active: Annotated[bool, Meta(title="Active")] = True
     passes_foreign: Annotated[bool, Meta(title="Passes foreign caller numbers")] = False
@@ -108,16 +108,16 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     number: Annotated[str, Meta(title="Account number")]
     title: Annotated[str, Meta(title="Title")]
     domain: Annotated[str, Meta(title="SIP domain")]
-    area_code: Annotated[str, Meta(title="Area code")] = ""
+    area_code: Annotated[str, Meta(title="Area code", extra={"most": 8})] = ""
     timezone: Annotated[str, Meta(title="Time zone")] = "Europe/Moscow"
     language: Annotated[str, Meta(title="Language", extra={"words": LANGUAGES})] = "ru"
-    max_hold_seconds: Annotated[int, Meta(title="Longest hold, seconds")] = 0
+    max_hold_seconds: Annotated[int, Meta(title="Longest hold, seconds", extra={"range": (0, 7200)})] = 0
     """R14; 0 = no limit."""
     hold_music: Annotated[Ref | None, To(SoundElement), Meta(title="Music on hold")] = None
     whitelist: Annotated[tuple[str, ...], Meta(title="White list")] = ()
     client_prefixes: Annotated[tuple[str, ...], Meta(title="Forbidden prefixes of calls to clients")] = ()
     """First digits of numbers that are not called for clients: CallBack and widget (R18)."""
-    ring_timeout_seconds: Annotated[int, Meta(title="Ringing time, seconds")] = 20
+    ring_timeout_seconds: Annotated[int, Meta(title="Ringing time, seconds", extra={"range": (1, 180)})] = 20
     active: Annotated[bool, Meta(title="Active")] = True
 
 

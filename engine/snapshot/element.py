@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 from msgspec import Meta
+
+from engine.errors import Problem
 
 if TYPE_CHECKING:
     from engine.snapshot.snapshot import Snapshot
@@ -89,6 +91,8 @@ class SoundElement(Element, frozen=True, kw_only=True):
     path: Annotated[str, Meta(title="Sound")]
     seconds: Annotated[float, Meta(title="Length, seconds")] = 0.0
     """Its length; 0 when not known."""
+    original: Annotated[str, Meta(title="Uploaded file")] = ""
+    """What it was made of, beside it; stays behind when a configuration is exported."""
 
     @property
     def sound(self) -> Sound:
@@ -188,6 +192,12 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Severity: TypeAlias = Literal["error", "warning"]
+
+
+def as_findings(where: Ref, problems: Iterable[Problem]) -> Iterator[Finding]:
+    """What is wrong with the fields of an element, for the check of its part: it holds whatever wrote the rows, also an import."""
+    for problem in problems:
+        yield Finding("error", where, problem.message, {name: str(value) for name, value in problem.params.items()})
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, TypeAlias, TypeVar, get_args, get_origi
 
 import msgspec
 
-from engine.snapshot.element import IdOf, Ref, To
+from engine.snapshot.element import Element, IdOf, Ref, To
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -82,6 +82,8 @@ def renamed(holder: S, name: Renamed) -> S:
         after = _renamed(field, before, name)
         if after is not before:
             changes[field.name] = after
+    if isinstance(holder, Element) and (own := name(holder.ref)) is not None:
+        changes[OWN] = own.id
     return msgspec.structs.replace(holder, **changes) if changes else holder
 
 

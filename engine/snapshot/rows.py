@@ -49,6 +49,11 @@ class ElementStore(Generic[P]):
         self._tables = {name: (table, _element_type(hints[name])) for name, table in rows.items()}
         self._by_type = {kind: table for table, kind in self._tables.values()}
 
+    @property
+    def tables(self) -> Mapping[str, type[ElementRow]]:
+        """Where elements of each kind are kept."""
+        return {kind.kind: table for kind, table in self._by_type.items()}
+
     async def load(self, account_id: int, tx: Any) -> P:
         found: dict[str, Any] = {}
         for name, (table, kind) in self._tables.items():
@@ -130,6 +135,15 @@ def _data(element: Element) -> dict[str, Any]:
     return dict(plain)
 
 
+def extension_problem(number: str) -> str:
+    """Why it can't be an internal number (R17): a catalogue sentence, or ""."""
+    if not (number.isascii() and number.isdigit() and 2 <= len(number) <= 7):
+        return N_("An internal number has 2 to 7 digits.")
+    if number == "112":
+        return N_("112 is the emergency number and can't be an internal number.")
+    return ""
+
+
 async def assign_extension(account_id: int, owner: Ref, number: str | None, tx: Any) -> None:
     """Give an internal number to its owner, or take it back (None). Raises Invalid when taken or not allowed (R17)."""
     mine = await Extension.of(account_id, tx).filter(owner_kind=owner.kind, owner_id=owner.id).first()
@@ -139,10 +153,8 @@ async def assign_extension(account_id: int, owner: Ref, number: str | None, tx: 
         await mine.delete(using_db=tx)
     if number is None:
         return
-    if not (number.isascii() and number.isdigit() and 2 <= len(number) <= 7):
-        raise Invalid([Problem("extension", N_("An internal number has 2 to 7 digits."))])
-    if number == "112":
-        raise Invalid([Problem("extension", N_("112 is the emergency number and can't be an internal number."))])
+    if problem := extension_problem(number):
+        raise Invalid([Problem("extension", problem)])
     if await Extension.of(account_id, tx).filter(number=number).exists():
         raise Invalid([Problem("extension", N_("The internal number {number} is taken."), number=number)])
     await Extension.create(account_id=account_id, number=number, owner_kind=owner.kind, owner_id=owner.id, using_db=tx)

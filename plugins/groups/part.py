@@ -24,7 +24,7 @@ class Membership(msgspec.Struct, frozen=True):
     """A user in a group or menu; `priority`: lower is rung earlier; `place`: which of his groups it is, in the order of adding (R15)."""
 
     user: Annotated[int, IdOf("core.user", goes=True), Meta(title="User")]
-    priority: Annotated[int, Meta(title="Priority")] = 1
+    priority: Annotated[int, Meta(title="Priority", extra={"range": (1, 99)})] = 1
     place: Annotated[int, Meta(title="Order of adding")] = 0
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from engine.sdk import HANGUP, N_, NOTHING, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot, people
+from engine.sdk import HANGUP, N_, NOTHING, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot, as_findings, people
 from plugins.groups.models import GroupRow
 from plugins.groups.part import Group, GroupsPart
 
@@ -18,6 +18,7 @@ def check(part: GroupsPart, whole: Snapshot) -> Iterable[Finding]:
     if len(roots) != 1:
         yield Finding("error", None, N_("The PBX must have exactly one root group."))
     for group in part.groups:
+        yield from as_findings(group.ref, problems(group))
         if group.parent is not None and not any(g.parent is None for g in whole.ancestors(group)):
             yield Finding("error", group.ref, N_("The group “{title}” is inside itself."), {"title": group.title})
         elif group.active and group.no_answer in (None, NOTHING) and not _may_answer(group, whole):

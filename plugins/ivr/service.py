@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from engine.sdk import N_, NOTHING, Branch, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot
+from engine.sdk import N_, NOTHING, Branch, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot, as_findings
 from plugins.ivr.models import MenuRow
 from plugins.ivr.part import IvrPart, Menu
 
@@ -15,6 +15,7 @@ KEYS = tuple("0123456789*#TD")
 
 def check(part: IvrPart, whole: Snapshot) -> Iterable[Finding]:
     for menu in part.menus:
+        yield from as_findings(menu.ref, problems(menu))
         if menu.parent is None or whole.get(menu.parent, Branch) is None:
             yield Finding("error", menu.ref, N_("The menu “{title}” has no place in the tree."), {"title": menu.title})
         if menu.file is None and menu.greeting is None:

@@ -25,6 +25,7 @@ from engine.sdk import (
     Snapshot,
     Trunk,
     TrunkRow,
+    as_findings,
     encrypt,
     to_e164,
 )
@@ -39,7 +40,12 @@ _NUMBER_THEN_NAME: Final = re.compile(r"([+\d\s().\-]+)(.*)")
 
 
 def check(part: NumbersPart, whole: Snapshot) -> Iterable[Finding]:
+    for trunk in whole.core.trunks:
+        yield from as_findings(trunk.ref, (p for p in trunk_problems(trunk, None) if p.field != "password"))
+    for numbers in part.lists:
+        yield from as_findings(numbers.ref, list_problems(numbers))
     for rule in part.rules:
+        yield from as_findings(rule.ref, rule_problems(rule))
         if whole.get(rule.did, Did) is None:
             yield Finding("error", rule.ref, N_("The rule “{title}” belongs to a number that does not exist."), {"title": rule.title})
 
@@ -147,16 +153,20 @@ async def delete_did(edit: Edit, did_id: int) -> None:
     await row.delete(using_db=edit.tx)
 
 
-async def save_rule(edit: Edit, rule: Rule) -> Rule:
-    """Create (id 0) or change a routing rule. Raises Invalid, NotFound."""
+def rule_problems(rule: Rule) -> list[Problem]:
     problems = []
-    if edit.before.get(rule.did, Did) is None:
-        raise NotFound
     if not rule.title.strip():
         problems.append(Problem("title", N_("Enter a name.")))
     if not 1 <= rule.priority <= 1000:
         problems.append(Problem("priority", N_("From 1 to 1000.")))
-    if problems:
+    return problems
+
+
+async def save_rule(edit: Edit, rule: Rule) -> Rule:
+    """Create (id 0) or change a routing rule. Raises Invalid, NotFound."""
+    if edit.before.get(rule.did, Did) is None:
+        raise NotFound
+    if problems := rule_problems(rule):
         raise Invalid(problems)
     if rule.id:
         await store.save(edit.account_id, rule, edit.tx)
@@ -204,6 +214,22 @@ def normal(entries: Sequence[ListEntry], area_code: str) -> tuple[ListEntry, ...
     if problems:
         raise Invalid(problems)
     return tuple(found)
+
+
+def list_problems(numbers: NumberList) -> list[Problem]:
+    """Of a list as it is kept: `normal` has made its numbers international."""
+    found = []
+    if not numbers.title.strip():
+        found.append(Problem("title", N_("Enter a name.")))
+    if len(numbers.entries) > MOST_ENTRIES:
+        found.append(Problem("entries", N_("A list takes {count} numbers at most."), count=MOST_ENTRIES))
+    seen: set[str] = set()
+    for entry in numbers.entries:
+        if to_e164(entry.number) != entry.number or entry.number in seen:
+            found.append(Problem("entries", N_("“{number}” is no phone number, or stands in the list twice."), number=entry.number[:40]))
+            break
+        seen.add(entry.number)
+    return found
 
 
 async def save_list(edit: Edit, numbers: NumberList) -> NumberList:

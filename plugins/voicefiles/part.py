@@ -19,7 +19,6 @@ class VoiceFile(SoundElement, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "voicefiles.file"
     noun: ClassVar[str] = N_("Voice file")
-    original: Annotated[str, Meta(title="Uploaded file")] = ""
     bytes: Annotated[int, Meta(title="Size, bytes")] = 0
 
 

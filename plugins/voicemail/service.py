@@ -26,6 +26,7 @@ from engine.sdk import (
     Snapshot,
     SoundElement,
     User,
+    as_findings,
     models,
 )
 from plugins.voicemail.models import MailboxRow, MessageRow
@@ -47,6 +48,7 @@ class Listener:
 def check(part: VoicemailPart, whole: Snapshot) -> Iterable[Finding]:
     owners = [box.parent for box in part.mailboxes]
     for box in part.mailboxes:
+        yield from as_findings(box.ref, problems(box))
         if box.parent is None or box.parent.kind not in OWNERS or owners.count(box.parent) > 1:
             yield Finding("error", box.ref, N_("A mailbox belongs to one user or one group, and each has one at most."))
 

@@ -135,5 +135,5 @@ def test_renaming_reaches_every_pointer_and_leaves_out_what_is_unknown() -> None
 
     moved = renamed(ROOT, name)
     assert {p.target for p in pointers(moved)} == {Ref("voicemail.user", 1201), Ref("core.user", 1201)}
-    assert (moved.missed_chats, moved.id) == ((), 1)
+    assert (moved.missed_chats, moved.id) == ((), 1001)
     assert renamed(BORIS, name).contacts[0].id == BORIS.contacts[0].id + 1000

@@ -18,6 +18,7 @@ from engine.gates import Gates
 from engine.outbox import Outbox, Undelivered
 from engine.plugin.loader import find
 from engine.plugin.registry import Registry
+from engine.portable import export, take_in
 from engine.revisions import Actor, Edit, Revised, Revisions
 from engine.sdk import Did, Ref, Snapshot, Trunk, UserRole
 from engine.settings import Core, Settings
@@ -108,6 +109,12 @@ class TestContext:
 
     async def revised(self, account_id: int, revision: int) -> Revised:
         return await self.revisions.revised(account_id, revision)
+
+    async def export_account(self, account_id: int, *, with_secrets: bool) -> bytes:
+        return await export(self.snapshot(account_id), self.settings.media_root, with_secrets=with_secrets)
+
+    async def import_account(self, account_id: int, actor: Actor, data: bytes) -> Snapshot:
+        return await take_in(self.revisions, account_id, actor, data, self.settings.media_root)
 
     def accounts(self) -> list[int]:
         return self.revisions.accounts()

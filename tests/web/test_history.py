@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The journal of changes: told in both languages, gone back to as a whole and by element; what can't come back says why, and nothing is saved."""
+"""The journal of changes: told in both languages, gone back to as a whole and by element, or said why not."""
 
 from __future__ import annotations
 
@@ -60,11 +60,12 @@ async def change_group(house: House, who: Actor = SYSTEM, **fields: object) -> N
 
 async def test_who_what_and_by_which_door_in_both_languages(house: House, visitor: Visitor) -> None:
     admin = await visitor("romashka-admin")
-    await change_group(house, Actor(7, "Анна Админ", "bot"), title="Отдел заботы", method="RANDOM", members=group_of(house).members[:2], recording=True)
+    anna, fewer = Actor(7, "Анна Админ", "bot"), group_of(house).members[:2]
+    await change_group(house, anna, title="Отдел заботы", method="RANDOM", members=fewer, recording=True)
     told = words(await admin.get("/history"))
     assert "Анна Админ Telegram-бот изменено Группа Отдел заботы Название: Отдел продаж → Отдел заботы" in told
     assert "Метод распределения звонков: Последовательный с первого → Случайный" in told
-    assert "Запись разговоров: нет → да" in told
+    assert "Запись звонков: нет → да" in told
     assert "Ульяна Петрова" in told  # went from the group
     await english(admin)
     told = words(await admin.get("/history"))
@@ -184,7 +185,10 @@ async def test_an_internal_number_given_away_since(house: House, visitor: Visito
     await change_group(house, extension=None)
     async with house.ctx.edit(house.one.id, SYSTEM) as edit:
         await people.create_user(edit, people.UserWish(title="Новичок", extension="300"))
-    expected = ("Внутренний номер 300 «Отдел продаж» теперь принадлежит «Новичок»", "The internal number 300 of “Отдел продаж” belongs to “Новичок” now")
+    expected = (
+        "Внутренний номер 300 «Отдел продаж» теперь принадлежит «Новичок»",
+        "The internal number 300 of “Отдел продаж” belongs to “Новичок” now",
+    )
     await refused(house, visitor, language, f"/{group_of(house).ref}", at, expected)
 
 
@@ -196,7 +200,10 @@ async def test_what_it_needs_is_gone(house: House, visitor: Visitor, language: s
     await change_group(house, schedule=None)
     async with house.ctx.edit(house.one.id, SYSTEM) as edit:
         await delete_schedule(edit, schedule)
-    expected = ("«Отдел продаж» нуждается в «Рабочее время», которого больше нет", "“Отдел продаж” needs “Рабочее время”, which is no longer there")
+    expected = (
+        "«Отдел продаж» нуждается в «Рабочее время», которого больше нет",
+        "“Отдел продаж” needs “Рабочее время”, which is no longer there",
+    )
     await refused(house, visitor, language, f"/{group_of(house).ref}", at, expected)
 
 
