@@ -4,13 +4,14 @@
 Message ids are English sentences with {named} places. Russian and English are complete (tested).
 """
 
-from engine.i18n.catalogue import LANGUAGES, N_, Language, language_of, load, ngettext, translate
+from engine.i18n.catalogue import LANGUAGES, N_, Language, Word, language_of, load, ngettext, translate
 from engine.i18n.write import format_date, format_datetime, format_duration, format_hours, format_money, format_phone, format_time
 
 __all__ = [
     "LANGUAGES",
     "N_",
     "Language",
+    "Word",
     "format_date",
     "format_datetime",
     "format_duration",

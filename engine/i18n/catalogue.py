@@ -46,11 +46,18 @@ def language_of(wanted: str | None) -> Language:
     return next((language for language in LANGUAGES if language == head), "ru")
 
 
+class Word(str):
+    """A catalogue id that fills a place of another message: translated along with it."""
+
+    __slots__ = ()
+
+
 def translate(language: str, message: str, /, **params: object) -> str:
     """The message in that language, with its {named} places filled."""
     if not message:
         return ""  # gettext would answer with the catalogue's header
-    return _fill(load(language_of(language)).gettext(message), message, params)
+    told = {name: translate(language, value) if isinstance(value, Word) else value for name, value in params.items()}
+    return _fill(load(language_of(language)).gettext(message), message, told)
 
 
 def ngettext(language: str, singular: str, plural: str, n: int, /, **params: object) -> str:

@@ -120,7 +120,11 @@ async def _fill(edit: Edit, there: Snapshot, document: Document, paths: Mapping[
     parts: dict[str, Part] = {}
     for plugin, part in {"core": there.core, **there.parts}.items():
         parts[plugin] = renamed(_placed(part, paths), name)
-    parts["core"] = _locked(parts["core"])
+    core = _locked(parts["core"])
+    himself = edit.before.get(Ref(User.kind, owner), User) if owner is not None else None
+    if himself is not None and all(user.id != owner for user in core.users):  # the file names no owner: he stays beside its users
+        core = msgspec.structs.replace(core, users=(himself, *core.users))
+    parts["core"] = core
     await restore_parts(edit.account_id, parts, revisions.core, revisions.stores, edit.tx)
 
 

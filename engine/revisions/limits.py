@@ -14,7 +14,7 @@ from typing import Any, Final, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from engine.i18n import N_
+from engine.i18n import N_, Word
 from engine.snapshot import Account, Element, Finding, Snapshot
 from engine.snapshot.pointers import marks, title_of
 
@@ -29,7 +29,7 @@ def limits(whole: Snapshot) -> Iterator[Finding]:
     for holder in holders:
         where = holder.ref if isinstance(holder, Element) else None
         if len(holder.title) > MOST_TITLE:
-            yield Finding("error", where, LENGTH, {"title": holder.title[:40], "field": "title", "most": str(MOST_TITLE)})
+            yield Finding("error", where, LENGTH, {"title": holder.title[:40], "field": Word(N_("Title")), "most": str(MOST_TITLE)})
         for message, params in _of(holder):
             yield Finding("error", where, message, {"title": holder.title, **params})
 
@@ -49,11 +49,11 @@ def _wrong(title: str, value: Any, extra: Mapping[str, Any]) -> Iterator[tuple[s
     if "range" in extra and isinstance(value, int) and not isinstance(value, bool):
         first, last = extra["range"]
         if not first <= value <= last:
-            yield RANGE, {"field": title, "value": str(value)[:20], "first": str(first), "last": str(last)}
+            yield RANGE, {"field": Word(title), "value": str(value)[:20], "first": str(first), "last": str(last)}
     if "most" in extra and isinstance(value, str) and len(value) > extra["most"]:
-        yield LENGTH, {"field": title, "most": str(extra["most"])}
+        yield LENGTH, {"field": Word(title), "most": str(extra["most"])}
     if "words" in extra and isinstance(value, str | int) and value not in extra["words"]:
-        yield WORD, {"field": title, "value": str(value)[:40]}
+        yield WORD, {"field": Word(title), "value": str(value)[:40]}
 
 
 @cache

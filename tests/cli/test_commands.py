@@ -466,3 +466,29 @@ def test_the_state_is_for_its_owner_and_his_group_alone(fresh: Shell) -> None:
     modes = {path.name: path.stat().st_mode & 0o777 for path in (fresh.state, *fresh.state.glob("vats.sqlite3*"))}
     assert modes.pop(fresh.state.name) == 0o750
     assert set(modes.values()) == {0o600}
+
+
+def succeed(shell: Shell, *words: str) -> str:
+    done = shell.vats(*words)
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def test_an_accounts_configuration_out_and_in(shell: Shell, tmp_path: Path) -> None:
+    succeed(shell, "account", "create", "1", "Ромашка", "--domain", "one.example")
+    succeed(shell, "user", "create", "1", "Анна", "--extension", "201")
+    first = tmp_path / "first.json"
+    succeed(shell, "account", "export", "1", str(first), "--with-secrets")
+    assert first.stat().st_mode & 0o777 == 0o600
+    assert succeed(shell, "account", "export", "1").encode() != first.read_bytes()
+    succeed(shell, "account", "create", "2", "Василёк", "--domain", "two.example")
+    said = succeed(shell, "account", "import", "2", str(first))
+    assert "Account 2 has 2 users and 0 numbers now" in said
+    assert succeed(shell, "account", "export", "2", "--with-secrets").encode() == first.read_bytes()
+    again = shell.vats("account", "import", "2", str(first))
+    assert again.returncode != 0
+    assert "has settings already" in again.stderr
+    first.write_text("nonsense")
+    assert "no configuration file" in shell.vats("account", "import", "2", str(first)).stderr
+    assert "can’t be read" in shell.vats("account", "import", "2", str(tmp_path / "nothing.json")).stderr
+    assert "There is no account 9" in shell.vats("account", "export", "9").stderr
