@@ -20,7 +20,7 @@ from engine.people.extensions import extension_warning
 from engine.people.passwords import check_password, hash_password, random_password, verify_password
 from engine.people.pbx import edit_pbx
 from engine.people.prefixes import prefix_problems
-from engine.people.telegram import bot_name_file, deep_link, new_telegram_code
+from engine.people.telegram import bot_name_file, chats_of_others, deep_link, new_telegram_code
 from engine.people.users import Login, create_user, edit_user, ready_login, set_login, set_own
 from engine.people.wishes import ContactWish, LoginWish, OwnContactWish, PbxWish, UserWish
 
@@ -37,6 +37,7 @@ __all__ = [
     "add_contact",
     "bot_name_file",
     "branches_of",
+    "chats_of_others",
     "check_password",
     "create_user",
     "current_calls",

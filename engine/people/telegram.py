@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from engine import clock
-from engine.db.models import TelegramCode
+from engine.db.models import TelegramCode, TelegramLink
 
 CODE_LIFE: Final = timedelta(minutes=15)
 
@@ -20,6 +21,13 @@ async def new_telegram_code(account_id: int, user_id: int) -> str:
     code = secrets.token_hex(4).upper()
     await TelegramCode.create(account_id=account_id, user_id=user_id, code=code, expires_at=clock.now() + CODE_LIFE)
     return code
+
+
+async def chats_of_others(account_id: int, chats: Iterable[int], tx: Any) -> set[int]:
+    """Chats that only other customers have linked: ours were typed wrongly, and their people must not read our calls."""
+    links = await TelegramLink.filter(chat_id__in=list(chats)).using_db(tx)
+    ours = {link.chat_id for link in links if link.account_id == account_id}
+    return {link.chat_id for link in links} - ours
 
 
 def bot_name_file(state: Path) -> Path:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from engine.sdk import CallEnded, Context
+from engine.sdk import CallEnded, Context, people
 from plugins.notifications import service, texts
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class MissedCalls:
             }  # fmt: skip
             await self.ctx.enqueue(fact.account, "email", address.casefold()[:200], payload, key=key, tx=tx)
         chats = told.chats if self.ctx.settings.bot.token else ()
-        foreign = await service.chats_of_others(fact.account, chats, tx) if chats else set()
+        foreign = await people.chats_of_others(fact.account, chats, tx) if chats else set()
         for chat in chats:
             if chat in foreign:
                 log.warning("account %s: chat %s belongs to another customer, no missed-call card goes there", fact.account, chat)

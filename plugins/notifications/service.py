@@ -72,13 +72,6 @@ async def owe_card(ctx: Context, account_id: int, chat: int, call_id: str, tx: A
     await ctx.enqueue(account_id, "telegram", str(chat), payload, key=f"missed:{call_id}:chat:{chat}", tx=tx)
 
 
-async def chats_of_others(account_id: int, chats: Iterable[int], tx: Any) -> set[int]:
-    """Chats that only other customers have linked: ours were typed wrongly, and their people must not read our calls."""
-    links = await models.TelegramLink.filter(chat_id__in=list(chats)).using_db(tx)
-    ours = {link.chat_id for link in links if link.account_id == account_id}
-    return {link.chat_id for link in links} - ours
-
-
 # what happened --------------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from engine.sdk import Context, Ref, Refused, transcribe
+from engine.sdk import Context, Ref, Refused, people, transcribe
 from plugins.voicemail import texts
 from plugins.voicemail.facts import MessageLeft
 from plugins.voicemail.models import MessageRow
@@ -69,6 +69,10 @@ class Keeper:
                 await self.ctx.enqueue(account, "email", address.casefold()[:200], payload, key=key, tx=tx)
         if self.ctx.settings.bot.token:
             caption = texts.caption(row, snapshot, language)
+            foreign = await people.chats_of_others(account, box.chats, tx)
             for chat in box.chats:
+                if chat in foreign:
+                    log.warning("account %s: chat %s belongs to another customer, no voice message goes there", account, chat)
+                    continue
                 told = {"account": account, "chat": chat, "html": caption, "voice": row.path, "seconds": round(row.seconds)}
                 await self.ctx.enqueue(account, "telegram", str(chat), told, key=f"voicemail:{row.id}:chat:{chat}", tx=tx)

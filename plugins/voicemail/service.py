@@ -28,6 +28,7 @@ from engine.sdk import (
     User,
     as_findings,
     models,
+    people,
 )
 from plugins.voicemail.models import MailboxRow, MessageRow
 from plugins.voicemail.part import OWNERS, Mailbox, VoicemailPart
@@ -79,7 +80,8 @@ async def set_mailbox(edit: Edit, owner: Ref, **fields: Any) -> None:
     if box.greeting is not None and edit.before.get(box.greeting, SoundElement) is None:
         found.append(Problem("greeting", N_("Choose one of the list.")))
     ours = set(await models.TelegramLink.of(edit.account_id, edit.tx).values_list("chat_id", flat=True))
-    if set(box.chats) - ours - set(before.chats if before else ()):
+    foreign = await people.chats_of_others(edit.account_id, box.chats, edit.tx)
+    if foreign or set(box.chats) - ours - set(before.chats if before else ()):  # what was ours once and is nobody's now may stay
         found.append(Problem("chats", N_("Choose one of the list.")))
     if found:
         raise Invalid(found)

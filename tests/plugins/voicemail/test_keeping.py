@@ -140,6 +140,28 @@ async def test_the_voice_in_telegram(tmp_path: Path) -> None:
             await set_up(office, group, chats=(person.id, 424242))
 
 
+@pytest.mark.feature("VM-4", "ACC-1")
+async def test_a_chat_of_another_customer_hears_nothing(tmp_path: Path) -> None:
+    async with open_office(tmp_path / "state") as office:
+        stranger, group = await office.linked("user", office.theirs), office.ours.groups["Продажи"]
+        with pytest.raises(Invalid):
+            await set_up(office, group, chats=(stranger.id,))
+        # ours once, theirs since: kept in the mailbox, as in a restored revision
+        person = await office.linked("user")
+        await set_up(office, group, chats=(person.id,), notice="none")
+        await models.TelegramLink.filter(chat_id=person.id).delete()
+        await set_up(office, group, silence_seconds=4)  # nobody's: it may stay
+        user = office.theirs.users["user"]
+        await models.TelegramLink.create(
+            account_id=office.theirs.id, user_id=user, chat_id=person.id, chat_type="private", title="x", language="en"
+        )
+        await leave(office, group)
+        await office.deliver()
+        assert not office.api.made("sendVoice", 200)
+        with pytest.raises(Invalid):
+            await set_up(office, group, silence_seconds=5)
+
+
 @pytest.mark.feature("VM-4")
 @pytest.mark.parametrize("fails", [False, True])
 async def test_the_transcript_comes_first_and_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
