@@ -156,7 +156,9 @@ class Host:
     async def _read_post(self, request: http.Request, visit: Visit) -> Post:
         large = request.content_type == "multipart/form-data" and visit.who is not None
         if request.content_length is None or request.content_length > (LARGE_BODY if large else SMALL_BODY):
-            raise Refused("The file is too large.")  # a form without a length is no browser's
+            if large:
+                raise Refused("The file is too large.")
+            raise Refused("This form is too large.")  # one without a length is no browser's
         if request.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
             return MultiDictProxy(MultiDict())
         try:
