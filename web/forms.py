@@ -13,6 +13,7 @@ from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, 
 import msgspec
 
 from engine.sdk import Conflict, InUse, Invalid, Problem, Ref, Refused
+from web.trying import Tried
 from web.visit import Visit
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -111,6 +112,8 @@ class Form(Generic[S]):
                 self.problems[refused.field] = self.visit.tell(refused)
             else:
                 self.general.append(self.visit.tell(refused))
+        except Tried:
+            pass  # the page tells what was found
         except Refused as refused:
             if type(refused) is not Refused:
                 raise

@@ -15,6 +15,7 @@ from aiohttp import web as http
 from multidict import MultiDict, MultiDictProxy
 
 from engine.sdk import Actor, Context, Element, Forbidden, NotFound, Page, Ref, Refused, Snapshot, models, translate
+from web.trying import TRY, Trial, trying
 
 if TYPE_CHECKING:
     from engine.sdk import Edit
@@ -41,6 +42,8 @@ class Visit:
     flash: dict[str, Any] | None = None
     unsent: str = ""
     """A form posted after the end of its session, which the login page keeps (`web.pages.login`)."""
+    tried: Trial | None = None
+    """What the posted form would do, when it was only tried (`web.trying`)."""
     _snapshot: Snapshot | None = None
     _edited: int | None = None
     """The revision that this request has changed."""
@@ -129,11 +132,12 @@ class Visit:
         return value.strip() if isinstance(value, str) else ""
 
     def edit(self, expected: int | None = None) -> AbstractAsyncContextManager[Edit]:
-        """The door for changes; `expected` defaults to the revision the form was made from."""
+        """The door for changes; `expected`: the revision the form was made from, by default. A form that is only tried saves nothing."""
         if expected is None and self.text("revision").isdigit():
             expected = int(self.text("revision"))
         self._edited = self.ctx.snapshot(self.account_id).revision
-        return self.ctx.edit(self.account_id, self.actor, expected)
+        door = self.ctx.edit(self.account_id, self.actor, expected)
+        return trying(self, door) if self.text(TRY) else door
 
     def url(self, name: str, /, **params: object) -> str:
         """The path of a page by its name; extra parameters become the query."""

@@ -2,7 +2,7 @@
 """Calls without a switch: for “what would happen”, for plugin authors' tests, for checks before a save."""
 
 from engine.errors import GoesRound, WaitsForEver
-from engine.rehearsal.findings import Checked, Unserved, check_settings, checking
+from engine.rehearsal.findings import Checked, Unserved, check_settings, checking, new_findings
 from engine.rehearsal.front_door import NotAdmitted, Rehearsed, as_installed, calling, rehearse_call
 from engine.rehearsal.past import MOST_CALLS, PastCall, last_calls, past_call
 from engine.rehearsal.precheck import Example, Replay, Way, precheck, prechecking
@@ -36,6 +36,7 @@ __all__ = [
     "check_settings",
     "checking",
     "last_calls",
+    "new_findings",
     "past_call",
     "precheck",
     "prechecking",

@@ -61,6 +61,18 @@ def check_settings(
     return at_once(checking(snapshot, actions, stores, at))
 
 
+def new_findings(
+    before: Snapshot, after: Snapshot, actions: Mapping[str, RoutingAction], stores: Mapping[str, Store]
+) -> list[Finding]:
+    """What is wrong after a change and was not before, as far as no call need be tried for it."""
+    known = {_said(f) for f in (*findings(before, CoreStore(), stores), *unreachable(before, actions))}
+    return [f for f in (*findings(after, CoreStore(), stores), *unreachable(after, actions)) if _said(f) not in known]
+
+
+def _said(finding: Finding) -> tuple[object, ...]:
+    return finding.where, finding.message, tuple(sorted(finding.params.items()))
+
+
 async def checking(
     snapshot: Snapshot,
     actions: Mapping[str, RoutingAction],

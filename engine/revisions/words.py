@@ -143,7 +143,7 @@ class Speaker:
             shown = HIDDEN if info.name == "secret" else self.value(what, hints[info.name])
             title = _title(hints[info.name])
             if not info.required and title:
-                rest.append(f"{self.t(title)} — {shown or self.t(N_('none'))}")
+                rest.append(f"{self.t(title)}: {shown or self.t(N_('none'))}")
             elif shown:
                 first.append(shown)
         head = f"{first[0]}: {', '.join(first[1:])}" if len(first) > 1 else "".join(first)

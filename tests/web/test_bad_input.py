@@ -169,12 +169,12 @@ async def test_a_priority_of_a_milliard(house: House, visitor: Visitor, language
     one = house.one
     many, root = str(10**9), f"groups.group:{one.things['root']}"
     thousand, ninety_nine = ("От 1 до 1000", "From 1 to 1000"), ("Не больше 99", "Not more than 99")
-    did, menu = one.things["did"], one.things["menu"]
+    did, menu, mobile = one.things["did"], one.things["menu"], "89271112233"
     address, words, fields = {
         "group": (f"/groups/{one.things['group']}", thousand, {"title": "Отдел", "parent": root, "priority": many}),
         "menu": (f"/menus/{menu}", thousand, {"title": "Меню", "parent": root, "priority": many}),
         "rule": (f"/numbers/{did}/rules/new", thousand, {"title": "Правило", "target": f"ivr.menu:{menu}", "priority": many}),
         "member": (f"/contacts/{one.contacts['user']}", ninety_nine, {"address": "203", "priority": many}),
-        "contact": (f"/users/{one.users['user']}", ninety_nine, {"form": "contact", "kind": "phone", "address": "89271112233", "priority": many}),
+        "contact": (f"/users/{one.users['user']}", ninety_nine, {"form": "contact", "kind": "phone", "address": mobile, "priority": many}),
     }[what]
     await refused(house, visitor, language, address, words, **fields)

@@ -9,8 +9,9 @@ from typing import Final
 
 from aiohttp import web as http
 
-from engine.sdk import N_, Page, hours_words, models, way_words
+from engine.sdk import N_, Page, hours_words, models
 from web.checking import Report, Work
+from web.trying import Moved, moved
 from web.visit import Visit
 
 PATIENCE: Final = 0.8
@@ -25,19 +26,6 @@ class Line:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """A call that goes elsewhere; `url`: its page."""
-
-    call: int
-    at: object
-    caller: str | None
-    dialled: str
-    before: str
-    now: str
-    url: str
-
-
 async def check(visit: Visit) -> http.Response:
     since = _since(visit)
     found = await visit.host.checks.report(visit.account_id, since, PATIENCE)
@@ -46,7 +34,7 @@ async def check(visit: Visit) -> http.Response:
     work, report = (found, None) if isinstance(found, Work) else (None, found)
     return visit.render(
         "shell/check.html", since=since, revisions=older, work=work, report=report,
-        lines=lines(visit, report) if report else [], moved=moved(visit, report) if report else [],
+        lines=lines(visit, report) if report else [], moved=_moved(visit, report) if report else [],
     )  # fmt: skip
 
 
@@ -81,17 +69,10 @@ def lines(visit: Visit, report: Report) -> list[Line]:
     return sorted(found, key=lambda line: line.tone != "bad")
 
 
-def moved(visit: Visit, report: Report) -> list[Moved]:
+def _moved(visit: Visit, report: Report) -> list[Moved]:
     if report.replay is None or report.before is None:
         return []
-    page = "stats.call" if "stats.call" in visit.host.pages else ""
-    return [
-        Moved(
-            e.call.id, e.call.at, e.call.caller, e.call.dialled, way_words(visit.t, report.before, e.before),
-            way_words(visit.t, report.snapshot, e.after), visit.url(page, id=e.call.id) if page else "",
-        )
-        for e in report.replay.examples
-    ]  # fmt: skip
+    return moved(visit, report.before, report.snapshot, report.replay)
 
 
 PAGES = (
