@@ -22,7 +22,6 @@ from tests.reference.world import REAL, make
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.skipif(FREESWITCH, reason="FreeSWITCH counts a contact's time-out in whole seconds of the clock, up to one second less"),
 ]
 
 CALLS, AT_ONCE = 40, 8
