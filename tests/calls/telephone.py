@@ -82,6 +82,7 @@ class Provider(Line):
         self.registered_from = ""
         """The Contact that the switch has registered."""
         self.registrations = 0
+        self.refuses_registrations = False
         self._registered = asyncio.Event()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
@@ -90,7 +91,9 @@ class Provider(Line):
             return
         request = parse(data, addr)
         signed = request.get("Authorization")
-        if not signed:
+        if self.refuses_registrations:
+            self.send(self.reply(request, 403, tag="p"), addr)
+        elif not signed:
             challenge = 'Digest realm="provider.test", nonce="n1", qop="auth", algorithm=MD5'
             self.send(self.reply(request, 401, tag="p", extra=[("WWW-Authenticate", challenge)]), addr)
         elif f'username="{self.login}"' in signed:
