@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from engine.sdk import N_, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot, User, references
+from engine.sdk import N_, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot, User, as_findings, references
 from plugins.callback.models import SettingsRow
 from plugins.callback.part import OWNERS, CallBackPart, CallBackSettings, owner_of, settings_of
 from plugins.groups.api import Group
@@ -17,12 +17,8 @@ NOBODY_TO_RING = N_("“{title}” rings nobody (“No ringing”), so its CallB
 
 def check(part: CallBackPart, whole: Snapshot) -> Iterable[Finding]:
     wanted = {owner_of(ref) for e in whole.elements() for ref in references(e) if ref.kind in OWNERS}
-    for element in whole.elements():
-        for ref in references(element):
-            if ref.kind in OWNERS and whole.element(owner_of(ref)) is None:
-                text = N_("“{title}” leads to the CallBack of somebody who does not exist.")
-                yield Finding("error", element.ref, text, {"title": element.title})
     for settings in part.settings:
+        yield from as_findings(settings.ref, problems(settings))
         if settings.parent is not None and not isinstance(whole.element(settings.parent), User | Group):
             yield Finding("error", settings.ref, N_("CallBack is kept of users and groups only."))
     for element in whole.elements():

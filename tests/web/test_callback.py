@@ -12,7 +12,7 @@ import pytest
 from engine import clock
 from engine.people import delete_user
 from engine.revisions import Actor
-from engine.sdk import Invalid, Ref
+from engine.sdk import InUse, Invalid, Ref
 from plugins.callback.models import Attempt, Task
 from plugins.callback.part import CallBackSettings, settings_of
 from plugins.callback.service import save_settings
@@ -111,7 +111,7 @@ async def test_actions_are_offered_named_and_never_lead_to_nobody(house: House, 
     async with house.ctx.edit(house.one.id, SYSTEM) as edit:
         await save_rule(edit, msgspec.structs.replace(rule, target=Ref("callback.user", user)))
     assert "CallBack пользователя: Ульяна Петрова" in await admin.get(f"/numbers/{house.one.things['did']}")
-    with pytest.raises(Invalid, match="does not exist"):
+    with pytest.raises(InUse, match="is used by"):
         async with house.ctx.edit(house.one.id, SYSTEM) as edit:
             await delete_user(edit, user)
     with pytest.raises(Invalid, match="does not exist"):  # another customer's
