@@ -4,8 +4,9 @@
 from engine.revisions.actor import Actor, Channel
 from engine.revisions.core_store import CoreStore
 from engine.revisions.diff import Change, FieldChange, differences
+from engine.revisions.history import Revised
 from engine.revisions.refs import ref_columns, ref_of
-from engine.revisions.revisions import TOPIC, Edit, Revised, Revisions
+from engine.revisions.revisions import TOPIC, Edit, Revisions
 from engine.revisions.words import Line, Speaker, Told
 
 __all__ = [

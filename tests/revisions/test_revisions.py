@@ -375,3 +375,54 @@ async def test_elements_brought_with_their_keys_are_met_by_no_new_one(home: Hous
         await home.store.restore(account, SamplePart(boxes=(Box(id=500, title="Old"), Box(id=501, title="Older"))), edit.tx)
     async with home.revisions.edit(account, ANNA) as edit:
         assert (await box(home, edit, "New")).id > 501
+
+
+async def test_one_element_comes_back_with_its_key(home: House) -> None:
+    account = await new_account(home)
+    async with home.revisions.edit(account, ANNA) as edit:
+        boris, clara = await add_user(edit, "Boris", "101"), await add_user(edit, "Clara", "102")
+        await models.User.of(account, edit.tx).filter(id=boris.id).update(extension="201")
+        await assign_extension(account, Ref(User.kind, boris.id), "201", edit.tx)
+    wanted = home.revisions.snapshot(account)
+    async with home.revisions.edit(account, ANNA) as edit:
+        await assign_extension(account, Ref(User.kind, boris.id), None, edit.tx)
+        await models.User.of(account, edit.tx).filter(id=boris.id).delete()
+        await models.User.of(account, edit.tx).filter(id=clara.id).update(title="Clara II")
+    async with home.revisions.edit(account, ANNA) as edit:
+        await edit.bring_back(wanted.revision, Ref(User.kind, boris.id))
+    now = home.revisions.snapshot(account)
+    assert now.users[boris.id] == wanted.users[boris.id]
+    assert now.core.sip_accounts == wanted.core.sip_accounts
+    assert now.core.extensions == wanted.core.extensions
+    assert now.users[clara.id].title == "Clara II"
+    async with home.revisions.edit(account, ANNA) as edit:  # the keys go on above it
+        assert (await add_user(edit, "Dora", "103")).id > clara.id
+
+
+async def test_a_dropped_edit_leaves_nothing(home: House) -> None:
+    account = await new_account(home)
+    before = home.revisions.snapshot(account)
+    async with home.revisions.edit(account, ANNA) as edit:
+        await add_user(edit, "Boris", "101")
+        tried = await edit.checked()
+        edit.drop()
+    assert len(tried.users) == 1
+    assert home.revisions.snapshot(account) is before
+    assert await models.User.of(account).count() == 0
+    assert await models.Revision.of(account).count() == 1
+
+
+async def test_the_journal_tells_each_revision_against_the_one_before(home: House) -> None:
+    account = await new_account(home)
+    async with home.revisions.edit(account, ANNA) as edit:
+        user = await add_user(edit, "Boris", "101")
+    for title in ("Boris II", "Boris III"):
+        async with home.revisions.edit(account, ANNA) as edit:
+            await models.User.of(account, edit.tx).filter(id=user.id).update(title=title)
+    found = await home.revisions.journal(account, 2)
+    assert [(one.row.number, one.after.users[user.id].title) for one in found] == [(4, "Boris III"), (3, "Boris II")]
+    assert [one.before.users[user.id].title for one in found if one.before] == ["Boris II", "Boris"]
+    (first,) = await home.revisions.journal(account, 5, below=2)
+    assert (first.row.number, first.before) == (1, None)
+    with pytest.raises(NotFound):
+        await home.revisions.revised(account, 9)

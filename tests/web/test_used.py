@@ -43,3 +43,11 @@ async def test_a_users_page_names_his_groups_and_a_stranger_nothing(house: House
     assert "Отдел продаж" in told
     assert "Группа: Пользователи" in told
     assert "SIP" not in told
+
+
+async def test_whatever_an_action_offers_belongs_to_something_that_can_be_missed(house: House) -> None:
+    """A target that is no element is a place at one (`Part.places`), or nothing could keep its owner from being deleted."""
+    whole = house.ctx.snapshot(house.one.id)
+    offered = [choice.target for action in house.ctx.registry.actions().values() for choice in action.choices(whole)]
+    assert len(offered) > 10
+    assert [target for target in offered if target.id and whole.element(whole.owner(target)) is None] == []
