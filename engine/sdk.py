@@ -10,6 +10,8 @@ from engine.calls.call import (
     Caller,
     Ended,
     Event,
+    Fax,
+    Faxed,
     Held,
     Joined,
     Key,
@@ -38,6 +40,7 @@ from engine.db.models import SipAccount as SipAccountRow
 from engine.db.models import Trunk as TrunkRow
 from engine.db.models import User as UserRow
 from engine.db.secrets import decrypt, encrypt
+from engine.documents import page_image, to_pdf
 from engine.errors import (
     CallGone,
     Conflict,
@@ -72,6 +75,7 @@ from engine.i18n import (
 )
 from engine.numbering import is_emergency, national, pretty, to_e164
 from engine.outbox import RetryLater, Undeliverable
+from engine.outbox.notices import Letter, caller_words, one_line, owe_letters, owe_posts
 from engine.plugin.context import Context
 from engine.plugin.contract import (
     BotCommand,
@@ -149,6 +153,8 @@ from engine.snapshot import (
     Did,
     Element,
     Finding,
+    Notice,
+    Noticed,
     Part,
     Ref,
     SipAccount,
@@ -225,6 +231,8 @@ __all__ = [
     "Example",
     "Fact",
     "FactSubscriber",
+    "Fax",
+    "Faxed",
     "Finding",
     "Forbidden",
     "Forward",
@@ -243,6 +251,7 @@ __all__ = [
     "Leading",
     "Leg",
     "LegReason",
+    "Letter",
     "Line",
     "Member",
     "Message",
@@ -253,6 +262,8 @@ __all__ = [
     "NoOne",
     "NotAdmitted",
     "NotFound",
+    "Notice",
+    "Noticed",
     "OrderAction",
     "Outcome",
     "Over",
@@ -315,6 +326,7 @@ __all__ = [
     "beside",
     "callee_of",
     "callees",
+    "caller_words",
     "calling",
     "cause_words",
     "check_settings",
@@ -344,6 +356,10 @@ __all__ = [
     "names_of",
     "national",
     "ngettext",
+    "one_line",
+    "owe_letters",
+    "owe_posts",
+    "page_image",
     "people",
     "plan",
     "precheck",
@@ -373,6 +389,7 @@ __all__ = [
     "timeline",
     "to_e164",
     "to_mp3",
+    "to_pdf",
     "to_telephone",
     "to_voice_message",
     "transcribe",

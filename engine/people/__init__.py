@@ -17,6 +17,7 @@ from engine.people.calls import Current, current_calls, visible_calls
 from engine.people.contacts import add_contact, delete_contact, edit_contact, edit_own_contact, set_sip_password
 from engine.people.erasing import Erased, erasable, erase_number
 from engine.people.extensions import extension_warning
+from engine.people.mailboxes import mailbox_title, notice_problems, remove_file, visible_mail
 from engine.people.passwords import check_password, hash_password, random_password, verify_password
 from engine.people.pbx import edit_pbx
 from engine.people.prefixes import prefix_problems
@@ -54,12 +55,15 @@ __all__ = [
     "extension_warning",
     "hash_password",
     "leave_branch",
+    "mailbox_title",
     "memberships",
     "move_user",
     "new_telegram_code",
+    "notice_problems",
     "prefix_problems",
     "random_password",
     "ready_login",
+    "remove_file",
     "set_first_group",
     "set_login",
     "set_membership",
@@ -67,4 +71,5 @@ __all__ = [
     "set_sip_password",
     "verify_password",
     "visible_calls",
+    "visible_mail",
 ]

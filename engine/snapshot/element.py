@@ -114,6 +114,19 @@ class Attached(Element, frozen=True, kw_only=True):
         return None
 
 
+Notice: TypeAlias = Literal["attachment", "notice", "none"]
+"""«Отправка уведомления с вложением», «Отправка только уведомления», «Не отправлять»."""
+
+
+class Noticed(Attached, frozen=True, kw_only=True):
+    """A mailbox of something that comes for the owner, and who is told of it (VM-3)."""
+
+    emails: Annotated[tuple[str, ...], Meta(title="E-mail")] = ()
+    hidden_emails: Annotated[tuple[str, ...], Meta(title="Hidden e-mail")] = ()
+    notice: Annotated[Notice, Meta(title="Notices of new messages")] = "attachment"
+    chats: Annotated[tuple[int, ...], Meta(title="Telegram chats")] = ()
+
+
 class Branch(Element, frozen=True, kw_only=True):
     """An element of the tree that a call enters on its way down: a group or a menu (R3)."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.sdk import Branch, Call, Member, Snapshot, Step, callees, closed_because
+from engine.sdk import Branch, Call, Choice, Member, Ref, Snapshot, Step, callees, closed_because, people
 from plugins.groups.part import Group, Membership
 
-__all__ = ["Group", "Membership", "fit_members"]
+__all__ = ["Group", "Membership", "fit_members", "places_of_groups", "places_of_users"]
 
 
 def fit_members(call: Call, branch: Branch, memberships: Sequence[Membership]) -> list[Member]:
@@ -25,3 +25,14 @@ def fit_members(call: Call, branch: Branch, memberships: Sequence[Membership]) -
             continue
         fit.append(Member(membership.priority, callees(user, snapshot.account, group=branch)))
     return fit
+
+
+def places_of_users(snapshot: Snapshot, kind: str) -> list[Choice]:
+    """Targets of a kind that goes by the users' ids, such as “voicemail of a user”."""
+    return [Choice(Ref(kind, user.id), user.title) for user in snapshot.core.users]
+
+
+def places_of_groups(snapshot: Snapshot, kind: str) -> list[Choice]:
+    """Targets of a kind that goes by the groups' ids; the root's bears the name of the PBX (R25)."""
+    groups = [element.ref for element in snapshot.elements() if isinstance(element, Group)]
+    return [Choice(Ref(kind, group.id), people.mailbox_title(snapshot, group)) for group in groups]

@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Final, Literal, TypeAlias
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
-from engine.sdk import Attached, Element, Part, Ref, Snapshot, SoundElement, To, User
+from engine.sdk import Notice, Noticed, Part, Ref, Snapshot, SoundElement, To, User
 from plugins.groups.api import Group
-
-Notice: TypeAlias = Literal["attachment", "notice", "none"]
-"""«Отправка уведомления с вложением», «Отправка только уведомления», «Не отправлять»."""
 
 USER_VOICEMAIL: Final = "voicemail.user"
 GROUP_VOICEMAIL: Final = "voicemail.group"
@@ -20,7 +17,7 @@ GROUP_VOICEMAIL: Final = "voicemail.group"
 OWNERS: Final = (User.kind, Group.kind)
 
 
-class Mailbox(Attached, frozen=True, kw_only=True):
+class Mailbox(Noticed, frozen=True, kw_only=True):
     kind: ClassVar[str] = "voicemail.mailbox"
     active: Annotated[bool, Meta(title="Voicemail is on")] = True
     greeting: Annotated[Ref | None, To(SoundElement), Meta(title="Greeting file")] = None
@@ -28,10 +25,7 @@ class Mailbox(Attached, frozen=True, kw_only=True):
     max_seconds: Annotated[int, Meta(title="Longest message, seconds")] = 120
     silence_seconds: Annotated[int, Meta(title="Silence that ends a message, seconds")] = 5
     """0: silence does not end it."""
-    emails: Annotated[tuple[str, ...], Meta(title="E-mail")] = ()
-    hidden_emails: Annotated[tuple[str, ...], Meta(title="Hidden e-mail")] = ()
     notice: Annotated[Notice, Meta(title="Notices of voicemail")] = "attachment"
-    chats: Annotated[tuple[int, ...], Meta(title="Telegram chats")] = ()
 
     def stands_in(self) -> Ref | None:
         if not self.active or self.parent is None or self.parent.kind != User.kind:
@@ -47,11 +41,3 @@ class VoicemailPart(Part, frozen=True, kw_only=True):
 def mailbox_of(snapshot: Snapshot, owner: Ref) -> Mailbox:
     """What is set, else what holds where nothing is: whoever leads calls there wants them taken."""
     return snapshot.attached(owner, Mailbox) or Mailbox(id=0, title="", parent=owner)
-
-
-def title_of(snapshot: Snapshot, owner: Ref) -> str:
-    """R25: the mailbox of the root group is called like the PBX; "" when the owner is gone."""
-    element: Element | None = snapshot.element(owner)
-    if element is None:
-        return ""
-    return snapshot.account.title if isinstance(element, Group) and element.parent is None else element.title
