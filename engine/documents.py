@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ SCREEN_WIDTH = 1200
 FAX_DPI = (204.0, 196.0)
 """Of a page that does not tell its own (T.4: 8 dots and 7.7 lines a millimetre)."""
 
-_UNREADABLE = (OSError, EOFError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""How Pillow refuses a file or one of its pages."""
+_UNREADABLE = (
+    OSError, EOFError, ValueError, SyntaxError, TypeError, LookupError, ArithmeticError, struct.error, Image.DecompressionBombError,
+)  # fmt: skip
+"""How Pillow refuses a file or one of its pages; damaged tags make it stumble in many ways."""
 
 
 class _UnusualError(ValueError):

@@ -9,8 +9,10 @@ from typing import ClassVar, Final
 
 from engine.sdk import (
     N_,
+    Branch,
     Call,
     Choice,
+    DistributionFailed,
     Done,
     Entry,
     Fax,
@@ -25,12 +27,14 @@ from engine.sdk import (
     Snapshot,
     Step,
     TimeUp,
+    fall_back,
     people,
 )
 from plugins.fax.facts import FaxReceived
 from plugins.fax.part import GROUP_FAX, USER_FAX, machine_of
 from plugins.groups.api import places_of_groups, places_of_users
 
+AFTER: Final = timedelta(seconds=1)
 LONGEST: Final = timedelta(hours=1)
 """A fax may take no longer: a page takes half a minute, at the slowest two."""
 
@@ -58,14 +62,17 @@ class _ToFax:
         call.note(Step("fax_machine", {"who": title}, owner))
         if not call.takes_faxes:
             call.note(Step("fax_impossible"))
-            return Missed("no_fax_machine")
+            return _otherwise(call, owner, router)
         fax = call.fax if entry.by == "repeat" else None  # an engine before us may have begun it
         if fax is None:
             call.answer()
             fax = call.receive_fax(f"fax/{call.snapshot.account.id}/{call.now:%Y/%m}/{call.id}.tif")
         if fax.pages is None:
             fax = await _received(call, fax)
-        return Done() if _kept(call, owner, fax) else Missed("no_fax")
+        if _kept(call, owner, fax):
+            return Done()
+        await _still_there(call)
+        return _otherwise(call, owner, router)
 
     def left(self, call: Call, entry: Entry, router: Nesting) -> None:
         """What came while no engine ran is a fax like any other."""
@@ -101,6 +108,28 @@ async def _received(call: Call, fax: Fax) -> Fax:
                 return over
             case TimeUp():
                 call.end_fax(fax)
+
+
+async def _still_there(call: Call) -> None:
+    """The end of a fax is heard of a moment before that of the call. Raises CallGone when the sender has hung up, as machines do."""
+    until = call.now + AFTER
+    while not isinstance(await call.next(until), TimeUp):
+        pass
+
+
+def _otherwise(call: Call, owner: Ref, router: Nesting) -> Outcome:
+    """As if nobody had answered: the group's no-answer action, of a user that of his first group (R2, R8); not again when it led here."""
+    snapshot = call.snapshot
+    branch = snapshot.get(owner, Branch) or snapshot.first_group(owner.id) or snapshot.root
+    if branch is None:
+        return Missed("no_fax")
+    failed = DistributionFailed(account=snapshot.account.id, call=call.id, at=call.now, group=branch.ref, why="no_answer")
+    call.note(Step("distribution_failed", {"title": branch.title, "why": failed.why}, branch.ref))
+    call.fact(failed)
+    passed = {entry.target for entry in router.trail}
+    if branch.ref in passed or branch.fallback() in passed:
+        return Missed("no_fax")
+    return fall_back(branch, Missed("no_fax"))
 
 
 def _kept(call: Call, owner: Ref, fax: Fax) -> bool:

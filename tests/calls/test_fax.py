@@ -12,9 +12,12 @@ from engine.snapshot import Ref
 from plugins.fax.models import FaxRow
 from plugins.fax.part import GROUP_FAX, USER_FAX
 from plugins.ivr.part import MenuKey
-from tests.calls.fax_machine import draw, fax_machine, pages_of, pages_of_pdf, same_page
+from plugins.voicefiles.part import PHRASE
+from tests.calls.fax_machine import fax_machine
 from tests.calls.installation import REAL
 from tests.calls.pbx import Pbx
+from tests.phones import sound
+from tests.phones.paper import draw, pages_of, pages_of_pdf, same_page
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 needs_freeswitch = pytest.mark.skipif(not REAL, reason="the embedded switch receives no faxes")
@@ -78,17 +81,19 @@ async def test_a_sender_who_hangs_up_in_the_middle(shared: Pbx, tmp_path: Path, 
 @pytest.mark.skipif(REAL, reason="FreeSWITCH receives faxes")
 @pytest.mark.feature("VM-2", "ACT-9", "ACT-10", "GRP-8")
 async def test_on_the_embedded_switch_the_call_goes_by_the_no_answer_path(shared: Pbx) -> None:
-    """A menu's key leads to a fax: the call comes back as if nobody had answered, and the trace says why."""
-    sales = await shared.group("Sales", method="NONE")
+    """A menu's key leads to a fax: the group's no-answer action follows, and the trace says why."""
+    phrase = await shared.file("phrase", sound.tone(shared.folder / f"f{shared.did[1:]}.wav", 900, 1.0))
+    sales = await shared.group("Sales", method="NONE", no_answer=Ref(PHRASE, phrase.id))
     menu = await shared.menu("Menu", keys=(MenuKey("1", Ref(GROUP_FAX, sales.id)),))
     await shared.rule(menu)
     async with shared.provider() as caller:
         talk = await caller.calls(shared.did[1:])
         await talk.answered()
         await caller.press("1")
-        await talk.ended(within=20)
+        await caller.hears(900)
+        await talk.hang_up()
     (record,) = await shared.records(1)
     told = [step["what"] for step in record.trace]
-    assert told[told.index("fax_machine") :][:2] == ["fax_machine", "fax_impossible"]
-    assert (record.missed, record.talked) == (True, False)
+    assert told[told.index("fax_machine") :][:4] == ["fax_machine", "fax_impossible", "distribution_failed", "enters"]
+    assert (record.missed, record.missed_why, record.talked) == (True, "no_answer", False)
     assert await FaxRow.of(shared.account).count() == 0
