@@ -12,7 +12,6 @@ from engine.sdk import (
     Branch,
     Call,
     Choice,
-    DistributionFailed,
     Done,
     Entry,
     Fax,
@@ -32,7 +31,7 @@ from engine.sdk import (
 )
 from plugins.fax.facts import FaxReceived
 from plugins.fax.part import GROUP_FAX, USER_FAX, machine_of
-from plugins.groups.api import places_of_groups, places_of_users
+from plugins.groups.api import failed, places_of_groups, places_of_users
 
 AFTER: Final = timedelta(seconds=1)
 LONGEST: Final = timedelta(hours=1)
@@ -123,9 +122,7 @@ def _otherwise(call: Call, owner: Ref, router: Nesting) -> Outcome:
     branch = snapshot.get(owner, Branch) or snapshot.first_group(owner.id) or snapshot.root
     if branch is None:
         return Missed("no_fax")
-    failed = DistributionFailed(account=snapshot.account.id, call=call.id, at=call.now, group=branch.ref, why="no_answer")
-    call.note(Step("distribution_failed", {"title": branch.title, "why": failed.why}, branch.ref))
-    call.fact(failed)
+    failed(call, branch, "no_answer")
     passed = {entry.target for entry in router.trail}
     if branch.ref in passed or branch.fallback() in passed:
         return Missed("no_fax")
@@ -136,8 +133,8 @@ def _kept(call: Call, owner: Ref, fax: Fax) -> bool:
     if not fax.pages:
         call.note(Step("fax_empty", {"why": fax.trouble}))
         return False
-    who = people.mailbox_title(call.snapshot, owner)
-    call.note(Step("fax_received" if fax.complete else "fax_incomplete", {"who": who, "pages": fax.pages}, owner))
+    told: dict[str, str | int] = {"who": people.mailbox_title(call.snapshot, owner), "pages": fax.pages}
+    call.note(Step("fax_received", told, owner) if fax.complete else Step("fax_incomplete", told, owner))
     account = call.snapshot.account.id
     call.fact(
         FaxReceived(
