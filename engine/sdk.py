@@ -75,7 +75,8 @@ from engine.i18n import (
 )
 from engine.numbering import is_emergency, national, pretty, to_e164
 from engine.outbox import RetryLater, Undeliverable
-from engine.outbox.notices import Letter, caller_words, one_line, owe_letters, owe_posts
+from engine.outbox.letters import Letter, LetterKind, LetterTemplate, caller_words, fill, one_line, template_of, unknown_places
+from engine.outbox.notices import owe_letters, owe_posts
 from engine.plugin.context import Context
 from engine.plugin.contract import (
     BotCommand,
@@ -252,6 +253,8 @@ __all__ = [
     "Leg",
     "LegReason",
     "Letter",
+    "LetterKind",
+    "LetterTemplate",
     "Line",
     "Member",
     "Message",
@@ -339,6 +342,7 @@ __all__ = [
     "decrypt",
     "encrypt",
     "fall_back",
+    "fill",
     "format_date",
     "format_datetime",
     "format_duration",
@@ -386,6 +390,7 @@ __all__ = [
     "speech_trouble",
     "synthesizer",
     "talk",
+    "template_of",
     "timeline",
     "to_e164",
     "to_mp3",
@@ -394,6 +399,7 @@ __all__ = [
     "to_voice_message",
     "transcribe",
     "translate",
+    "unknown_places",
     "way_words",
     "with_plugins",
 ]

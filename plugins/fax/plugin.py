@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.sdk import N_, Context, Delivery, Edit, FactSubscriber, Page, PartStore, Plugin, PluginMeta, RoutingAction, Sentence
+from engine.sdk import N_, Context, Delivery, Edit, FactSubscriber, LetterKind, Page, PartStore, Plugin, PluginMeta, RoutingAction, Sentence
 from plugins.fax import service
 from plugins.fax.actions import SENTENCES, ToGroupFax, ToUserFax
 from plugins.fax.facts import FaxReceived
 from plugins.fax.keeping import DOCUMENTS, Keeper
 from plugins.fax.part import FaxPart
+from plugins.fax.texts import LETTER
 from plugins.fax.web import PAGES
 
 
@@ -38,6 +39,9 @@ class Faxes(Plugin):
 
     def deliveries(self) -> Sequence[Delivery]:
         return (Delivery(DOCUMENTS, self._keeper.document),)
+
+    def letters(self) -> Sequence[LetterKind]:
+        return (LETTER,)
 
     def pages(self) -> Sequence[Page]:
         return PAGES

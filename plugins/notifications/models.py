@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of missed-call notices: which cards stand in which chats, who has taken a call over or called back."""
+"""Templates of letters, and what is kept of missed-call notices: which cards stand in which chats, who has taken a call or called back."""
 
 from __future__ import annotations
 
 from tortoise import fields
 
-from engine.sdk import AccountRow
+from engine.sdk import AccountRow, ElementRow
+
+
+class TemplateRow(ElementRow):
+    class Meta:
+        app = "notifications"
+        table = "notifications_template"
 
 
 class Card(AccountRow):

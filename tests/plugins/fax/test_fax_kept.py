@@ -85,7 +85,7 @@ async def test_letters_to_visible_and_hidden_addresses(tmp_path: Path, notice: N
         for _, letter in letters.taken:
             assert str(letter["To"]) == "a@example.org, b@example.org"
             assert letter["Bcc"] is letter["Cc"] is None
-            assert str(letter["Subject"]).startswith("Новый факс от +7 927 123-45-67 (Иванов Bcc: x@y.ru)")
+            assert str(letter["Subject"]) == "Новый факс: +7 927 123-45-67 (Иванов Bcc: x@y.ru)"
             body = letter.get_body(("plain",))
             assert body is not None
             assert "Страниц: 2" in body.get_content()
