@@ -31,9 +31,9 @@ class Letter:
     def of(cls, subject: str, lines: Sequence[str], end: str = "") -> Letter:
         """From plain lines, none of them longer than a line."""
         text = "\n".join([subject, "", *lines, *(["", end] if end else []), ""])
-        rows = "".join(f"<p style=\"margin:0.2em 0\">{escape(line)}</p>" for line in lines)
-        last = f"<p>{escape(end)}</p>" if end else ""
-        return cls(subject, text, f"<html><body><h3>{escape(subject)}</h3>{rows}{last}</body></html>")
+        rows = [f"<p style=\"margin:0.2em 0\">{escape(line)}</p>" for line in lines]
+        last = [f"<p>{escape(end)}</p>"] if end else []
+        return cls(subject, text, "\n".join(["<html><body>", f"<h3>{escape(subject)}</h3>", *rows, *last, "</body></html>"]))
 
 
 class LetterTemplate(Element, frozen=True, kw_only=True):

@@ -41,7 +41,7 @@ async def template(visit: Visit) -> http.Response:
             async with visit.edit() as edit:
                 await set_template(edit, kind, wish.subject, wish.html)
             return visit.go(visit.url("notifications.template", letter=kind.id), message=visit.t("Saved."))
-    example = kind.example(visit.snapshot, language)
+    example = kind.example(visit.snapshot, visit.language)
     return visit.render("notifications/template.html", status=form.status, kind=kind, form=form, is_own=now is not None, example=example)
 
 
