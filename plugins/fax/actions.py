@@ -29,7 +29,7 @@ from engine.sdk import (
     fall_back,
     people,
 )
-from plugins.fax.facts import FaxReceived
+from plugins.fax.facts import FaxDropped, FaxReceived
 from plugins.fax.part import GROUP_FAX, USER_FAX, machine_of
 from plugins.groups.api import failed, places_of_groups, places_of_users
 
@@ -132,6 +132,7 @@ def _otherwise(call: Call, owner: Ref, router: Nesting) -> Outcome:
 def _kept(call: Call, owner: Ref, fax: Fax) -> bool:
     if not fax.pages:
         call.note(Step("fax_empty", {"why": fax.trouble}))
+        call.fact(FaxDropped(account=call.snapshot.account.id, call=call.id, at=fax.begun_at, path=fax.path))
         return False
     told: dict[str, str | int] = {"who": people.mailbox_title(call.snapshot, owner), "pages": fax.pages}
     call.note(Step("fax_received", told, owner) if fax.complete else Step("fax_incomplete", told, owner))

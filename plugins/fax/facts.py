@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fact that a fax has come in."""
+"""The facts that a fax has come in, or nothing of it."""
 
 from __future__ import annotations
 
@@ -25,3 +25,10 @@ class FaxReceived(Fact, frozen=True, kw_only=True):
     """How the sending machine calls itself."""
     trouble: str = ""
     """Why it broke off, in the switch's words; may be empty."""
+
+
+class FaxDropped(Fact, frozen=True, kw_only=True):
+    """No whole page has come: what the switch has written to `path` is not wanted."""
+
+    kind: ClassVar[str] = "fax.dropped"
+    path: str

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from engine.sdk import Context, Ref, Refused, owe_letters, owe_posts, people, to_pdf
 from plugins.fax import texts
-from plugins.fax.facts import FaxReceived
+from plugins.fax.facts import FaxDropped, FaxReceived
 from plugins.fax.models import FaxRow
 from plugins.fax.part import machine_of
 
@@ -35,6 +35,10 @@ class Keeper:
         )  # fmt: skip
         payload = {"account": fact.account, "fax": row.id}
         await self.ctx.enqueue(fact.account, DOCUMENTS, str(fact.account), payload, key=f"fax:{row.id}:document", tx=tx)
+
+    async def dropped(self, fact: FaxDropped, tx: Any) -> None:
+        if not await FaxRow.of(fact.account, tx).filter(path=fact.path).exists():
+            people.remove_file(self.ctx.settings.media_root, fact.path)
 
     async def document(self, payload: Mapping[str, Any]) -> None:
         """A delivery of the outbox. People are told in any case: with the TIFF when there can be no PDF."""

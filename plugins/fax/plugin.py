@@ -9,7 +9,7 @@ from typing import Any
 from engine.sdk import N_, Context, Delivery, Edit, FactSubscriber, LetterKind, Page, PartStore, Plugin, PluginMeta, RoutingAction, Sentence
 from plugins.fax import service
 from plugins.fax.actions import SENTENCES, ToGroupFax, ToUserFax
-from plugins.fax.facts import FaxReceived
+from plugins.fax.facts import FaxDropped, FaxReceived
 from plugins.fax.keeping import DOCUMENTS, Keeper
 from plugins.fax.part import FaxPart
 from plugins.fax.texts import LETTER
@@ -35,7 +35,7 @@ class Faxes(Plugin):
         self._ctx, self._keeper = ctx, Keeper(ctx)
 
     def facts(self) -> Sequence[FactSubscriber[Any]]:
-        return (FactSubscriber(FaxReceived, self._keeper.received),)
+        return FactSubscriber(FaxReceived, self._keeper.received), FactSubscriber(FaxDropped, self._keeper.dropped)
 
     def deliveries(self) -> Sequence[Delivery]:
         return (Delivery(DOCUMENTS, self._keeper.document),)

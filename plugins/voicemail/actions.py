@@ -29,7 +29,7 @@ from engine.sdk import (
     people,
 )
 from plugins.groups.api import places_of_groups, places_of_users
-from plugins.voicemail.facts import MessageLeft
+from plugins.voicemail.facts import MessageDropped, MessageLeft
 from plugins.voicemail.part import GROUP_VOICEMAIL, USER_VOICEMAIL, Mailbox, mailbox_of
 
 GREETING: Final = Sound("prompts/voicemail.wav")
@@ -125,6 +125,7 @@ def _kept(call: Call, owner: Ref, message: Message) -> bool:
     seconds = message.seconds or 0.0
     if seconds < LEAST_SECONDS:
         call.note(Step("message_empty"))
+        call.fact(MessageDropped(account=call.snapshot.account.id, call=call.id, at=message.begun_at, path=message.path))
         return False
     call.note(Step("message_left", {"who": people.mailbox_title(call.snapshot, owner), "seconds": round(seconds)}, owner))
     call.fact(

@@ -20,7 +20,7 @@ from tests.phones import sound
 from tests.phones.paper import draw, pages_of, pages_of_pdf, same_page
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-needs_freeswitch = pytest.mark.skipif(not REAL, reason="the embedded switch receives no faxes")
+needs_freeswitch = pytest.mark.skipif(not REAL, reason="faxes need FreeSWITCH")
 
 
 async def faxes(office: Pbx, count: int, within: float = 30.0) -> list[FaxRow]:
@@ -71,6 +71,10 @@ async def test_a_sender_who_hangs_up_in_the_middle(shared: Pbx, tmp_path: Path, 
     if not pages:
         assert await FaxRow.of(shared.account).count() == 0
         assert "fax_empty" in [step["what"] for step in record.trace]
+        (path,) = [step["facts"]["path"] for step in record.trace if step["what"] == "fax"]
+        async with asyncio.timeout(10):
+            while (shared.media / path).exists():  # what the switch had begun to write
+                await asyncio.sleep(0.1)
         return
     (row,) = await faxes(shared, 1)
     assert (row.owner_title, row.pages, row.complete) == ("User 201", 1, False)

@@ -20,7 +20,7 @@ from tests.phones.paper import draw
 __all__ = ["watched"]
 
 
-@pytest.mark.skipif(not REAL, reason="the embedded switch receives no faxes")
+@pytest.mark.skipif(not REAL, reason="faxes need FreeSWITCH")
 @pytest.mark.feature("VM-2", "VM-3", "BOT-3", "R1", "R25", "ACT-10", "GRP-8")
 async def test_a_fax_arrives_by_mail_and_telegram(watched: Watched, tmp_path: Path) -> None:
     """Nobody answers in a group whose missed calls are told; its no-answer action is the fax of the PBX itself."""

@@ -18,7 +18,7 @@ from tests.calls.installation import REAL
 from tests.calls.test_fax import faxes
 from tests.phones.paper import draw, pages_of, pages_of_pdf, same_page
 
-pytestmark = [pytest.mark.feature("VM-2", "R1"), pytest.mark.skipif(not REAL, reason="the embedded switch receives no faxes")]
+pytestmark = [pytest.mark.feature("VM-2", "R1"), pytest.mark.skipif(not REAL, reason="faxes need FreeSWITCH")]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from engine.rehearsal import Rehearsal, Script
 from engine.routing.action import Done, Missed
 from engine.snapshot import Ref, Snapshot
 from plugins.fax.actions import LONGEST, ToGroupFax, ToUserFax
-from plugins.fax.facts import FaxReceived
+from plugins.fax.facts import FaxDropped, FaxReceived
 from plugins.fax.part import GROUP_FAX, USER_FAX, FaxPart, Machine
 from plugins.groups.actions import ToGroup, ToUser
 from plugins.groups.part import Group, GroupsPart, Membership
@@ -63,6 +63,7 @@ def test_what_came_before_the_sender_hung_up_is_kept(leaves: float, kept: list[t
     assert came(got) == kept
     assert is_served(got.facts) is bool(kept)
     assert steps(got, "play") == []
+    assert [f.path for f in got.facts if isinstance(f, FaxDropped)] == ([] if kept else ["fax/1/2026/01/rehearsal.tif"])
     if not kept:
         assert failed_groups(got.facts) == ()
         assert why_missed(got.facts, "left") == "left"

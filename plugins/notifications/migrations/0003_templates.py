@@ -7,7 +7,7 @@ from tortoise.fields.base import OnDelete
 from tortoise import fields
 
 class Migration(migrations.Migration):
-    dependencies = [('core', '0001_initial'), ('core', '0002_client_prefixes'), ('notifications', '0001_initial')]
+    dependencies = [('core', '0001_initial'), ('core', '0002_client_prefixes'), ('notifications', '0002_line_troubles')]
 
     initial = False
 
