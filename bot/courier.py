@@ -50,6 +50,11 @@ class Courier:
         bot = await self._ready()
         return int(await self._sending.voice(bot, chat, sound, name, html, seconds))
 
+    async def document(self, chat: int, content: bytes, name: str, html: str) -> int:
+        """Send a file; its id."""
+        bot = await self._ready()
+        return int(await self._sending.document(bot, chat, content, name, html))
+
     async def _ready(self) -> Bot:
         if not self._settings.bot.token:
             raise Undeliverable("the bot is switched off (bot.token is empty)")

@@ -63,3 +63,8 @@ async def voice(bot: Bot, chat: int, sound: bytes, name: str, html: str, seconds
             if "VOICE_MESSAGES_FORBIDDEN" not in error.message:
                 raise
             return (await bot.send_document(chat, file, caption=html)).message_id
+
+
+async def document(bot: Bot, chat: int, content: bytes, name: str, html: str) -> int:
+    with told_to_outbox():
+        return (await bot.send_document(chat, BufferedInputFile(content, name), caption=html)).message_id

@@ -10,6 +10,8 @@ from engine.calls.call import (
     Caller,
     Ended,
     Event,
+    Fax,
+    Faxed,
     Held,
     Joined,
     Key,
@@ -38,6 +40,7 @@ from engine.db.models import SipAccount as SipAccountRow
 from engine.db.models import Trunk as TrunkRow
 from engine.db.models import User as UserRow
 from engine.db.secrets import decrypt, encrypt
+from engine.documents import page_image, to_pdf
 from engine.errors import (
     CallGone,
     Conflict,
@@ -72,6 +75,8 @@ from engine.i18n import (
 )
 from engine.numbering import is_emergency, national, pretty, to_e164
 from engine.outbox import RetryLater, Undeliverable
+from engine.outbox.letters import Letter, LetterKind, LetterTemplate, caller_words, fill, one_line, template_of, unknown_places
+from engine.outbox.notices import owe_letters, owe_posts
 from engine.plugin.context import Context
 from engine.plugin.contract import (
     BotCommand,
@@ -140,6 +145,7 @@ from engine.routing.ordered import Beginning, OrderAction, reach
 from engine.routing.outbound import client_forbidden
 from engine.settings import Settings
 from engine.snapshot import (
+    NOTICES,
     Account,
     Alerted,
     Attached,
@@ -151,6 +157,8 @@ from engine.snapshot import (
     Element,
     Finding,
     IdOf,
+    Notice,
+    Noticed,
     Part,
     Ref,
     SipAccount,
@@ -183,6 +191,7 @@ __all__ = [
     "NORMAL_CLEARING",
     "NORMAL_TEMPORARY_FAILURE",
     "NOTHING",
+    "NOTICES",
     "NO_ANSWER",
     "N_",
     "REPEAT",
@@ -229,6 +238,8 @@ __all__ = [
     "Example",
     "Fact",
     "FactSubscriber",
+    "Fax",
+    "Faxed",
     "Finding",
     "Forbidden",
     "Forward",
@@ -248,6 +259,9 @@ __all__ = [
     "Leading",
     "Leg",
     "LegReason",
+    "Letter",
+    "LetterKind",
+    "LetterTemplate",
     "Line",
     "Member",
     "Message",
@@ -258,6 +272,8 @@ __all__ = [
     "NoOne",
     "NotAdmitted",
     "NotFound",
+    "Notice",
+    "Noticed",
     "OrderAction",
     "Outcome",
     "Over",
@@ -325,6 +341,7 @@ __all__ = [
     "beside",
     "callee_of",
     "callees",
+    "caller_words",
     "calling",
     "cause_words",
     "check_settings",
@@ -337,6 +354,7 @@ __all__ = [
     "decrypt",
     "encrypt",
     "fall_back",
+    "fill",
     "format_date",
     "format_datetime",
     "format_duration",
@@ -355,6 +373,10 @@ __all__ = [
     "national",
     "new_findings",
     "ngettext",
+    "one_line",
+    "owe_letters",
+    "owe_posts",
+    "page_image",
     "people",
     "plan",
     "precheck",
@@ -381,13 +403,16 @@ __all__ = [
     "speech_trouble",
     "synthesizer",
     "talk",
+    "template_of",
     "timeline",
     "to_e164",
     "to_mp3",
+    "to_pdf",
     "to_telephone",
     "to_voice_message",
     "transcribe",
     "translate",
+    "unknown_places",
     "way_words",
     "with_plugins",
 ]

@@ -67,6 +67,11 @@ class Switch(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 50.0
     early_media: Annotated[bool, Meta(description="Music instead of ringback is sent before the answer (183); otherwise the call is answered first (R11).")] = True
 
+    @property
+    def takes_faxes(self) -> bool:
+        """The embedded switch has no fax machine."""
+        return self.kind == "freeswitch"
+
 
 class Directory(Struct, frozen=True, forbid_unknown_fields=True):
     host: Annotated[str, Meta(description="Address where the switch asks for SIP accounts and trunks (mod_xml_curl).")] = "127.0.0.1"

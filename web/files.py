@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sound files of the media root for players and downloads: byte ranges for seeking, never a path outside."""
+"""Files of the media root for players and downloads: byte ranges for seeking, never a path outside."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _TYPES = {
     ".ogg": "audio/ogg",
     ".opus": "audio/ogg",
     ".pdf": "application/pdf",
+    ".tif": "image/tiff",
     ".tiff": "image/tiff",
 }
 

@@ -12,25 +12,31 @@ from engine.sdk import Line, sentence, timeline
 from web.confirm import Nothing, confirm
 from web.files import media_file
 from web.forms import Form, read_field
+from web.mailboxes import MailForm, NoticeForm, chat_choices, notice_choices
 from web.pages.members import member_values
 from web.picker import Option, OptionGroup, check_choice, elements, target_titles, targets, timezones
-from web.tables import Rows, page_of
+from web.tables import Rows, by_days_and_number, page_of
 from web.visit import Visit
 
 __all__ = [
     "Form",
     "Line",
+    "MailForm",
     "Nothing",
+    "NoticeForm",
     "Option",
     "OptionGroup",
     "Rows",
     "Visit",
+    "by_days_and_number",
+    "chat_choices",
     "check_choice",
     "confirm",
     "elements",
     "http",
     "media_file",
     "member_values",
+    "notice_choices",
     "page_of",
     "read_field",
     "sentence",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Long lists of rows: keyset paging (newest first) that stays fast and stable while rows arrive."""
+"""Long lists of rows: filters, and keyset paging (newest first) that stays fast and stable while rows arrive."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Generic, TypeVar
 
 from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from engine.sdk import to_e164
 from web.visit import Visit
 
 M = TypeVar("M", bound=Model)
@@ -47,6 +48,32 @@ def _beyond(moment: str, side: str, at: datetime, key: int) -> Q:
     elsewhere: dict[str, Any] = {f"{moment}__{side}": at}
     same_moment: dict[str, Any] = {moment: at, f"pk__{side}": key}
     return Q(**elsewhere) | Q(**same_moment)
+
+
+def by_days_and_number(visit: Visit, query: QuerySet[M], moment: str) -> QuerySet[M]:
+    """By `?since=`, `?until=` (days of the account, both included) and `?number=` (in `caller_number` or `dialled`).
+
+    Values that mean nothing are ignored, so that an old bookmark still works.
+    """
+    for name, side, days in (("since", "gte", 0), ("until", "lt", 1)):
+        day = _day(visit.query.get(name, ""))
+        if day is not None:
+            begin = datetime.combine(day + timedelta(days=days), time(), visit.zone).astimezone(UTC)
+            query = query.filter(**{f"{moment}__{side}": begin})
+    number = "".join(c for c in visit.query.get("number", "") if c.isprintable()).strip()
+    if number:
+        digits = "".join(c for c in number if c.isdigit())
+        wanted = to_e164(number, visit.snapshot.account.area_code) or digits or number
+        query = query.filter(Q(caller_number__contains=wanted) | Q(dialled__contains=wanted))
+    return query
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if 2000 <= day.year <= 2200 else None
 
 
 async def page_of(visit: Visit, query: QuerySet[M], moment: str, size: int = 50) -> Rows[M]:

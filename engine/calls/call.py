@@ -99,9 +99,20 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class FaxJob:
-    id: str
+class Fax:
+    """A fax that the served party sends."""
+
     path: str
+    """Of the TIFF, relative to the media root."""
+    begun_at: datetime
+    pages: int | None = None
+    """Whole pages that have come; None while it is being received."""
+    complete: bool = False
+    """The sender's machine has said that this was everything."""
+    sender: str = ""
+    """How the sending machine calls itself (T.30: TSI), mostly its number."""
+    trouble: str = ""
+    """Why it is not complete, in the switch's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +190,10 @@ class MessageOver:
 
 @dataclass(frozen=True, slots=True)
 class Faxed:
-    job: FaxJob
-    ok: bool
-    pages: int = 0
-    text: str = ""
+    """A fax is over; when the party has hung up, this comes before CallGone is raised."""
+
+    fax: Fax
+    """With its `pages`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +251,16 @@ class Call(Protocol):
     @property
     def message(self) -> Message | None:
         """The newest one of this call; after a restart of the engine too, when it may be running still."""
-    def receive_fax(self, path: str) -> FaxJob: ...
+    @property
+    def takes_faxes(self) -> bool:
+        """Whether the switch can receive faxes."""
+    def receive_fax(self, path: str) -> Fax:
+        """Receive a fax (G.711 or T.38) from the answered party into the TIFF `path`, relative to the media root, until Faxed."""
+    def end_fax(self, fax: Fax) -> None:
+        """What has come by now is all there will be. Faxed follows; the party is to be hung up."""
+    @property
+    def fax(self) -> Fax | None:
+        """The newest one of this call; after a restart of the engine too, when it may be coming in still."""
 
     # legs
     def dial(self, callee: Callee, *, caller_id: str | None = None) -> tuple[Leg, ...]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from engine.esl.event import moment
 
 COLUMNS = 16
+FAX_COLUMNS = COLUMNS + 2
+"""FreeSWITCH's, which takes faxes."""
 TAIL_BYTES = 8 * 1024 * 1024
 """How far back a restart looks; an engine that was away for longer closes its legs with ENGINE_LOST."""
 
@@ -23,6 +25,9 @@ class EndedLeg:
     ended_at: datetime | None
     answered_at: datetime | None
     talk_ms: int
+    fax_pages: int | None = None
+    """Whole pages of a fax that came in by the leg; None: there was none."""
+    fax_complete: bool = False
 
 
 def read(path: Path, wanted: Collection[str]) -> dict[str, EndedLeg]:
@@ -36,8 +41,12 @@ def read(path: Path, wanted: Collection[str]) -> dict[str, EndedLeg]:
         return {}
     found = {}
     for row in csv.reader(text.splitlines()):
-        if len(row) == COLUMNS and row[0] in wanted:
-            found[row[0]] = EndedLeg(row[0], row[11], _time(row[10]), _time(row[8]), int(row[14]) if row[14].isdigit() else 0)
+        if len(row) in (COLUMNS, FAX_COLUMNS) and row[0] in wanted:
+            pages, complete = row[COLUMNS:] or ("", "")
+            found[row[0]] = EndedLeg(
+                row[0], row[11], _time(row[10]), _time(row[8]), int(row[14]) if row[14].isdigit() else 0,
+                int(pages) if pages.isdigit() else None, complete == "1",
+            )  # fmt: skip
     return found
 
 

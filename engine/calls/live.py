@@ -21,7 +21,8 @@ from engine.calls.call import (
     Caller,
     Ended,
     Event,
-    FaxJob,
+    Fax,
+    Faxed,
     Held,
     Key,
     Leg,
@@ -38,6 +39,7 @@ from engine.calls.call import (
     TimeUp,
 )
 from engine.calls.causes import LINE_CAUSES, LINE_REFUSALS, NO_ANSWER, NORMAL_CLEARING
+from engine.calls.faxes import Faxes
 from engine.calls.joins import Joins
 from engine.calls.leg import LegState
 from engine.calls.messages import Messages
@@ -105,6 +107,7 @@ class LiveCall:
         self._waiter: asyncio.Future[None] | None = None
         self._playing = Playing(node, self.emit)
         self.messages = Messages(node, self.emit, self.note)
+        self.faxes = Faxes(node, self.emit, self.note)
         self._ringback: Sound | None = None
         self._rings = False
         self._place: Ref | None = None
@@ -145,6 +148,10 @@ class LiveCall:
     @property
     def message(self) -> Message | None:
         return self.messages.last
+
+    @property
+    def fax(self) -> Fax | None:
+        return self.faxes.last
 
     def open_legs(self) -> list[LegState]:
         return [s for s in self.legs.values() if s.alive]
@@ -209,11 +216,11 @@ class LiveCall:
                 if handle is not None:
                     handle.cancel()
 
-    def _last_words(self) -> MessageOver:
+    def _last_words(self) -> MessageOver | Faxed:
         """What the party has left for somebody before it went. Raises CallGone when that is nothing more."""
         while self._queue:
             event = self._queue.popleft()
-            if isinstance(event, MessageOver):
+            if isinstance(event, MessageOver | Faxed):
                 return event
         raise CallGone
 
@@ -243,7 +250,10 @@ class LiveCall:
                 if state.released:  # it was given up before the switch had it: the order to end it found nothing
                     self._node.switch.kill(state.uuid, state.release_cause)
             case "CHANNEL_EXECUTE_COMPLETE":
-                self._playing.over(event, self.id)
+                if self.faxes.executed(event):
+                    self._node.guard(self, armed=True)
+                else:
+                    self._playing.over(event, self.id)
             case "CHANNEL_ANSWER":
                 if state.answered_at is None:
                     state.answered_at = self.now
@@ -271,6 +281,8 @@ class LiveCall:
                 self.emit(Held(state.leg, event.name == "CHANNEL_HOLD"))
             case "RECORD_STOP":
                 self._record_over(event)
+            case "CUSTOM" if event.subclass == "spandsp::rxfaxpageresult":
+                self.faxes.page(event)
             case "CUSTOM" if event.subclass == "sofia::transferor":
                 state.leaving = True
             case "CHANNEL_HANGUP_COMPLETE":
@@ -309,6 +321,7 @@ class LiveCall:
             self.all_ended.set()
         if state.leg == self.party:
             self.messages.party_left(state.ended_at)
+            self.faxes.over()
             if state.leaving and any(s.alive and s.peer for s in self.legs.values() if s is not state):
                 return  # a caller who transferred his callee away; the callee's PARK follows
             self.gone = True
@@ -391,8 +404,19 @@ class LiveCall:
     def end_message(self, message: Message) -> None:
         self.messages.end(self.party, message)
 
-    def receive_fax(self, path: str) -> FaxJob:
-        return FaxJob(self._node.switch.execute(self.party.id, "rxfax", self._node.path_on_switch(path)), path)
+    @property
+    def takes_faxes(self) -> bool:
+        return self._node.takes_faxes
+
+    def receive_fax(self, path: str) -> Fax:
+        self._rings = False
+        self._playing.end_background(self.party)
+        self._node.guard(self, armed=False)  # should the engine die, the fax comes in all the same
+        return self.faxes.receive(self.party, path, self.now)
+
+    def end_fax(self, fax: Fax) -> None:
+        if self.fax == fax:
+            self.faxes.over()
 
     def dial(self, callee: Callee, *, caller_id: str | None = None) -> tuple[Leg, ...]:
         return tuple(self._dial(callee, route, caller_id) for route in self._node.routes(self, callee, caller_id))

@@ -47,6 +47,7 @@ class Node:
         *,
         media_root_on_switch: str,
         early_media: bool,
+        takes_faxes: bool = False,
         unanswered_limit_seconds: float,
         account_of_domain: Callable[[str], int | None],
         on_changed: Callable[[LiveCall], None] = lambda call: None,
@@ -55,6 +56,7 @@ class Node:
     ) -> None:
         self.name = name
         self.early_media = early_media
+        self.takes_faxes = takes_faxes
         self.calls: dict[str, LiveCall] = {}
         self.phones = Phones(account_of_domain, on_presence)
         self.accepting = True
@@ -190,7 +192,7 @@ class Node:
         """Run a scenario as a task of its own. `fresh`: just claimed, so there is no timer that the guard would replace."""
         if fresh:
             self.guards.begin(call)
-        elif not call.gone and not call.bridged:
+        elif not call.gone and not call.bridged and not call.faxes.running:
             self.guards.arm(call)
         if call.direction == "in" and call.ordered is None and not call.gone and not call.answered:
             left = self._unanswered_limit - (clock.now() - call.started_at).total_seconds()

@@ -20,7 +20,7 @@ from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
 from engine.calls.reception import Verdict
-from engine.calls.unheard import BRIDGED_STATES, Taken, catch_up, hear_of_message, rejoin, sent_on, talking_since
+from engine.calls.unheard import BRIDGED_STATES, Taken, catch_up, hear_of_fax, hear_of_message, rejoin, sent_on, talking_since
 from engine.errors import SwitchError
 from engine.esl.event import Event
 from engine.esl.switch import Row
@@ -223,6 +223,8 @@ class Resync:
         if ended is not None:
             if state.answered_at is None:
                 state.answered_at = ended.answered_at
+            if state.leg == call.party and ended.fax_pages is not None:
+                call.faxes.over(ended.fax_pages, ended.fax_complete)
             call.leg_over(state, ended.cause, at=ended.ended_at)
             return
         alive = [state.started_at, state.answered_at, self._journal.last_alive() if self._first else self._seen_at]
@@ -304,6 +306,7 @@ class Resync:
         call.direction, call.ordered = known.opening.direction, known.opening.ordered
         call.legs, call.steps, call.facts = known.legs, known.steps, known.facts
         call.messages.restore(call.steps)
+        call.faxes.restore(call.steps)
         self._node.adopt_call(call)  # before anything is asked, so that no event is missed meanwhile
         try:
             dumps = await self._dumps(s.uuid for s in call.open_legs() if s.uuid in rows)
@@ -335,8 +338,9 @@ class Resync:
         other = self._partner(call, party)
         if party is not None and party.uuid in dumps:
             hear_of_message(call, dumps[party.uuid])
+            hear_of_fax(call, dumps[party.uuid])
         plays = party is not None and party.uuid in rows and rows[party.uuid].get("application") not in ("", "park")
-        if party is not None and other is None and plays and not call.messages.running:
+        if party is not None and other is None and plays and not call.messages.running and not call.faxes.running:
             self._node.switch.break_(party.uuid)  # what an engine that is gone was playing
         if other is not None and rows.get(other.uuid, {}).get("callstate") == "HELD":
             call.feed(replace(dumps[other.uuid], name="CHANNEL_HOLD"), other)

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from engine.calls.faxes import APPLICATION
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
@@ -71,6 +72,7 @@ def catch_up(node: Node, call: LiveCall, playing: frozenset[str], dumps: Mapping
         elif state.leg == call.party:
             call.expect_end(playing)
             hear_of_message(call, dump)
+            hear_of_fax(call, dump)
             if (bond := _bond(dump)) and bond not in call.legs:
                 call.joins.seen(state.uuid, bond)
             pair = {dumps[u].channel_state for u in (state.uuid, state.peer) if u in dumps}
@@ -88,6 +90,12 @@ def hear_of_message(call: LiveCall, dump: Event) -> None:
     message = call.message
     if message is not None and dump.current_application != "record":
         call.messages.stopped(message.path, dump.record_ms / 1000, by_silence=dump.by_silence)
+
+
+def hear_of_fax(call: LiveCall, dump: Event) -> None:
+    """A fax that is no longer being received on the party's channel has ended unheard of."""
+    if call.faxes.running and dump.current_application != APPLICATION:
+        call.faxes.told(dump)
 
 
 def is_parked(dump: Event) -> bool:

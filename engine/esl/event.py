@@ -232,6 +232,7 @@ class Event(msgspec.Struct, rename=_HOT, gc=False, eq=False):
     fax_success = Text("variable_fax_success")
     fax_result_text = Text("variable_fax_result_text")
     fax_pages = Number("variable_fax_document_transferred_pages")
+    fax_sender = Text("variable_fax_remote_station_id")
 
     # CUSTOM sofia::register, unregister, expire, register_failure
     from_user = Text("from-user")

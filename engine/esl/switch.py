@@ -37,8 +37,10 @@ SUBCLASSES = (
     "sofia::register", "sofia::unregister", "sofia::expire", "sofia::register_failure",
     "sofia::gateway_state", "sofia::gateway_add", "sofia::gateway_delete",
     "sofia::transferor", "sofia::transferee", "sofia::replaced",
-    "spandsp::rxfaxresult", "spandsp::txfaxresult",
+    "spandsp::rxfaxpageresult",
 )  # fmt: skip
+
+_FAX_RESULTS = ("fax_success", "fax_result_text", "fax_document_transferred_pages", "fax_remote_station_id")
 
 P = ParamSpec("P")
 Row = dict[str, str]
@@ -223,6 +225,23 @@ class Switch:
     def _record(uuid: str, file: str, run: str, limit_seconds: int, silence_seconds: int, silence_threshold: int) -> bytes:
         argument = command.record_argument(file, limit_seconds, silence_seconds, silence_threshold)
         return command.execute(uuid, "record", argument, run=run)
+
+    def receive_fax(self, uuid: str, file: str) -> str:
+        """Receive a fax into a TIFF, by T.38 where the other side can, else by G.711; returns the id, see `execute`.
+
+        How it went stands in the channel's variables when the application is over.
+        """
+        for name in _FAX_RESULTS:  # those of an earlier fax
+            self.setvar(uuid, name, "")
+        self.setvar_multi(uuid, {"fax_enable_t38": "true", "fax_enable_t38_request": "true"})
+        run = str(uuid4())
+        self._order(uuid, self._mkdir, uuid, file.rpartition("/")[0])
+        self._order(uuid, self._receive_fax, uuid, file, run)
+        return run
+
+    @staticmethod
+    def _receive_fax(uuid: str, file: str, run: str) -> bytes:
+        return command.execute(uuid, "rxfax", command.literal(command.one_line(file)), run=run)
 
     # -- orders to the switch ---------------------------------------------------------------------------------------------
 

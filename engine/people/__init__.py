@@ -17,10 +17,11 @@ from engine.people.calls import Current, current_calls, visible_calls
 from engine.people.contacts import add_contact, delete_contact, edit_contact, edit_own_contact, set_sip_password
 from engine.people.erasing import Erased, erasable, erase_number
 from engine.people.extensions import extension_warning
+from engine.people.mailboxes import mailbox_title, notice_problems, remove_file, visible_mail
 from engine.people.passwords import check_password, hash_password, random_password, verify_password
 from engine.people.pbx import edit_pbx
 from engine.people.prefixes import prefix_problems
-from engine.people.telegram import bot_name_file, chats_of_others, deep_link, new_telegram_code
+from engine.people.telegram import bot_name_file, chats_of_others, deep_link, new_telegram_code, own_chats
 from engine.people.users import Login, create_user, edit_user, ready_login, set_login, set_own
 from engine.people.wishes import ContactWish, LoginWish, OwnContactWish, PbxWish, UserWish
 
@@ -55,12 +56,16 @@ __all__ = [
     "extension_warning",
     "hash_password",
     "leave_branch",
+    "mailbox_title",
     "memberships",
     "move_user",
     "new_telegram_code",
+    "notice_problems",
+    "own_chats",
     "prefix_problems",
     "random_password",
     "ready_login",
+    "remove_file",
     "set_first_group",
     "set_login",
     "set_membership",
@@ -68,4 +73,5 @@ __all__ = [
     "set_sip_password",
     "verify_password",
     "visible_calls",
+    "visible_mail",
 ]

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from engine import clock
 from engine.db.models import TelegramCode, TelegramLink
+
+log = logging.getLogger(__name__)
 
 CODE_LIFE: Final = timedelta(minutes=15)
 
@@ -28,6 +31,14 @@ async def chats_of_others(account_id: int, chats: Iterable[int], tx: Any) -> set
     links = await TelegramLink.filter(chat_id__in=list(chats)).using_db(tx)
     ours = {link.chat_id for link in links if link.account_id == account_id}
     return {link.chat_id for link in links} - ours
+
+
+async def own_chats(account_id: int, chats: Sequence[int], tx: Any) -> list[int]:
+    """Without those of other customers."""
+    foreign = await chats_of_others(account_id, chats, tx) if chats else set()
+    for chat in foreign:
+        log.warning("account %s: chat %s belongs to another customer, no notice goes there", account_id, chat)
+    return [chat for chat in chats if chat not in foreign]
 
 
 def bot_name_file(state: Path) -> Path:

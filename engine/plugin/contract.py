@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, Ty
 import msgspec
 
 from engine.facts import Fact
+from engine.outbox.letters import LetterKind
 from engine.routing.action import RoutingAction
 from engine.routing.ordered import OrderAction
 from engine.snapshot import Finding, Part, Snapshot, UserRole
@@ -174,6 +175,10 @@ class Plugin:
         return ()
 
     def deliveries(self) -> Sequence[Delivery]:
+        return ()
+
+    def letters(self) -> Sequence[LetterKind]:
+        """Kinds of letters it sends, whose wording an administrator may change (DIR-3)."""
         return ()
 
     async def start(self, ctx: Context) -> None:

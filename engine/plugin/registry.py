@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.errors import PluginError
+from engine.outbox.letters import LetterKind
 from engine.plugin.context import Context
 from engine.plugin.contract import (
     BotCommand,
@@ -133,6 +134,10 @@ class Registry:
                     raise PluginError(f"Two plugins tell the step {what}; the second is {state.plugin.meta.id}.")
                 found[what] = sentence
         return found
+
+    def letters(self) -> dict[str, LetterKind]:
+        """Kinds of letters by id, in order of the plugins."""
+        return {kind.id: kind for _, kind in self._all(lambda p: p.letters())}
 
     def bot_commands(self) -> list[tuple[Plugin, BotCommand]]:
         return self._all(lambda p: p.bot_commands())

@@ -29,7 +29,8 @@ _SEPARATORS = re.compile(r"[\s().\-\u00a0\u2010-\u2015]+")
 def as_installed(script: Script, settings: Settings, gate: Callable[[DialQuestion], str | None]) -> Script:
     """The script with what this installation's switch and gates do."""
     switch = settings.switch
-    return replace(script, early_media=switch.early_media, unanswered_limit=float(switch.unanswered_limit_seconds), gate=gate)
+    limit = float(switch.unanswered_limit_seconds)
+    return replace(script, early_media=switch.early_media, takes_faxes=switch.takes_faxes, unanswered_limit=limit, gate=gate)
 
 
 class NotAdmitted(Refused):

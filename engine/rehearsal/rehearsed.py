@@ -19,7 +19,8 @@ from engine.calls.call import (
     Caller,
     Ended,
     Event,
-    FaxJob,
+    Fax,
+    Faxed,
     Held,
     Key,
     Leg,
@@ -58,6 +59,8 @@ T = TypeVar("T")
 
 KEY_GAP: Final = 0.3
 """Seconds between the digits of one word."""
+PAGE_SECONDS: Final = 30.0
+"""How long a page of a fax takes."""
 AWAITS_A_BREATH: Final = 32
 """Whoever drives many rehearsals beside real calls gets a word in after so many."""
 
@@ -102,6 +105,7 @@ class RehearsedCall:
         self.steps: list[tuple[float, Step]] = []
         self.facts: list[Fact] = []
         self.message: Message | None = None
+        self.fax: Fax | None = None
         self.awaits = 0
         self.breathes = False
         """Suspended of its own accord, to be resumed at once."""
@@ -154,6 +158,8 @@ class RehearsedCall:
                 return playback.id not in self._dead
             case MessageOver(message):
                 return self.message is not None and self.message.seconds is None and self.message.path == message.path
+            case Faxed(fax):
+                return self.fax is not None and self.fax.pages is None and self.fax.path == fax.path
             case Key(leg) if leg == self.party:
                 return self.answered  # an unanswered caller's keys give no event
             case Answered(leg) | Ended(leg) | Ringing(leg) | Key(leg) | Held(leg) | TransferAsked(leg):
@@ -190,6 +196,8 @@ class RehearsedCall:
                 self._close(event.leg)
             if isinstance(event, MessageOver):
                 return self._message_over(event.message)
+            if isinstance(event, Faxed):
+                return self._fax_over(event.fax)
             return event
         if until is None:
             raise WaitsForEver(f"{self.id}: nothing can happen any more")
@@ -220,9 +228,11 @@ class RehearsedCall:
         if not self.answered:
             self.note(Step("answered_to_hold_the_line"))
             self.answer()
-    def _leaves(self) -> MessageOver:
-        """What was said comes first. Raises CallGone when nothing was being said."""
+    def _leaves(self) -> MessageOver | Faxed:
+        """What was said or sent comes first. Raises CallGone when that was nothing."""
         self._gone = True
+        if self.fax is not None and self.fax.pages is None:
+            return self._fax_over(replace(self.fax, pages=self._pages_so_far(self.fax)))
         if self.message is None or self.message.seconds is not None:
             raise CallGone
         return self._message_over(replace(self.message, seconds=(self.now - self.message.begun_at).total_seconds()))
@@ -231,6 +241,14 @@ class RehearsedCall:
         self.message = message
         self.note(Step("message_over", {"seconds": message.seconds}))
         return MessageOver(message)
+
+    def _pages_so_far(self, fax: Fax) -> int:
+        return min(self._script.fax_pages, int((self.now - fax.begun_at).total_seconds() // PAGE_SECONDS))
+
+    def _fax_over(self, fax: Fax) -> Faxed:
+        self.fax = fax
+        self.note(Step("fax_over", {"pages": fax.pages, "complete": fax.complete, "sender": fax.sender, "trouble": fax.trouble}))
+        return Faxed(fax)
 
     def _close(self, leg: Leg) -> None:
         self._dead.add(leg.id)
@@ -282,8 +300,19 @@ class RehearsedCall:
     def end_message(self, message: Message) -> None:
         self._at(0, MessageOver(replace(message, seconds=(self.now - message.begun_at).total_seconds())))
 
-    def receive_fax(self, path: str) -> FaxJob:
-        return FaxJob(f"f{next(self._order)}", path)
+    @property
+    def takes_faxes(self) -> bool:
+        return self._script.takes_faxes
+
+    def receive_fax(self, path: str) -> Fax:
+        self.fax = Fax(path, self.now)
+        self.note(Step("fax", {"path": path}))
+        pages = self._script.fax_pages
+        self._at((pages or 1) * PAGE_SECONDS, Faxed(replace(self.fax, pages=pages, complete=pages > 0)))
+        return self.fax
+
+    def end_fax(self, fax: Fax) -> None:
+        self._at(0, Faxed(replace(fax, pages=self._pages_so_far(fax))))
 
     def dial(self, callee: Callee, *, caller_id: str | None = None) -> tuple[Leg, ...]:
         return (self._dial(callee, frozenset()),)

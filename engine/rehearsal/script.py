@@ -53,6 +53,10 @@ class Script:
     """Lines in use by label."""
     speaks_seconds: float = 5.0
     """How long the caller speaks into a message; then he is silent."""
+    fax_pages: int = 1
+    """How many pages the caller's machine sends where a fax is received, half a minute each; 0: he is no machine."""
+    takes_faxes: bool = True
+    """Whether the switch can receive faxes."""
     inject: Sequence[tuple[float, Event]] = ()
     gone_at_await: int | None = None
     """The caller hangs up at this await (1 = the first), for hang-up tests at every await."""

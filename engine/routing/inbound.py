@@ -158,7 +158,7 @@ class FrontDesk:
 
     def left(self, call: LiveCall) -> None:
         """The caller has left, while no engine listened, the element he was in: the last one that had not failed before."""
-        if (call.direction != "in" or call.talk_started_at is not None) and call.message is None:
+        if (call.direction != "in" or call.talk_started_at is not None) and call.message is None and call.fax is None:
             return
         actions, trail, failed = self.actions(), trail_of(call), failed_groups(call.facts)
         here = next((entry for entry in reversed(trail) if entry.target not in failed), None)

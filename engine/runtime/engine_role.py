@@ -92,6 +92,7 @@ class EngineRole:
             make_switch, self.desk, self.journal, self.ctx.gates,
             media_root_on_switch=settings.media_root_on_switch,
             early_media=settings.switch.early_media,
+            takes_faxes=settings.switch.takes_faxes,
             unanswered_limit_seconds=settings.switch.unanswered_limit_seconds,
             account_of_domain=self.lookup.account_for_realm,
             on_changed=self.rows.changed,

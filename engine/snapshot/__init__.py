@@ -3,6 +3,7 @@
 
 from engine.snapshot.core import Account, Contact, CorePart, Did, SipAccount, Trunk, User, UserRole
 from engine.snapshot.element import (
+    NOTICES,
     Alerted,
     Attached,
     Branch,
@@ -10,6 +11,8 @@ from engine.snapshot.element import (
     Element,
     Finding,
     IdOf,
+    Notice,
+    Noticed,
     Part,
     Ref,
     Sound,
@@ -22,6 +25,7 @@ from engine.snapshot.element import (
 from engine.snapshot.snapshot import Snapshot, Use, references
 
 __all__ = [
+    "NOTICES",
     "Account",
     "Alerted",
     "Attached",
@@ -33,6 +37,8 @@ __all__ = [
     "Element",
     "Finding",
     "IdOf",
+    "Notice",
+    "Noticed",
     "Part",
     "Ref",
     "SipAccount",

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 from msgspec import Meta
 
 from engine.errors import Problem
+from engine.i18n import N_
 
 if TYPE_CHECKING:
     from engine.snapshot.snapshot import Snapshot
@@ -130,6 +131,24 @@ class Attached(Element, frozen=True, kw_only=True):
     def stands_in(self) -> Target | None:
         """Where a colleague's call to the owner goes when he does not take it (R8); None: nowhere."""
         return None
+
+
+Notice: TypeAlias = Literal["attachment", "notice", "none"]
+"""«Отправка уведомления с вложением», «Отправка только уведомления», «Не отправлять»."""
+NOTICES: Final[Mapping[Notice, str]] = {
+    "attachment": N_("Notice with the message attached"),
+    "notice": N_("Notice only"),
+    "none": N_("Do not send"),
+}
+
+
+class Noticed(Attached, frozen=True, kw_only=True):
+    """A mailbox of something that comes for the owner, and who is told of it (VM-3)."""
+
+    emails: Annotated[tuple[str, ...], Meta(title="E-mail")] = ()
+    hidden_emails: Annotated[tuple[str, ...], Meta(title="Hidden e-mail")] = ()
+    notice: Annotated[Notice, Meta(title="Notices of new messages", extra={"words": NOTICES})] = "attachment"
+    chats: Annotated[tuple[int, ...], IdOf("telegram.chat"), Meta(title="Telegram chats")] = ()
 
 
 class Branch(Element, frozen=True, kw_only=True):

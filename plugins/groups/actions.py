@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final
 
 from engine.sdk import (
     N_,
@@ -18,7 +18,6 @@ from engine.sdk import (
     CallGone,
     Choice,
     Chosen,
-    DistributionFailed,
     Entry,
     Forward,
     Member,
@@ -42,10 +41,8 @@ from engine.sdk import (
     shut,
     talk,
 )
-from plugins.groups.api import fit_members
+from plugins.groups.api import Why, failed, fit_members
 from plugins.groups.part import Group
-
-Why = Literal["no_answer", "busy", "left", "closed", "inactive", "empty"]
 
 SENTENCES: Final[Mapping[str, Sentence]] = {
     "attempt": Sentence(N_("Attempt {number} of {of}")),
@@ -70,7 +67,7 @@ class ToGroup:
         if (why := shut(call, group)) is not None:
             if entry.by == "nested":
                 return Missed(why)  # stepped over (GRP-4)
-            _failed(call, group, why)
+            failed(call, group, why)
             return fall_back(group, Missed(why))
         greeting = None if entry.skips_greeting else call.snapshot.sound(group.greeting)
         if greeting is not None:
@@ -88,7 +85,7 @@ class ToGroup:
             if not isinstance(outcome, Missed):
                 return outcome
             result = outcome
-        _failed(call, group, _why(result))
+        failed(call, group, _why(result))
         return fall_back(group, result)
 
     def leads(self, snapshot: Snapshot, target: Target) -> Iterable[Target]:
@@ -103,7 +100,7 @@ class ToGroup:
     def left(self, call: Call, entry: Entry, router: Nesting) -> None:
         group = call.snapshot.get(entry.target, Group)
         if group is not None:
-            _failed(call, group, "left")
+            failed(call, group, "left")
 
     async def _attempt(self, call: Call, group: Group, router: Nesting, *, again: bool) -> Outcome:
         """One pass: nested groups and menus by priority, then the users (R3). `again`: without greetings."""
@@ -154,7 +151,7 @@ class ToUser:
             return Forward(instead) if instead is not None else result
         if resort is None:
             return result
-        _failed(call, resort, why or _why(result))
+        failed(call, resort, why or _why(result))
         if resort.no_answer == user.ref:
             return result  # he is whom the group falls back on: not again and again
         return fall_back(resort, result)
@@ -168,7 +165,7 @@ class ToUser:
         user = call.snapshot.get(entry.target, User)
         group = _resort(call.snapshot, user, router.trail) if user is not None else None
         if group is not None:
-            _failed(call, group, "left")
+            failed(call, group, "left")
 
 
 def _group_of(snapshot: Snapshot, user: User, router: Nesting) -> Group | None:
@@ -224,11 +221,6 @@ def _why(result: Missed) -> Why:
     return "busy" if result.cause == USER_BUSY else "no_answer"
 
 
-def _failed(call: Call, group: Branch, why: Why) -> None:
-    call.note(Step("distribution_failed", {"title": group.title, "why": why}, group.ref))
-    call.fact(DistributionFailed(account=call.snapshot.account.id, call=call.id, at=call.now, group=group.ref, why=why))
-
-
 @contextmanager
 def _missed_if_left(call: Call, group: Branch | None) -> Iterator[None]:
     """A caller who leaves while he waits is missed by the group he waits in (R1)."""
@@ -236,5 +228,5 @@ def _missed_if_left(call: Call, group: Branch | None) -> Iterator[None]:
         yield
     except CallGone:
         if group is not None:
-            _failed(call, group, "left")
+            failed(call, group, "left")
         raise

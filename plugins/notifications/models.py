@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of notices: which cards stand in which chats, who has taken a call over or called back, which lines are out of order."""
+"""Templates of letters, and what is kept of notices: cards in chats, who has taken a call or called back, which lines are out of order."""
 
 from __future__ import annotations
 
 from tortoise import fields
 
-from engine.sdk import AccountRow
+from engine.sdk import AccountRow, ElementRow
+
+
+class TemplateRow(ElementRow):
+    class Meta:
+        app = "notifications"
+        table = "notifications_template"
 
 
 class Card(AccountRow):

@@ -6,17 +6,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.sdk import N_, BotCommand, CallEnded, Context, Delivery, Edit, FactSubscriber, Job, Page, Plugin, PluginMeta
+from engine.sdk import (
+    N_,
+    BotCommand,
+    CallEnded,
+    Context,
+    Delivery,
+    Edit,
+    FactSubscriber,
+    Job,
+    LetterKind,
+    Page,
+    PartStore,
+    Plugin,
+    PluginMeta,
+)
 from plugins.notifications.bot import COMMANDS
 from plugins.notifications.facts import MissedCalls
 from plugins.notifications.lines import EVERY, LineWatch
 from plugins.notifications.mail import Mailer
+from plugins.notifications.part import NotificationsPart
 from plugins.notifications.telegram import Telegram
+from plugins.notifications.texts import LETTER
 from plugins.notifications.web import PAGES
+from plugins.notifications.wording import store
+from plugins.notifications.wording_web import PAGES as TEMPLATE_PAGES
 
 
 class Notifications(Plugin):
     meta = PluginMeta("notifications", N_("Notifications"), requires=("stats",), after=("groups",))
+
+    def part(self) -> PartStore[NotificationsPart]:
+        return store
+
+    def letters(self) -> Sequence[LetterKind]:
+        return (LETTER,)
 
     def models(self) -> str:
         return "plugins.notifications.models"
@@ -41,7 +65,7 @@ class Notifications(Plugin):
         return COMMANDS
 
     def pages(self) -> Sequence[Page]:
-        return PAGES
+        return (*PAGES, *TEMPLATE_PAGES)
 
     async def erase(self, edit: Edit, number: str) -> None:
         self._mailer.erase(edit.account_id, number)

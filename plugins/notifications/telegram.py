@@ -2,11 +2,13 @@
 """The outbox's channel "telegram": missed-call cards and plain messages.
 
 Payloads: {"account", "chat", "card": call id} posts the call's card, {"account", "chat", "refresh": call id} brings a posted card up to
-date, {"account", "chat", "html"} is a message of any plugin, with "voice" (a sound below the media root) and "seconds" a voice message.
+date, {"account", "chat", "html"} is a message of any plugin, with "voice" (a sound below the media root) and "seconds" a voice message,
+with "document" (a file below the media root) and "name" a file.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,14 +50,29 @@ class Telegram:
             await self._refresh(account, chat, str(payload["refresh"]))
         elif "voice" in payload:
             await self._voice(chat, payload)
+        elif "document" in payload:
+            await self._document(chat, payload)
         else:
             await self._courier.post(chat, str(payload["html"]))
 
-    async def _voice(self, chat: int, payload: Mapping[str, Any]) -> None:
+    def _file(self, path: str) -> Path | None:
+        """A file of the media root; None when it is deleted since: what was said of it is news all the same."""
         root = self.ctx.settings.media_root.resolve()
-        source = (root / str(payload["voice"])).resolve()
-        if not source.is_relative_to(root) or not source.is_file():
-            await self._courier.post(chat, str(payload["html"]))  # deleted since: what was said of it is news all the same
+        source = (root / path).resolve()
+        return source if source.is_relative_to(root) and source.is_file() else None
+
+    async def _document(self, chat: int, payload: Mapping[str, Any]) -> None:
+        source = self._file(str(payload["document"]))
+        if source is None:
+            await self._courier.post(chat, str(payload["html"]))
+            return
+        content = await asyncio.to_thread(source.read_bytes)
+        await self._courier.document(chat, content, str(payload.get("name") or source.name), str(payload["html"]))
+
+    async def _voice(self, chat: int, payload: Mapping[str, Any]) -> None:
+        source = self._file(str(payload["voice"]))
+        if source is None:
+            await self._courier.post(chat, str(payload["html"]))
             return
         with TemporaryDirectory(prefix="vats-voice-") as folder:
             target = Path(folder) / "voice.ogg"

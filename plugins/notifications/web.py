@@ -12,6 +12,18 @@ def _mailer(visit: Visit) -> Mailer:
     return Mailer(visit.ctx.settings)
 
 
+def framed(html: str) -> http.Response:
+    """The HTML of a letter for a sandboxed frame: no scripts, nothing loaded from anywhere."""
+    return http.Response(
+        text=html,
+        content_type="text/html",
+        headers={
+            "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
+            "X-Frame-Options": "SAMEORIGIN",
+        },
+    )
+
+
 def _named(visit: Visit) -> KeptMail:
     return _mailer(visit).kept_mail(visit.account_id, visit.request.match_info["name"])
 
@@ -32,18 +44,10 @@ async def letter(visit: Visit) -> http.Response:
 
 
 async def letter_html(visit: Visit) -> http.Response:
-    """The HTML of a letter for a sandboxed frame: no scripts, nothing loaded from anywhere."""
     body = _named(visit).message.get_body(("html",))
     if body is None:
         raise NotFound()
-    return http.Response(
-        text=body.get_content(),
-        content_type="text/html",
-        headers={
-            "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
-            "X-Frame-Options": "SAMEORIGIN",
-        },
-    )
+    return framed(body.get_content())
 
 
 async def letter_file(visit: Visit) -> http.StreamResponse:

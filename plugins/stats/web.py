@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
-
-from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from engine.sdk import N_, Page, models, names_of, to_e164
+from engine.sdk import N_, Page, models, names_of
 from plugins.stats import service
 from plugins.stats.service import Viewer
-from web.sdk import Visit, http, page_of, target_titles, timeline
+from web.sdk import Visit, by_days_and_number, http, page_of, target_titles, timeline
 
 
 def viewer(visit: Visit) -> Viewer:
@@ -54,26 +51,7 @@ def filtered(visit: Visit, query: QuerySet[models.CallRecord]) -> QuerySet[model
         query = query.filter(user_id=int(wish["user"][:9]))
     if wish.get("recorded"):
         query = query.filter(recordings__id__not_isnull=True).distinct()
-    for name, side, days in (("since", "gte", 0), ("until", "lt", 1)):
-        day = _day(wish.get(name, ""))
-        if day is not None:
-            begin = datetime.combine(day + timedelta(days=days), time(), visit.zone).astimezone(UTC)
-            query = query.filter(**{f"started_at__{side}": begin})
-    number = "".join(c for c in wish.get("number", "") if c.isprintable()).strip()
-    if number:
-        digits = "".join(c for c in number if c.isdigit())
-        known = to_e164(number, visit.snapshot.account.area_code)
-        wanted = known or digits or number
-        query = query.filter(Q(caller_number__contains=wanted) | Q(dialled__contains=wanted))
-    return query
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if 2000 <= day.year <= 2200 else None
+    return by_days_and_number(visit, query, "started_at")
 
 
 async def call(visit: Visit) -> http.Response:

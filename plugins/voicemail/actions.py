@@ -9,7 +9,6 @@ from typing import ClassVar, Final
 
 from engine.sdk import (
     N_,
-    Branch,
     Call,
     Choice,
     Done,
@@ -27,10 +26,11 @@ from engine.sdk import (
     Snapshot,
     Sound,
     Step,
+    people,
 )
-from plugins.groups.api import Group
+from plugins.groups.api import places_of_groups, places_of_users
 from plugins.voicemail.facts import MessageDropped, MessageLeft
-from plugins.voicemail.part import GROUP_VOICEMAIL, USER_VOICEMAIL, Mailbox, mailbox_of, title_of
+from plugins.voicemail.part import GROUP_VOICEMAIL, USER_VOICEMAIL, Mailbox, mailbox_of
 
 GREETING: Final = Sound("prompts/voicemail.wav")
 BEEP: Final = Sound("tone:%(400,0,1000)")
@@ -51,7 +51,7 @@ class _ToVoicemail:
 
     async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
         owner = call.snapshot.owner(entry.target)
-        title = title_of(call.snapshot, owner)
+        title = people.mailbox_title(call.snapshot, owner)
         if not title:
             return Missed("gone")
         mailbox = mailbox_of(call.snapshot, owner)
@@ -85,7 +85,7 @@ class ToUserVoicemail(_ToVoicemail):
     title: ClassVar[str] = N_("Voicemail of a user")
 
     def choices(self, snapshot: Snapshot) -> Iterable[Choice]:
-        return [Choice(Ref(self.kind, user.id), user.title) for user in snapshot.core.users]
+        return places_of_users(snapshot, self.kind)
 
 
 class ToGroupVoicemail(_ToVoicemail):
@@ -95,8 +95,7 @@ class ToGroupVoicemail(_ToVoicemail):
     title: ClassVar[str] = N_("Voicemail of a group")
 
     def choices(self, snapshot: Snapshot) -> Iterable[Choice]:
-        groups: list[Branch] = [e for e in snapshot.elements() if isinstance(e, Group)]
-        return [Choice(Ref(self.kind, group.id), title_of(snapshot, group.ref)) for group in groups]
+        return places_of_groups(snapshot, self.kind)
 
 
 async def _greet(call: Call, mailbox: Mailbox) -> None:
@@ -128,7 +127,7 @@ def _kept(call: Call, owner: Ref, message: Message) -> bool:
         call.note(Step("message_empty"))
         call.fact(MessageDropped(account=call.snapshot.account.id, call=call.id, at=message.begun_at, path=message.path))
         return False
-    call.note(Step("message_left", {"who": title_of(call.snapshot, owner), "seconds": round(seconds)}, owner))
+    call.note(Step("message_left", {"who": people.mailbox_title(call.snapshot, owner), "seconds": round(seconds)}, owner))
     call.fact(
         MessageLeft(
             account=call.snapshot.account.id, call=call.id, at=message.begun_at, owner=owner, caller_number=call.caller.number,

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from engine.sdk import Context, Ref, Refused, people, transcribe
+from engine.sdk import Context, Ref, Refused, owe_letters, owe_posts, people, transcribe
 from plugins.voicemail import texts
 from plugins.voicemail.facts import MessageDropped, MessageLeft
 from plugins.voicemail.models import MessageRow
-from plugins.voicemail.part import mailbox_of, title_of
-from plugins.voicemail.service import remove_sound
+from plugins.voicemail.part import mailbox_of
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +27,10 @@ class Keeper:
         """In the fact's own transaction. A message told twice, before and after a restart, is one message."""
         if await MessageRow.of(fact.account, tx).filter(path=fact.path).exists():
             return
-        snapshot = self.ctx.snapshot(fact.account)
+        title = people.mailbox_title(self.ctx.snapshot(fact.account), fact.owner)
         row = await MessageRow.create(
             account_id=fact.account, call_id=fact.call, owner_kind=fact.owner.kind, owner_id=fact.owner.id,
-            owner_title=title_of(snapshot, fact.owner)[:200], caller_number=fact.caller_number, caller_name=fact.caller_name[:200],
+            owner_title=title[:200], caller_number=fact.caller_number, caller_name=fact.caller_name[:200],
             dialled=fact.dialled[:64], at=fact.at, path=fact.path, seconds=fact.seconds, using_db=tx,
         )  # fmt: skip
         if self.ctx.settings.speech.model:
@@ -43,7 +41,7 @@ class Keeper:
 
     async def dropped(self, fact: MessageDropped, tx: Any) -> None:
         if not await MessageRow.of(fact.account, tx).filter(path=fact.path).exists():
-            remove_sound(self.ctx, fact.path)
+            people.remove_file(self.ctx.settings.media_root, fact.path)
 
     async def transcribe(self, payload: Mapping[str, Any]) -> None:
         """A delivery of the outbox. People are told in any case: without a transcript when there can be none."""
@@ -62,22 +60,12 @@ class Keeper:
         account: int = row.account_id
         snapshot = self.ctx.snapshot(account)
         box, language = mailbox_of(snapshot, Ref(row.owner_kind, row.owner_id)), snapshot.account.language
+        key, attached = f"voicemail:{row.id}", box.notice == "attachment"
         if box.notice != "none":
-            letter = texts.mail(row, snapshot, language, attached=box.notice == "attachment")
-            attachments = [{"path": row.path, "name": texts.file_name(row)}] if box.notice == "attachment" else []
-            for address in dict.fromkeys((*box.emails, *box.hidden_emails)):
-                key = f"voicemail:{row.id}:mail:{hashlib.sha256(address.casefold().encode()).hexdigest()[:24]}"
-                payload = {
-                    "account": account, "to": address, "shown": list(box.emails), "subject": letter.subject, "text": letter.text,
-                    "html": letter.html, "attachments": attachments, "at": row.at.isoformat(), "key": key,
-                }  # fmt: skip
-                await self.ctx.enqueue(account, "email", address.casefold()[:200], payload, key=key, tx=tx)
+            letter = texts.mail(row, snapshot, language, attached=attached)
+            files = [{"path": row.path, "name": texts.file_name(row)}] if attached else []
+            await owe_letters(self.ctx.enqueue, account, box, letter, files, key=key, at=row.at, tx=tx)
         if self.ctx.settings.bot.token:
-            caption = texts.caption(row, snapshot, language)
-            foreign = await people.chats_of_others(account, box.chats, tx)
-            for chat in box.chats:
-                if chat in foreign:
-                    log.warning("account %s: chat %s belongs to another customer, no voice message goes there", account, chat)
-                    continue
-                told = {"account": account, "chat": chat, "html": caption, "voice": row.path, "seconds": round(row.seconds)}
-                await self.ctx.enqueue(account, "telegram", str(chat), told, key=f"voicemail:{row.id}:chat:{chat}", tx=tx)
+            post = {"html": texts.caption(row, snapshot, language), "voice": row.path, "seconds": round(row.seconds)}
+            chats = await people.own_chats(account, box.chats, tx)
+            await owe_posts(self.ctx.enqueue, account, chats, post, key=key, tx=tx)

@@ -4,20 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Final, Literal, TypeAlias
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
-from engine.sdk import N_, Attached, Element, IdOf, Part, Ref, Snapshot, SoundElement, To, User
+from engine.sdk import N_, NOTICES, Notice, Noticed, Part, Ref, Snapshot, SoundElement, To, User
 from plugins.groups.api import Group
-
-Notice: TypeAlias = Literal["attachment", "notice", "none"]
-"""«Отправка уведомления с вложением», «Отправка только уведомления», «Не отправлять»."""
-NOTICES: Final[Mapping[Notice, str]] = {
-    "attachment": N_("Notice with the message attached"),
-    "notice": N_("Notice only"),
-    "none": N_("Do not send"),
-}
 
 USER_VOICEMAIL: Final = "voicemail.user"
 GROUP_VOICEMAIL: Final = "voicemail.group"
@@ -25,7 +17,7 @@ GROUP_VOICEMAIL: Final = "voicemail.group"
 OWNERS: Final = (User.kind, Group.kind)
 
 
-class Mailbox(Attached, frozen=True, kw_only=True):
+class Mailbox(Noticed, frozen=True, kw_only=True):
     kind: ClassVar[str] = "voicemail.mailbox"
     noun: ClassVar[str] = N_("Voicemail")
     active: Annotated[bool, Meta(title="Voicemail is on")] = True
@@ -34,10 +26,7 @@ class Mailbox(Attached, frozen=True, kw_only=True):
     max_seconds: Annotated[int, Meta(title="Longest message, seconds")] = 120
     silence_seconds: Annotated[int, Meta(title="Silence that ends a message, seconds")] = 5
     """0: silence does not end it."""
-    emails: Annotated[tuple[str, ...], Meta(title="E-mail")] = ()
-    hidden_emails: Annotated[tuple[str, ...], Meta(title="Hidden e-mail")] = ()
     notice: Annotated[Notice, Meta(title="Notices of voicemail", extra={"words": NOTICES})] = "attachment"
-    chats: Annotated[tuple[int, ...], IdOf("telegram.chat"), Meta(title="Telegram chats")] = ()
 
     def stands_in(self) -> Ref | None:
         if not self.active or self.parent is None or self.parent.kind != User.kind:
@@ -53,11 +42,3 @@ class VoicemailPart(Part, frozen=True, kw_only=True):
 def mailbox_of(snapshot: Snapshot, owner: Ref) -> Mailbox:
     """What is set, else what holds where nothing is: whoever leads calls there wants them taken."""
     return snapshot.attached(owner, Mailbox) or Mailbox(id=0, title="", parent=owner)
-
-
-def title_of(snapshot: Snapshot, owner: Ref) -> str:
-    """R25: the mailbox of the root group is called like the PBX; "" when the owner is gone."""
-    element: Element | None = snapshot.element(owner)
-    if element is None:
-        return ""
-    return snapshot.account.title if isinstance(element, Group) and element.parent is None else element.title

@@ -13,6 +13,7 @@ from engine.sdk import (
     Delivery,
     Edit,
     FactSubscriber,
+    LetterKind,
     Page,
     PartStore,
     Plugin,
@@ -26,6 +27,7 @@ from plugins.voicemail.actions import SENTENCES, ToGroupVoicemail, ToUserVoicema
 from plugins.voicemail.facts import MessageDropped, MessageLeft
 from plugins.voicemail.keeping import TRANSCRIPTS, Keeper
 from plugins.voicemail.part import VoicemailPart
+from plugins.voicemail.texts import LETTER
 from plugins.voicemail.web import PAGES
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,9 @@ class Voicemail(Plugin):
 
     def deliveries(self) -> Sequence[Delivery]:
         return (Delivery(TRANSCRIPTS, self._keeper.transcribe),)
+
+    def letters(self) -> Sequence[LetterKind]:
+        return (LETTER,)
 
     def pages(self) -> Sequence[Page]:
         return PAGES

@@ -3,18 +3,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from engine.sdk import (
     N_,
-    Branch,
     Context,
     Edit,
     ElementStore,
@@ -25,16 +22,13 @@ from engine.sdk import (
     Ref,
     Snapshot,
     SoundElement,
-    User,
     as_findings,
-    models,
     people,
 )
 from plugins.voicemail.models import MailboxRow, MessageRow
 from plugins.voicemail.part import OWNERS, Mailbox, VoicemailPart
 
 MOST_SECONDS = 600
-_EMAIL = re.compile(r"[^@\s;,<>\"]+@[^@\s;,<>\"]+\.[^@\s;,<>\"]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +57,6 @@ def problems(box: Mailbox) -> list[Problem]:
         found.append(Problem("max_seconds", N_("From {first} to {last} seconds."), first=5, last=MOST_SECONDS))
     if not (box.silence_seconds == 0 or 2 <= box.silence_seconds <= 30):
         found.append(Problem("silence_seconds", N_("From 2 to 30 seconds, or 0: silence does not end it.")))
-    found.extend(
-        Problem(field, N_("“{address}” is not an e-mail address."), address=address)
-        for field in ("emails", "hidden_emails") for address in getattr(box, field) if not _EMAIL.fullmatch(address)
-    )  # fmt: skip
     return found
 
 
@@ -79,10 +69,7 @@ async def set_mailbox(edit: Edit, owner: Ref, **fields: Any) -> None:
     found = problems(box)
     if box.greeting is not None and edit.before.get(box.greeting, SoundElement) is None:
         found.append(Problem("greeting", N_("Choose one of the list.")))
-    ours = set(await models.TelegramLink.of(edit.account_id, edit.tx).values_list("chat_id", flat=True))
-    foreign = await people.chats_of_others(edit.account_id, box.chats, edit.tx)
-    if foreign or set(box.chats) - ours - set(before.chats if before else ()):  # what was ours once and is nobody's now may stay
-        found.append(Problem("chats", N_("Choose one of the list.")))
+    found.extend(await people.notice_problems(edit, box, before))
     if found:
         raise Invalid(found)
     if before is None:
@@ -96,14 +83,7 @@ async def set_mailbox(edit: Edit, owner: Ref, **fields: Any) -> None:
 
 def audible(snapshot: Snapshot, listener: Listener) -> QuerySet[MessageRow]:
     """The messages somebody may hear."""
-    rows = MessageRow.of(listener.account_id)
-    if listener.everything:
-        return rows
-    own = Q(owner_kind=User.kind, owner_id=listener.user_id)
-    for element in snapshot.elements():
-        if isinstance(element, Branch) and element.place_of(listener.user_id) is not None:
-            own |= Q(owner_kind=element.kind, owner_id=element.id)
-    return rows.filter(own)
+    return people.visible_mail(MessageRow.of(listener.account_id).all(), snapshot, listener.user_id, listener.everything)
 
 
 async def message(snapshot: Snapshot, listener: Listener, id: int) -> MessageRow:
@@ -123,18 +103,11 @@ async def mark_heard(row: MessageRow, heard: bool) -> None:
 async def delete_message(ctx: Context, row: MessageRow) -> None:
     """The message with its sound."""
     await row.delete()
-    remove_sound(ctx, row.path)
+    people.remove_file(ctx.settings.media_root, row.path)
 
 
 async def erase(ctx: Context, edit: Edit, number: str) -> None:
     """A message is what the person said: it goes wholly."""
     for row in await MessageRow.of(edit.account_id, edit.tx).filter(caller_number=number):
         await row.delete(using_db=edit.tx)
-        remove_sound(ctx, row.path)
-
-
-def remove_sound(ctx: Context, path: str) -> None:
-    root = ctx.settings.media_root.resolve()
-    file = (root / path).resolve()
-    if file.is_relative_to(root):
-        file.unlink(missing_ok=True)
+        people.remove_file(ctx.settings.media_root, row.path)

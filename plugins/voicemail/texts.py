@@ -4,44 +4,90 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from html import escape
+from typing import Final
 
-from engine.sdk import N_, Snapshot, format_datetime, format_duration, format_phone, translate
+from engine.sdk import (
+    N_,
+    Letter,
+    LetterKind,
+    Snapshot,
+    caller_words,
+    clock,
+    format_datetime,
+    format_duration,
+    format_phone,
+    one_line,
+    translate,
+)
 from plugins.voicemail.models import MessageRow
 
-TITLE_LIMIT = 80
 CAPTION_TRANSCRIPT_LIMIT = 600
 """Telegram takes 1,024 characters below a voice message."""
 
+VARIABLES: Final[Mapping[str, str]] = {
+    "caller": N_("The caller’s number and name"),
+    "number": N_("The caller’s number"),
+    "name": N_("The caller’s name"),
+    "owner": N_("The user or group the message is for"),
+    "dialled": N_("The number called"),
+    "at": N_("Date and time"),
+    "length": N_("Length of the message"),
+    "transcript": N_("What was said, where speech is recognised"),
+    "where": N_("Whether the message is attached or in the cabinet"),
+    "company": N_("Name of the PBX"),
+}
 
-@dataclass(frozen=True, slots=True)
-class Mail:
-    subject: str
-    text: str
-    html: str
 
-
-def mail(row: MessageRow, snapshot: Snapshot, language: str, *, attached: bool) -> Mail:
+def values(row: MessageRow, snapshot: Snapshot, language: str, *, attached: bool) -> dict[str, str]:
     t = partial(translate, language)
-    subject = t(N_("New voice message from {caller}"), caller=_who(row, language))
-    lines: list[str] = [*_facts(row, snapshot, language), t(N_("Company: {company}"), company=_line(snapshot.account.title))]
-    if row.transcript:
-        lines.append(t(N_("Transcript: {text}"), text=row.transcript))
-    end = t(N_("The message is attached.")) if attached else t(N_("The message can be heard in the cabinet, under “Voicemail”."))
-    text = "\n".join([subject, "", *lines, "", end, ""])
-    rows = "".join(f"<p style=\"margin:0.2em 0\">{escape(line)}</p>" for line in lines)
-    return Mail(subject, text, f"<html><body><h3>{escape(subject)}</h3>{rows}<p>{escape(end)}</p></body></html>")
+    return {
+        "caller": caller_words(language, row.caller_number, row.caller_name),
+        "number": caller_words(language, row.caller_number, ""),
+        "name": one_line(row.caller_name),
+        "owner": one_line(row.owner_title),
+        "dialled": format_phone(row.dialled) if row.dialled else "",
+        "at": format_datetime(language, row.at, snapshot.account.timezone, "medium"),
+        "length": format_duration(row.seconds),
+        "transcript": row.transcript,
+        "where": t(N_("The message is attached.")) if attached else t(N_("The message can be heard in the cabinet, under “Voicemail”.")),
+        "company": one_line(snapshot.account.title),
+    }
+
+
+def standard(it: Mapping[str, str], language: str) -> Letter:
+    t = partial(translate, language)
+    lines = [*_facts(it, language), t(N_("Company: {company}"), company=it["company"])]
+    if it["transcript"]:
+        lines.append(t(N_("Transcript: {text}"), text=it["transcript"]))
+    return Letter.of(t(N_("New voice message from {caller}"), caller=it["caller"]), lines, it["where"])
+
+
+def example(snapshot: Snapshot, language: str) -> dict[str, str]:
+    t = partial(translate, language)
+    row = MessageRow(
+        owner_title=snapshot.account.title, caller_number="+79271234567", caller_name=t(N_("Ivanov")), at=clock.now(),
+        dialled=snapshot.core.dids[0].number if snapshot.core.dids else "", seconds=42.0, transcript=t(N_("Please call back.")),
+    )  # fmt: skip
+    return values(row, snapshot, language, attached=True)
+
+
+LETTER: Final = LetterKind("voicemail.message", N_("New voice message"), VARIABLES, standard, example)
+
+
+def mail(row: MessageRow, snapshot: Snapshot, language: str, *, attached: bool) -> Letter:
+    return LETTER.letter(snapshot, values(row, snapshot, language, attached=attached), language)
 
 
 def caption(row: MessageRow, snapshot: Snapshot, language: str) -> str:
     """Below the voice message in Telegram, HTML."""
-    title = translate(language, N_("New voice message from {caller}"), caller=_who(row, language))
-    lines = [f"<b>{escape(title)}</b>", *(escape(line) for line in _facts(row, snapshot, language))]
+    it = values(row, snapshot, language, attached=True)
+    title = translate(language, N_("New voice message from {caller}"), caller=it["caller"])
+    lines = [f"<b>{escape(title)}</b>", *(escape(line) for line in _facts(it, language))]
     if row.transcript:
-        lines.append(f"<i>{escape(_line(row.transcript, CAPTION_TRANSCRIPT_LIMIT))}</i>")
+        lines.append(f"<i>{escape(one_line(row.transcript, CAPTION_TRANSCRIPT_LIMIT))}</i>")
     return "\n".join(lines)
 
 
@@ -51,23 +97,11 @@ def file_name(row: MessageRow) -> str:
     return f"voicemail-{row.at:%Y%m%d-%H%M%S}{'-' + digits if digits else ''}.wav"
 
 
-def _who(row: MessageRow, language: str) -> str:
-    number = format_phone(row.caller_number) or translate(language, N_("Number withheld"))
-    name = _line(row.caller_name)
-    return f"{number} ({name})" if name else number
-
-
-def _facts(row: MessageRow, snapshot: Snapshot, language: str) -> Sequence[str]:
+def _facts(it: Mapping[str, str], language: str) -> list[str]:
     t = partial(translate, language)
     return [
-        t(N_("Voicemail of {who}"), who=_line(row.owner_title)),
-        *([t(N_("Number called: {number}"), number=format_phone(row.dialled))] if row.dialled else []),
-        t(N_("Time: {at}"), at=format_datetime(language, row.at, snapshot.account.timezone, "medium")),
-        t(N_("Length: {length}"), length=format_duration(row.seconds)),
+        t(N_("Voicemail of {who}"), who=it["owner"]),
+        *([t(N_("Number called: {number}"), number=it["dialled"])] if it["dialled"] else []),
+        t(N_("Time: {at}"), at=it["at"]),
+        t(N_("Length: {length}"), length=it["length"]),
     ]
-
-
-def _line(text: str, limit: int = TITLE_LIMIT) -> str:
-    """One short line: names come from outside and could carry line breaks into a mail's head."""
-    flat = re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"

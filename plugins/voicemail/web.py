@@ -3,37 +3,41 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
-from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from engine.sdk import N_, NotFound, Page, Ref, SoundElement, User, format_datetime, models, to_e164
+from engine.sdk import N_, NotFound, Page, Ref, SoundElement, User, format_datetime, people
 from plugins.voicemail import service
 from plugins.voicemail.models import MessageRow
-from plugins.voicemail.part import NOTICES, OWNERS, Mailbox, Notice, mailbox_of, title_of
+from plugins.voicemail.part import OWNERS, Mailbox, mailbox_of
 from plugins.voicemail.service import Listener
-from web.sdk import Form, Nothing, Visit, check_choice, confirm, elements, http, media_file, page_of
+from web.sdk import (
+    Form,
+    MailForm,
+    Nothing,
+    NoticeForm,
+    Visit,
+    by_days_and_number,
+    chat_choices,
+    check_choice,
+    confirm,
+    elements,
+    http,
+    media_file,
+    notice_choices,
+    page_of,
+)
 
 
-class MailForm(msgspec.Struct, frozen=True, kw_only=True):
-    """What an employee may set himself."""
-
-    emails: tuple[str, ...] = ()
-    hidden_emails: tuple[str, ...] = ()
-    notice: Notice = "attachment"
-
-
-class MailboxForm(MailForm, frozen=True, kw_only=True):
+class MailboxForm(NoticeForm, frozen=True, kw_only=True):
     active: bool = True
     greeting: Ref | None = None
     beep: bool = True
     max_seconds: Annotated[int, Meta(ge=5, le=service.MOST_SECONDS)] = 120
     silence_seconds: Annotated[int, Meta(ge=0, le=30)] = 5
-    chats: tuple[int, ...] = ()
 
 
 def listener(visit: Visit) -> Listener:
@@ -55,12 +59,9 @@ async def mailbox(visit: Visit) -> http.Response:
             async with visit.edit() as edit:
                 await service.set_mailbox(edit, owner.ref, **msgspec.structs.asdict(wish))
             return visit.go(visit.url("voicemail.settings", of=owner.ref), message=visit.t("Saved."))
-    links = await models.TelegramLink.of(visit.account_id).order_by("id")
-    titles = {link.chat_id: link.title or str(link.chat_id) for link in links}
-    titles |= {chat: str(chat) for chat in box.chats if chat not in titles}
     return visit.render(
-        "voicemail/mailbox.html", status=form.status, owner=owner, title=title_of(visit.snapshot, owner.ref), form=form, sounds=sounds,
-        notices=_notices(visit), chats=[(chat, title, chat in box.chats) for chat, title in titles.items()],
+        "voicemail/mailbox.html", status=form.status, owner=owner, title=people.mailbox_title(visit.snapshot, owner.ref), form=form,
+        sounds=sounds, notices=notice_choices(visit), chats=await chat_choices(visit, box),
         of_user=owner.kind == User.kind, is_set=visit.snapshot.attached(owner.ref, Mailbox) is not None,
     )  # fmt: skip
 
@@ -78,11 +79,7 @@ async def own(visit: Visit) -> http.Response:
             async with visit.edit() as edit:
                 await service.set_mailbox(edit, me, **msgspec.structs.asdict(form.read()))
             return visit.go(visit.url("voicemail.own"), message=visit.t("Saved."))
-    return visit.render("voicemail/own.html", status=form.status, form=form, box=box, notices=_notices(visit))
-
-
-def _notices(visit: Visit) -> list[tuple[str, str]]:
-    return [(value, visit.t(title)) for value, title in NOTICES.items()]
+    return visit.render("voicemail/own.html", status=form.status, form=form, box=box, notices=notice_choices(visit))
 
 
 # messages ---------------------------------------------------------------------------------------------------------------
@@ -92,7 +89,7 @@ async def messages(visit: Visit) -> http.Response:
     who = listener(visit)
     rows = await page_of(visit, _filtered(visit, service.audible(visit.snapshot, who)), "at", size=25)
     boxes = await service.audible(visit.snapshot, who).distinct().values_list("owner_kind", "owner_id", "owner_title")
-    titles = {f"{kind}:{id}": title_of(visit.snapshot, Ref(str(kind), int(id))) or str(title) for kind, id, title in boxes}
+    titles = {f"{kind}:{id}": people.mailbox_title(visit.snapshot, Ref(str(kind), int(id))) or str(title) for kind, id, title in boxes}
     return visit.render(
         "voicemail/messages.html", rows=rows, query=visit.query, boxes=sorted(titles.items(), key=lambda b: b[1].casefold())
     )
@@ -109,25 +106,7 @@ def _filtered(visit: Visit, query: QuerySet[MessageRow]) -> QuerySet[MessageRow]
         box = None
     if box is not None:
         query = query.filter(owner_kind=box.kind, owner_id=min(box.id, 2**31 - 1))
-    for name, side, days in (("since", "gte", 0), ("until", "lt", 1)):
-        day = _day(wish.get(name, ""))
-        if day is not None:
-            begin = datetime.combine(day + timedelta(days=days), time(), visit.zone).astimezone(UTC)
-            query = query.filter(**{f"at__{side}": begin})
-    number = "".join(c for c in wish.get("number", "") if c.isprintable()).strip()
-    if number:
-        digits = "".join(c for c in number if c.isdigit())
-        wanted = to_e164(number, visit.snapshot.account.area_code) or digits or number
-        query = query.filter(Q(caller_number__contains=wanted) | Q(dialled__contains=wanted))
-    return query
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if 2000 <= day.year <= 2200 else None
+    return by_days_and_number(visit, query, "at")
 
 
 async def _message(visit: Visit) -> MessageRow:

@@ -60,6 +60,11 @@ def _certificates() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="vats-certificates-")
 
 
+def certificates() -> Path:
+    """See above."""
+    return Path(_certificates().name)
+
+
 def beside_freeswitch(settings: Settings, folder: Path) -> tuple[Settings, FreeSwitch]:
     """The same settings for a FreeSWITCH that runs beside, and that FreeSWITCH, not started yet."""
     if not BINARY.is_file():
@@ -69,7 +74,7 @@ def beside_freeswitch(settings: Settings, folder: Path) -> tuple[Settings, FreeS
     prompts.install(settings.media_root)  # it looks for its music when it starts
     switch = FreeSwitch(
         BINARY, folder / "freeswitch", settings.media_root,
-        address=address, directory_url=f"http://{local}:{port}/fs", directory_secret=secret, certificates=Path(_certificates().name),
+        address=address, directory_url=f"http://{local}:{port}/fs", directory_secret=secret, certificates=certificates(),
         rtp_timeout_seconds=settings.switch.rtp_timeout_seconds, rtp_hold_timeout_seconds=settings.switch.rtp_hold_timeout_seconds,
     )  # fmt: skip
     with_ports = msgspec.structs.replace(

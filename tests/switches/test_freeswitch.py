@@ -195,7 +195,7 @@ def written(file: Path, uuid: str) -> tuple[str, str, str]:
     """The leg's own line of the CDR file: uuid, call, cause; checks its times on the way."""
     [line] = [line for line in file.read_text().splitlines() if uuid in line]
     columns = [column.strip('"') for column in line.split(",")]
-    assert len(columns) == 16
+    assert len(columns) == 18
     created, answered, ended, milliseconds = (int(columns[i]) for i in (5, 8, 10, 14))
     assert created <= answered < ended
     assert abs((ended - answered) // 1000 - milliseconds) < 50

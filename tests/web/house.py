@@ -261,6 +261,7 @@ async def fill_plugins(ctx: TestContext, customer: Customer, word: str) -> None:
         customer.things["rule"] = rule.id
     customer.things["task"] = await fill_callback(customer)
     await fill_voicemail(ctx, customer)
+    await fill_fax(ctx, customer)
     folder = ctx.settings.media_root / "voice" / str(customer.id)
     folder.mkdir(parents=True, exist_ok=True)
     write_wav(folder / "a.wav", seconds=1)
@@ -302,6 +303,34 @@ async def fill_voicemail(ctx: TestContext, customer: Customer) -> None:
             caller_number="+79271234567", caller_name="Иванов", dialled="+74951234567", at=clock.now(), path=path, seconds=2.0,
             transcript="перезвоните мне пожалуйста" if name == "message" else "",
         )  # fmt: skip
+        customer.things[name] = row.id
+
+
+async def fill_fax(ctx: TestContext, customer: Customer) -> None:
+    """The fax of the employee «user» with two pages, and an incomplete one in that of the group."""
+    from engine import clock
+    from engine.documents import to_pdf
+    from plugins.fax.models import FaxRow
+    from plugins.fax.service import set_machine
+    from tests.phones.paper import draw
+
+    user = Ref("core.user", customer.users["user"])
+    async with ctx.edit(customer.id, SYSTEM) as edit:
+        await set_machine(edit, user, emails=(f"user@{customer.name}.example",))
+    for name, owner, title in (
+        ("group-fax", Ref("groups.group", customer.things["group"]), "Отдел продаж"), ("fax", user, "Ульяна Петрова"),
+    ):  # fmt: skip
+        row = FaxRow(
+            account_id=customer.id, call_id=f"{customer.name}-{name}", owner_kind=owner.kind, owner_id=owner.id, owner_title=title,
+            caller_number="+79271234567", caller_name="Иванов", dialled="+74951234567", at=clock.now(),
+            path=f"fax/{customer.id}/{name}.tif", pages=2 if name == "fax" else 1, complete=name == "fax", sender="+7 927 1234567",
+            trouble="" if name == "fax" else "The call dropped prematurely", pdf=True,
+        )  # fmt: skip
+        file = ctx.settings.media_root / row.path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draw(file, row.pages)
+        await to_pdf(file, ctx.settings.media_root / row.pdf_path)
+        await row.save()
         customer.things[name] = row.id
 
 

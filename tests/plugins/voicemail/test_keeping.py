@@ -17,13 +17,13 @@ from engine.db import models
 from engine.facts.spool import Spool
 from engine.facts.writer import FactWriter
 from engine.people import delete_user
-from engine.sdk import InUse, Invalid, NotFound, Problem, Ref
+from engine.sdk import InUse, Invalid, NotFound, Notice, Problem, Ref
 from plugins.groups.part import Group, Membership
 from plugins.groups.service import save_group
 from plugins.voicemail import keeping, service
 from plugins.voicemail.facts import MessageLeft
 from plugins.voicemail.models import MessageRow
-from plugins.voicemail.part import USER_VOICEMAIL, Mailbox, Notice
+from plugins.voicemail.part import USER_VOICEMAIL, Mailbox
 from plugins.voicemail.service import Listener
 from tests.bot.office import SYSTEM, Office, open_office
 from tests.phones import sound

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mailboxes of users and groups, voicemail and fax alike: who may see what came for whom, and what may be set for their notices."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TypeVar
+
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
+
+from engine.db import AccountRow
+from engine.db.models import TelegramLink
+from engine.errors import Problem
+from engine.i18n import N_
+from engine.people.telegram import chats_of_others
+from engine.revisions import Edit
+from engine.snapshot import Branch, Element, Noticed, Ref, Snapshot, User
+
+R = TypeVar("R", bound=AccountRow)
+_EMAIL = re.compile(r"[^@\s;,<>\"]+@[^@\s;,<>\"]+\.[^@\s;,<>\"]+")
+
+
+def visible_mail(rows: QuerySet[R], snapshot: Snapshot, user_id: int, everything: bool) -> QuerySet[R]:
+    """Of rows that came for somebody (`owner_kind`, `owner_id`), those a person may see (R25).
+
+    `everything`: managers and administrators. An employee: what came for himself and for the groups he is in.
+    """
+    if everything:
+        return rows
+    own = Q(owner_kind=User.kind, owner_id=user_id)
+    for element in snapshot.elements():
+        if isinstance(element, Branch) and element.place_of(user_id) is not None:
+            own |= Q(owner_kind=element.kind, owner_id=element.id)
+    return rows.filter(own)
+
+
+def mailbox_title(snapshot: Snapshot, owner: Ref) -> str:
+    """R25: the mailbox of the root group is called like the PBX; "" when the owner is gone."""
+    element: Element | None = snapshot.element(owner)
+    if element is None:
+        return ""
+    return snapshot.account.title if isinstance(element, Branch) and element.parent is None else element.title
+
+
+def remove_file(media_root: Path, path: str) -> None:
+    """The file of something that came and is deleted; nothing outside the media root."""
+    root = media_root.resolve()
+    full = (root / path).resolve()
+    if full.is_relative_to(root):
+        full.unlink(missing_ok=True)
+
+
+async def notice_problems(edit: Edit, box: Noticed, before: Noticed | None) -> list[Problem]:
+    """What is wrong with the recipients of a mailbox; chats that stood there already may stay."""
+    found = [
+        Problem(field, N_("“{address}” is not an e-mail address."), address=address)
+        for field in ("emails", "hidden_emails") for address in getattr(box, field) if not _EMAIL.fullmatch(address)
+    ]  # fmt: skip
+    ours = set(await TelegramLink.of(edit.account_id, edit.tx).values_list("chat_id", flat=True))
+    foreign = await chats_of_others(edit.account_id, box.chats, edit.tx)
+    if foreign or set(box.chats) - ours - set(before.chats if before else ()):  # what was ours once and is nobody's now may stay
+        found.append(Problem("chats", N_("Choose one of the list.")))
+    return found
