@@ -17,7 +17,7 @@ from engine.people.calls import Current, current_calls, visible_calls
 from engine.people.contacts import add_contact, delete_contact, edit_contact, edit_own_contact, set_sip_password
 from engine.people.erasing import Erased, erasable, erase_number
 from engine.people.extensions import extension_warning
-from engine.people.mailboxes import mailbox_title, notice_problems, remove_file, visible_mail
+from engine.people.mailboxes import address_problems, chat_problems, mailbox_title, remove_file, visible_mail
 from engine.people.passwords import check_password, hash_password, random_password, verify_password
 from engine.people.pbx import edit_pbx
 from engine.people.prefixes import prefix_problems
@@ -36,8 +36,10 @@ __all__ = [
     "PbxWish",
     "UserWish",
     "add_contact",
+    "address_problems",
     "bot_name_file",
     "branches_of",
+    "chat_problems",
     "chats_of_others",
     "check_password",
     "create_user",
@@ -60,7 +62,6 @@ __all__ = [
     "memberships",
     "move_user",
     "new_telegram_code",
-    "notice_problems",
     "own_chats",
     "prefix_problems",
     "random_password",

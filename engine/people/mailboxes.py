@@ -52,14 +52,18 @@ def remove_file(media_root: Path, path: str) -> None:
         full.unlink(missing_ok=True)
 
 
-async def notice_problems(edit: Edit, box: Noticed, before: Noticed | None) -> list[Problem]:
-    """What is wrong with the recipients of a mailbox; chats that stood there already may stay."""
-    found = [
+def address_problems(box: Noticed) -> list[Problem]:
+    """What is wrong with the addresses of a mailbox."""
+    return [
         Problem(field, N_("“{address}” is not an e-mail address."), address=address)
         for field in ("emails", "hidden_emails") for address in getattr(box, field) if not _EMAIL.fullmatch(address)
     ]  # fmt: skip
+
+
+async def chat_problems(edit: Edit, box: Noticed, before: Noticed | None) -> list[Problem]:
+    """What is wrong with the chats of a mailbox; those that stood there already may stay."""
     ours = set(await TelegramLink.of(edit.account_id, edit.tx).values_list("chat_id", flat=True))
     foreign = await chats_of_others(edit.account_id, box.chats, edit.tx)
     if foreign or set(box.chats) - ours - set(before.chats if before else ()):  # what was ours once and is nobody's now may stay
-        found.append(Problem("chats", N_("Choose one of the list.")))
-    return found
+        return [Problem("chats", N_("Choose one of the list."))]
+    return []

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from tortoise.queryset import QuerySet
 
-from engine.sdk import N_, Context, Edit, ElementStore, Finding, Invalid, NotFound, Ref, Snapshot, people
+from engine.sdk import N_, Context, Edit, ElementStore, Finding, Invalid, NotFound, Ref, Snapshot, as_findings, people
 from plugins.fax.models import FaxRow, MachineRow
 from plugins.fax.part import OWNERS, FaxPart, Machine
 
@@ -17,6 +17,7 @@ from plugins.fax.part import OWNERS, FaxPart, Machine
 def check(part: FaxPart, whole: Snapshot) -> Iterable[Finding]:
     owners = [machine.parent for machine in part.machines]
     for machine in part.machines:
+        yield from as_findings(machine.ref, people.address_problems(machine))
         if machine.parent is None or machine.parent.kind not in OWNERS or owners.count(machine.parent) > 1:
             yield Finding("error", machine.ref, N_("A fax belongs to one user or one group, and each has one at most."))
 
@@ -30,7 +31,7 @@ async def set_machine(edit: Edit, owner: Ref, **fields: Any) -> None:
         raise NotFound
     before = edit.before.attached(owner, Machine)
     machine = msgspec.structs.replace(before or Machine(id=0, title="", parent=owner), **fields)
-    found = await people.notice_problems(edit, machine, before)
+    found = [*people.address_problems(machine), *await people.chat_problems(edit, machine, before)]
     if found:
         raise Invalid(found)
     if before is None:
