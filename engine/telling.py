@@ -99,6 +99,7 @@ REASONS: Final[Mapping[str, str]] = {
     "list_inactive": N_("its list is switched off"),
     "menu": N_("the caller left in the menu"),
     "cancelled": N_("cancelled"),
+    "engine_restarted": N_("the PBX was restarted"),
     "talk_over": N_("the third party has hung up"),
     "no_such_number": N_("no such number"),
     "nothing_to_cancel": N_("there is nothing to cancel or to switch to"),

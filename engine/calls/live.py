@@ -470,6 +470,8 @@ class LiveCall:
             **self.hold_music,
             **self.key_filter(leg),
         }
+        if callee.shows is not None:
+            values["update_ignore_ua"] = "true"  # FreeSWITCH tells only makes it knows with whom they talk now (R19)
         if self.party != NOBODY:  # whoever answers first is served where he is parked, for as long as others ring
             # nobody takes over an answered B when the engine dies before the bridge: it ends by itself
             values["park_timeout"] = f"10:{NO_ANSWER}"

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from engine.calls.call import Call, Ended, Event, Held, Joined, Key, Leg, Step, TimeUp, TransferAsked
+from engine.calls.call import Call, Ended, Event, Held, Joined, Key, Leg, Parted, Step, TimeUp, TransferAsked
 from engine.calls.causes import BLIND_TRANSFER, CALL_REJECTED
 from engine.calls.codes import DIALLED, Code, CodeReader, Heard
 
@@ -46,6 +46,10 @@ class Coded:
 
 
 TalkEnd: TypeAlias = Over | HoldExpired | Transfer | Coded
+
+
+PATIENCE: Final = timedelta(seconds=3)
+"""A switch that does not say that it has parted two is not waited for longer."""
 
 
 class TypedKeys:
@@ -128,6 +132,8 @@ async def converse(
                 until = call.now + max_hold if on and max_hold is not None else None
             case TimeUp() if until is not None and call.now >= until:
                 call.note(Step("hold_expired", {"by": other.label}))
+                call.part(call.party, other)  # FreeSWITCH loses a caller who is to hear something before his bridge is over
+                await parted(call)
                 call.release(other)
                 return HoldExpired(other)
             case TransferAsked(by, number) if by.external:
@@ -139,3 +145,14 @@ async def converse(
                 call.note(Step("transfer_asked", {"by": by.label, "number": number}))
                 call.release(by, BLIND_TRANSFER)
                 return Transfer(number, by)
+
+
+async def parted(call: Call) -> frozenset[Leg]:
+    """Wait until they are; who has hung up meanwhile."""
+    until, ended = call.now + PATIENCE, set[Leg]()
+    while True:
+        match await call.next(until):
+            case Parted() | TimeUp():
+                return frozenset(ended)
+            case Ended(leg):
+                ended.add(leg)

@@ -11,11 +11,11 @@ from engine.calls.call import Call, Caller, Ended, Leg, Step
 from engine.calls.causes import NORMAL_CLEARING
 from engine.calls.codes import Code
 from engine.calls.ringing import Member, Won, plan, ring
-from engine.calls.talk import HoldExpired, TypedKeys
+from engine.calls.talk import HoldExpired, TypedKeys, parted
 from engine.errors import Recalled
 from engine.routing.action import Done
 from engine.routing.callees import RING_BACK
-from engine.routing.moves import Back, Returns, parted
+from engine.routing.moves import Back, Returns
 from engine.routing.tones import REFUSED, RINGING
 from engine.snapshot import User
 

@@ -4,13 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
 
-from engine.calls.call import Call, Ended, Leg, Parted, TimeUp
-
-PATIENCE: Final = timedelta(seconds=3)
-"""A switch that does not say that it has parted two is not waited for longer."""
+from engine.calls.call import Call, Leg
+from engine.calls.talk import parted
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +30,3 @@ async def aside(call: Call, by: Leg, held: Leg) -> None:
         call.serve(held)
     call.part(held, by)
     await parted(call)
-
-
-async def parted(call: Call) -> frozenset[Leg]:
-    """Wait until they are; who has hung up meanwhile."""
-    until, ended = call.now + PATIENCE, set[Leg]()
-    while True:
-        match await call.next(until):
-            case Parted() | TimeUp():
-                return frozenset(ended)
-            case Ended(leg):
-                ended.add(leg)
