@@ -385,13 +385,16 @@ class Resync:
             return lambda call: self._desk.resume(call, None, None)  # whoever rings goes on ringing
         for state in call.open_legs():
             if state not in (party, other):  # it rang for a distribution that is gone; the caller begins anew at his place
-                self._node.switch.kill(state.uuid, causes.ORIGINATOR_CANCEL)
-                state.released = True
-                call.leg_over(state, causes.ORIGINATOR_CANCEL)  # at once: his line is free to be rung again
+                self._give_up(call, state, causes.ORIGINATOR_CANCEL)
         if other is None and (ended := talk_ended(call)) is not None:
             call.note(Step("talk_over", {"who": ended.leg.label, "cause": ended.cause}))
             return _over
         return lambda call: self._desk.resume(call, at, other.leg if other is not None else None)
+
+    def _give_up(self, call: LiveCall, state: LegState, cause: str) -> None:
+        call.release(state.leg, cause)
+        state.peer = ""
+        call.leg_over(state, cause)  # at once: his line is free to be rung again
 
     def _moved_on(self, call: LiveCall, moving: OnTheWay) -> Callable[[LiveCall], Awaitable[Verdict]]:
         """Of a transfer that was under way when the last engine died, and of a consultation: the talk that it has interrupted, or,
@@ -399,11 +402,17 @@ class Resync:
         by, held = moving.by, moving.held
         at = next((s.target for _, s in reversed(call.steps) if s.what == "enters"), None)
         both = held is not None and held.alive and by.alive
+        third = next((s for s in call.open_legs() if s not in (by, held) and s.answered_at is not None), None)
+        if third is not None and held is not None and held.alive and not by.alive:  # he has connected the two by hanging up
+            if by.leg == call.party:
+                call.serve(held.leg)
+            held.peer = third.peer = ""
+            call.note(Step("handed_over", {"who": third.leg.label}))
+            return lambda call: self._desk.resume(call, at, third.leg, joined=False)
         staying = {s for s in (held if held is not None else call.legs.get(call.party.id), by if both else None) if s is not None}
         for state in call.open_legs():
             if state not in staying:
-                call.release(state.leg, causes.ORIGINATOR_CANCEL if state.answered_at is None else causes.NORMAL_CLEARING)
-                state.peer = ""
+                self._give_up(call, state, causes.ORIGINATOR_CANCEL if state.answered_at is None else causes.NORMAL_CLEARING)
         if both and held is not None:
             call.note(Step("consultation_over", {"by": by.leg.label, "why": "engine_restarted"}))
             other = held if by.leg == call.party else by
