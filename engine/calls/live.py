@@ -37,7 +37,7 @@ from engine.calls.call import (
     Step,
     TimeUp,
 )
-from engine.calls.causes import BLIND_TRANSFER, LINE_CAUSES, LINE_REFUSALS, NO_ANSWER, NORMAL_CLEARING
+from engine.calls.causes import ATTENDED_TRANSFER, BLIND_TRANSFER, LINE_CAUSES, LINE_REFUSALS, NO_ANSWER, NORMAL_CLEARING
 from engine.calls.codes import DIALLED
 from engine.calls.joins import Joins
 from engine.calls.leg import LegState
@@ -56,6 +56,8 @@ from engine.snapshot import Contact, Ref, Snapshot, Sound
 
 T = TypeVar("T")
 
+REPLACED = (ATTENDED_TRANSFER, "PICKED_OFF")
+"""How switches end a leg whose place a phone has given to another one."""
 SWITCH_MUSIC = "local_stream://moh"
 """The switch's own music on hold."""
 RINGBACK_TONE = "tone_stream://%(1000,4000,425);loops=-1"
@@ -339,16 +341,23 @@ class LiveCall:
         self._is_free(state.uuid)
         if state.leg == self.party and state.leg in self._outliving:
             self.emit(Ended(state.leg, cause))
+        elif state.leg == self.party and cause in REPLACED and not state.leaving and any(s.answered_at for s in self.open_legs()):
+            self.joins.hold_back(state)  # another phone may have taken its place (INVITE with Replaces)
         elif state.leg == self.party:
             self.messages.party_left(state.ended_at)
             if state.leaving and any(s.alive and s.peer for s in self.legs.values() if s is not state):
                 return  # a caller who transferred his callee away; the callee's PARK follows
             self.gone = True
             self._wake()
-        elif cause in ("BLIND_TRANSFER", "ATTENDED_TRANSFER") or state.leaving:
+        elif cause in (BLIND_TRANSFER, *REPLACED) or state.leaving:
             self.joins.hold_back(state)
         else:
             self.emit(Ended(state.leg, cause))
+
+    def party_left(self) -> None:
+        """Nobody has taken its place."""
+        self.gone = True
+        self._wake()
 
     def refused(self, leg_uuid: str, cause: str) -> None:
         """An originate failed before the leg had any event."""
@@ -470,8 +479,6 @@ class LiveCall:
             **self.hold_music,
             **self.key_filter(leg),
         }
-        if callee.shows is not None:
-            values["update_ignore_ua"] = "true"  # FreeSWITCH tells only makes it knows with whom they talk now (R19)
         if self.party != NOBODY:  # whoever answers first is served where he is parked, for as long as others ring
             # nobody takes over an answered B when the engine dies before the bridge: it ends by itself
             values["park_timeout"] = f"10:{NO_ANSWER}"

@@ -84,6 +84,8 @@ class Node:
                 self._feed(call, event, state)
             return
         match event.name:
+            case "CHANNEL_BRIDGE" if event.other_uuid in self._by_leg:
+                self._newcomer(self._by_leg[event.other_uuid], event.other_uuid, event.uuid)
             case "CHANNEL_PARK" if event.direction == "inbound" and not event.vats_call:  # else a call that the sweep takes up
                 self.on_parked(event)
             case "CHANNEL_HANGUP_COMPLETE":
@@ -112,6 +114,8 @@ class Node:
         self.switch.claim(event.uuid, claimed)
 
     def _feed(self, call: LiveCall, event: Event, state: LegState) -> None:
+        if event.name == "CHANNEL_BRIDGE" and event.other_uuid and event.other_uuid not in self._by_leg:
+            self._newcomer(call, event.uuid, event.other_uuid)
         other = self._by_leg.get(event.other_uuid) if event.name == "CHANNEL_BRIDGE" else None
         if other is None or other is call:
             call.feed(event, state)
@@ -121,6 +125,32 @@ class Node:
         for owner, mine, theirs in sorted(sides, key=lambda side: side[0].party.id != side[1]):
             if self._by_leg.get(mine) is not self._by_leg.get(theirs):
                 owner.joins.seen(mine, theirs)
+
+    def _newcomer(self, call: LiveCall, mine: str, stranger: str) -> None:
+        """The switch has joined a leg of this call with one that never parked: a phone has taken a place (INVITE with Replaces)."""
+
+        async def ask() -> None:
+            try:
+                dump = await self.switch.dump(stranger)
+            except (SwitchError, TimeoutError) as error:
+                log.warning("nothing is known of the channel %s: %s", stranger, error, extra={"call": call.id})
+                return
+            if dump is None or dump.direction != "inbound" or stranger in self._by_leg or call.gone:
+                return
+            admitted = self._reception.admit(dump)
+            if isinstance(admitted, Rejection) or admitted.snapshot.account.id != call.snapshot.account.id:
+                return
+            state = LegState(admitted.leg, "in", "member", dump.created_at or clock.now(), number=admitted.leg.label)
+            state.answered_at = dump.answered_at or clock.now()
+            state.ready = True
+            self.enrol(call, state)
+            call.take_over(state)
+            self._journal.leg(call, state)
+            call.joins.seen(mine, stranger)
+
+        asking = asyncio.create_task(ask(), name=f"newcomer to {call.id}")
+        self._tasks.add(asking)
+        asking.add_done_callback(self._tasks.discard)
 
     def serve(self, event: Event) -> None:
         """Begin the scenario of a claimed caller."""

@@ -12,7 +12,7 @@ from engine.db import models
 from engine.people import ContactWish
 from engine.snapshot import Ref
 from plugins.groups.part import Membership
-from tests.calls.installation import own_address
+from tests.calls.installation import REAL, own_address
 from tests.calls.pbx import Pbx
 from tests.calls.telephone import Line, Provider
 from tests.calls.test_voicemail import speaks_after_the_beep
@@ -153,6 +153,30 @@ async def test_a_transfer_by_code_with_consultation(shared: Pbx) -> None:
     told = ["talk", "consults", "consultation", "toggled", "toggled", "handed_over", "talk"]
     assert steps(record, *told) == told
     await one_recording(shared, record)
+
+
+@pytest.mark.feature("R19")
+@pytest.mark.skipif(REAL, reason="FreeSWITCH tells only makes of phones that it knows")
+async def test_the_consulted_phone_shows_the_caller_after_the_transfer(shared: Pbx) -> None:
+    async with AsyncExitStack() as stack:
+        scene = await talking(shared, stack)
+        await scene.types("*2202")
+        ringing = await scene.two.takes()
+        scene.two.take(ringing.invite.body)
+        able = [("Allow", "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS"), ("User-Agent", "Desk phone")]
+        scene.two.send(scene.two.reply(ringing.invite, 200, tag=ringing.tag, body=scene.two.sdp(), extra=able))
+        await scene.two.get("ACK")
+        scene.two.say(SECOND)
+        await scene.one.hears(SECOND)
+        await scene.served.hang_up()
+        contact = [("Contact", f"<{scene.two.contact}>")]
+        while "9271234567" not in (update := await scene.two.get("UPDATE")).get("P-Asserted-Identity"):
+            scene.two.send(scene.two.reply(update, 200, extra=contact))
+        scene.two.send(scene.two.reply(update, 200, extra=contact))
+        await scene.caller.hears(SECOND)
+        await scene.talk.hang_up()
+        await ringing.ended()
+        await shared.records(1)
 
 
 @pytest.mark.feature("R20", "R21")
