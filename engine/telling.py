@@ -37,9 +37,10 @@ SENTENCES: Final[Mapping[str, str]] = {
     "answered": N_("{who} answered"),
     "skipped": N_("{who} is not rung: {why}"),
     "gate_closed": N_("{who} is not rung: {why}"),
+    "not_reached": N_("Their turn did not come: {whom} ({why})"),
     "no": N_("{who} did not take the call: {cause}"),
     "line_failed": N_("The line “{line}” failed ({cause}); {who} is called by the next one"),
-    "cancelled": N_("Ringing of {who} is stopped"),
+    "cancelled": N_("Ringing of {who} is stopped: {why}"),
     "talk": N_("Talks with {who}"),
     "talk_over": N_("{who} ended the talk"),
     "held": N_("{by} put the caller on hold"),
@@ -79,6 +80,9 @@ REASONS: Final[Mapping[str, str]] = {
     "not_registered": N_("the phone is not registered"),
     "lines_busy": N_("all lines are busy"),
     "no_contacts": N_("no contacts"),
+    "answered_first": N_("somebody with a higher priority took the call"),
+    "chosen": N_("the caller chose something else"),
+    "time_over": N_("the time to ring was over"),
     "no_answer": N_("no answer"),
     "busy": N_("busy"),
     "left": N_("the caller hung up"),
@@ -111,7 +115,7 @@ CAUSES: Final[Mapping[str, str]] = {
     "NORMAL_CLEARING": N_("normal end of the call"),
     "USER_BUSY": N_("busy"),
     "NO_ANSWER": N_("no answer"),
-    "NO_USER_RESPONSE": N_("the phone does not respond"),
+    "NO_USER_RESPONSE": N_("temporarily unavailable"),
     "CALL_REJECTED": N_("rejected"),
     "ORIGINATOR_CANCEL": N_("the caller hung up"),
     "LOSE_RACE": N_("answered elsewhere"),
@@ -334,6 +338,8 @@ def _named(words: Words, facts: Mapping[str, Any], names: Mapping[str, str]) -> 
         label = str(facts.get(key, ""))
         if names.get(label):
             told[key] = _who(names, label)
+    if isinstance(facts.get("whom"), str):
+        told["whom"] = ", ".join(_who(names, label) for label in facts["whom"].split(", "))
     for key in ("sound", "music"):
         if isinstance(facts.get(key), str):
             told[key] = ", ".join(_sound(words, path, names) for path in facts[key].split(" + "))

@@ -2,7 +2,7 @@
 """Pytest plugin: with VATS_REQUIRE_ALL=1 a run in which a test was skipped for want of something fails, and says what was wanting.
 
 Registered by tests/conftest.py, switched on by .ci/run. Excused is what cannot be had there
-by installing it, a FreeSWITCH and root, and the speech model.
+by installing it: a FreeSWITCH and root.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import pytest
 VARIABLE = "VATS_REQUIRE_ALL"
 EXCUSED = re.compile(
     r"\bFREESWITCH\b|\bFreeSWITCH\b|\bneeds root\b|\bIPv6\b"  # what an installation cannot bring
-    r"|\bneeds vosk\b"  # ninety megabytes that no call needs
     r"|\bdoes not apply to (SQLite|PostgreSQL)\b"  # no want
 )
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import uuid
 from collections import deque
@@ -115,6 +116,7 @@ class LiveCall:
         self._rings = False
         self._place: Ref | None = None
         self._dialled: dict[str, _Dialled] = {}
+        self._ring_ends: dict[str, asyncio.TimerHandle] = {}
         self.joins = Joins(self, node)
         self.recall = Recall(lambda: self.snapshot.codes.feature_codes(), self.serve)
         self._parting: set[str] = set()
@@ -279,6 +281,7 @@ class LiveCall:
             case "CHANNEL_ANSWER":
                 if state.answered_at is None:
                     state.answered_at = self.now
+                    self._rings_no_more(state)
                     self._node.journal_leg(self, state)
                     self._node.changed(self)
                 if state.leg == self.party:
@@ -333,6 +336,7 @@ class LiveCall:
         if not state.alive:
             return
         state.ended_at, state.ended_by, state.cause = at or self.now, by, cause
+        self._rings_no_more(state)
         self._node.left(self, state)
         self._node.journal_leg(self, state)
         self._node.changed(self)
@@ -474,7 +478,7 @@ class LiveCall:
             "origination_caller_id_number": route.caller_number,
             "origination_caller_id_name": route.caller_name or route.caller_number,
             "ignore_early_media": "true",
-            "originate_timeout": str(max(1, round(callee.timeout.total_seconds()))),
+            "originate_timeout": str(math.ceil(callee.timeout.total_seconds()) + 1),
             "force_transfer_context": "from-phone",
             **self.hold_music,
             **self.key_filter(leg),
@@ -483,7 +487,18 @@ class LiveCall:
             # nobody takes over an answered B when the engine dies before the bridge: it ends by itself
             values["park_timeout"] = f"10:{NO_ANSWER}"
         self._node.switch.originate(leg.id, route.dial_string, values)
+        # by our own clock: FreeSWITCH rings up to a second less than it is told, and is told more, for when no engine runs
+        self._ring_ends[leg.id] = self._loop.call_later(callee.timeout.total_seconds(), self._rung_out, state)
         return leg
+
+    def _rung_out(self, state: LegState) -> None:
+        if state.alive and not state.released:
+            self._node.switch.kill(state.uuid, NO_ANSWER)
+
+    def _rings_no_more(self, state: LegState) -> None:
+        timer = self._ring_ends.pop(state.uuid, None)
+        if timer is not None:
+            timer.cancel()
 
     def release(self, leg: Leg, cause: str = NORMAL_CLEARING) -> None:
         state = self.legs.get(leg.id)

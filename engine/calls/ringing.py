@@ -109,11 +109,16 @@ async def ring(
     why: dict[str, str] = {}
     live: dict[Leg, _Attempt] = {}
     until = call.now + within if within is not None else None
+    waiting = dict.fromkeys(callee.label for wave in waves for track in wave for together in track for callee in together)
+    """Whose turn has not come."""
+    over = "left"
+    """Why it will not come any more."""
 
     def advance(run: _Run) -> None:
         while not run.ringing and run.at + 1 < len(run.track):
             run.at += 1
             for callee in run.track[run.at]:
+                waiting.pop(callee.label, None)
                 if fit_only and (refusal := _unfit(call, callee)):
                     why[callee.label] = refusal["why"]
                     call.note(Step("skipped", {"who": callee.label, **refusal}))
@@ -134,18 +139,20 @@ async def ring(
                 event = await listen(call, keys, until)
                 match event:
                     case Chosen():
+                        over = "chosen"
                         return event
                     case Ringing(leg) if leg in live and not live[leg].heard:
                         live[leg].heard = True
                         call.note(Step("phone_rings", {"who": leg.label}))
                     case Answered(leg) if leg in live:
-                        won, told = live.pop(leg), LOSE_RACE
+                        won, told, over = live.pop(leg), LOSE_RACE, "answered_first"
                         call.note(Step("answered", {"who": leg.label}))
                         return Won(leg, won.callee)
                     case TimeUp() if until is not None and call.now >= until:
+                        over = "time_over"
                         return NoOne(why | {attempt.callee.label: NO_ANSWER for attempt in live.values()})
                     case Joined(leg, None):
-                        told = LOSE_RACE
+                        told, over = LOSE_RACE, "answered_first"
                         call.note(Step("picked_up", {"who": leg.label}))
                         return Won(leg)
                     case Ended(leg, why_it_ended) if leg in live:
@@ -163,7 +170,9 @@ async def ring(
     finally:  # also on CallGone: orders never wait, so this is safe
         for attempt in dict.fromkeys(live.values()):
             if attempt is not won:
-                call.note(Step("cancelled", {"who": attempt.callee.label}))
+                call.note(Step("cancelled", {"who": attempt.callee.label, "why": LOSE_RACE if over == "answered_first" else over}))
+        if waiting:
+            call.note(Step("not_reached", {"whom": ", ".join(waiting), "why": over}))
         for leg in live:
             call.release(leg, told)
 

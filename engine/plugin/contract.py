@@ -104,11 +104,15 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work on a tick. State lives in rows; `run` is called by one process at a time."""
+    """Work on a tick. State lives in rows; `run` is called by one process at a time.
+
+    `beside_engine`: only where the engine runs, since it asks how phones and lines are.
+    """
 
     name: str
     every: timedelta
     run: Callable[[], Awaitable[None]]
+    beside_engine: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,8 @@ class Runtime:
         core = [Job("core.forget_deliveries", timedelta(days=1), self._forget_deliveries)]
         if self.engine is not None:
             core.append(Job("core.retry_facts", timedelta(hours=1), self.engine.journal.retry_failed))
-        plugins = [replace(job, name=f"{plugin.meta.id}.{job.name}") for plugin, job in ctx.registry.jobs()]
+        ours = [(plugin, job) for plugin, job in ctx.registry.jobs() if self.engine is not None or not job.beside_engine]
+        plugins = [replace(job, name=f"{plugin.meta.id}.{job.name}") for plugin, job in ours]
         ticker = Ticker(ctx.db, [*core, *plugins])
         ticker.start()
         self._stack.push_async_callback(ticker.stop)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of missed-call notices: which cards stand in which chats, who has taken a call over or called back."""
+"""What is kept of notices: which cards stand in which chats, who has taken a call over or called back, which lines are out of order."""
 
 from __future__ import annotations
 
@@ -48,3 +48,16 @@ class Attempt(AccountRow):
     class Meta:
         app = "notifications"
         table = "notifications_attempt"
+
+
+class LineTrouble(AccountRow):
+    """A line that is out of order `since` then; the row goes when it works again. `told`: people know."""
+
+    id = fields.BigIntField(primary_key=True)
+    trunk_id = fields.IntField(unique=True)
+    since = fields.DatetimeField()
+    told = fields.BooleanField(default=False)
+
+    class Meta:
+        app = "notifications"
+        table = "notifications_line_trouble"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -44,7 +44,15 @@ def recipients(ended: CallEnded, snapshot: Snapshot) -> Recipients:
     if ended.direction != "in" or ended.talked or not ended.missed:
         return Recipients()
     failed = [snapshot.element(ref) for ref in ended.failed_groups]
-    told = _alerted(failed) or _alerted(snapshot.branches(None))
+    return _together(_alerted(failed) or _alerted(snapshot.branches(None)))
+
+
+def recipients_of_all(snapshot: Snapshot) -> Recipients:
+    """Who is told what concerns the PBX as a whole: the addresses and chats of the root group."""
+    return _together(_alerted(snapshot.branches(None)))
+
+
+def _together(told: Sequence[Alerted]) -> Recipients:
     emails = {email.casefold(): email for group in reversed(told) for email in group.missed_emails}
     return Recipients(
         tuple(dict.fromkeys(emails[e.casefold()] for g in told for e in g.missed_emails)),

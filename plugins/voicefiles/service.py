@@ -54,7 +54,19 @@ def kind_of(content: bytes) -> str:
 
 async def convert_upload(ctx: Context, account_id: int, content: bytes) -> VoiceFile:
     """Keep the original and make the telephone WAV, before any edit begins. Raises Invalid."""
-    kind = kind_of(content)
+    return await _converted(ctx, account_id, content, kind_of(content))
+
+
+async def convert_voice_message(ctx: Context, account_id: int, content: bytes) -> VoiceFile:
+    """The same of a voice message of a messenger, which is OGG with Opus. Raises Invalid."""
+    if len(content) > MAX_BYTES:
+        raise Invalid([Problem("file", N_("The file is larger than 15 MB."))])
+    if content[:4] != b"OggS" or b"OpusHead" not in content[:100]:
+        raise Invalid([Problem("file", N_("This is no voice message."))])
+    return await _converted(ctx, account_id, content, "ogg")
+
+
+async def _converted(ctx: Context, account_id: int, content: bytes, kind: str) -> VoiceFile:
     folder, name = _place(ctx, account_id)
     original = folder / f"{name}-original.{kind}"
     original.write_bytes(content)

@@ -29,7 +29,7 @@ from engine.sdk import (
     Step,
 )
 from plugins.groups.api import Group
-from plugins.voicemail.facts import MessageLeft
+from plugins.voicemail.facts import MessageDropped, MessageLeft
 from plugins.voicemail.part import GROUP_VOICEMAIL, USER_VOICEMAIL, Mailbox, mailbox_of, title_of
 
 GREETING: Final = Sound("prompts/voicemail.wav")
@@ -126,6 +126,7 @@ def _kept(call: Call, owner: Ref, message: Message) -> bool:
     seconds = message.seconds or 0.0
     if seconds < LEAST_SECONDS:
         call.note(Step("message_empty"))
+        call.fact(MessageDropped(account=call.snapshot.account.id, call=call.id, at=message.begun_at, path=message.path))
         return False
     call.note(Step("message_left", {"who": title_of(call.snapshot, owner), "seconds": round(seconds)}, owner))
     call.fact(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fact that a caller has left a voice message."""
+"""The facts that a caller has left a voice message, and that what he left is none."""
 
 from __future__ import annotations
 
@@ -20,3 +20,10 @@ class MessageLeft(Fact, frozen=True, kw_only=True):
     dialled: str = ""
     path: str
     seconds: float
+
+
+class MessageDropped(Fact, frozen=True, kw_only=True):
+    """Nothing was said: the sound at `path` is not wanted."""
+
+    kind: ClassVar[str] = "voicemail.message_dropped"
+    path: str

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from engine.sdk import Context, Ref, Refused, transcribe
 from plugins.voicemail import texts
-from plugins.voicemail.facts import MessageLeft
+from plugins.voicemail.facts import MessageDropped, MessageLeft
 from plugins.voicemail.models import MessageRow
 from plugins.voicemail.part import mailbox_of, title_of
+from plugins.voicemail.service import remove_sound
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,10 @@ class Keeper:
             await self.ctx.enqueue(fact.account, TRANSCRIPTS, str(fact.account), payload, key=f"transcript:{row.id}", tx=tx)
         else:
             await self._tell(row, tx)
+
+    async def dropped(self, fact: MessageDropped, tx: Any) -> None:
+        if not await MessageRow.of(fact.account, tx).filter(path=fact.path).exists():
+            remove_sound(self.ctx, fact.path)
 
     async def transcribe(self, payload: Mapping[str, Any]) -> None:
         """A delivery of the outbox. People are told in any case: without a transcript when there can be none."""

@@ -23,7 +23,7 @@ from engine.sdk import (
 )
 from plugins.voicemail import service
 from plugins.voicemail.actions import SENTENCES, ToGroupVoicemail, ToUserVoicemail
-from plugins.voicemail.facts import MessageLeft
+from plugins.voicemail.facts import MessageDropped, MessageLeft
 from plugins.voicemail.keeping import TRANSCRIPTS, Keeper
 from plugins.voicemail.part import VoicemailPart
 from plugins.voicemail.web import PAGES
@@ -53,7 +53,7 @@ class Voicemail(Plugin):
             log.error("no transcripts of voicemail: %s", wrong)
 
     def facts(self) -> Sequence[FactSubscriber[Any]]:
-        return (FactSubscriber(MessageLeft, self._keeper.left),)
+        return FactSubscriber(MessageLeft, self._keeper.left), FactSubscriber(MessageDropped, self._keeper.dropped)
 
     def deliveries(self) -> Sequence[Delivery]:
         return (Delivery(TRANSCRIPTS, self._keeper.transcribe),)

@@ -119,18 +119,18 @@ async def mark_heard(row: MessageRow, heard: bool) -> None:
 async def delete_message(ctx: Context, row: MessageRow) -> None:
     """The message with its sound."""
     await row.delete()
-    _remove_sound(ctx, row)
+    remove_sound(ctx, row.path)
 
 
 async def erase(ctx: Context, edit: Edit, number: str) -> None:
     """A message is what the person said: it goes wholly."""
     for row in await MessageRow.of(edit.account_id, edit.tx).filter(caller_number=number):
         await row.delete(using_db=edit.tx)
-        _remove_sound(ctx, row)
+        remove_sound(ctx, row.path)
 
 
-def _remove_sound(ctx: Context, row: MessageRow) -> None:
+def remove_sound(ctx: Context, path: str) -> None:
     root = ctx.settings.media_root.resolve()
-    path = (root / row.path).resolve()
-    if path.is_relative_to(root):
-        path.unlink(missing_ok=True)
+    file = (root / path).resolve()
+    if file.is_relative_to(root):
+        file.unlink(missing_ok=True)

@@ -21,6 +21,8 @@ class Line(Telephone):
         """Nobody is there: every call rings here until the caller gives up."""
         self.rung: list[float] = []
         """When calls came (loop time)."""
+        self.stopped: list[float] = []
+        """When the caller's side gave one up."""
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if not data.startswith(b"SIP/2.0"):
@@ -36,6 +38,7 @@ class Line(Telephone):
             if self.unattended:
                 self.send(self.reply(message, 180, tag=f"u{message.cseq[0]}"), addr)
         elif message.method == "CANCEL" and self.unattended:
+            self.stopped.append(asyncio.get_running_loop().time())
             invite = next(m for m in self.seen if m.method == "INVITE" and m.get("Call-ID") == message.get("Call-ID"))
             self.send(self.reply(message, 200, tag=f"u{invite.cseq[0]}"), addr)
             self.send(self.reply(invite, 487, tag=f"u{invite.cseq[0]}"), addr)
@@ -79,6 +82,7 @@ class Provider(Line):
         self.registered_from = ""
         """The Contact that the switch has registered."""
         self.registrations = 0
+        self.refuses_registrations = False
         self._registered = asyncio.Event()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
@@ -87,7 +91,9 @@ class Provider(Line):
             return
         request = parse(data, addr)
         signed = request.get("Authorization")
-        if not signed:
+        if self.refuses_registrations:
+            self.send(self.reply(request, 403, tag="p"), addr)
+        elif not signed:
             challenge = 'Digest realm="provider.test", nonce="n1", qop="auth", algorithm=MD5'
             self.send(self.reply(request, 401, tag="p", extra=[("WWW-Authenticate", challenge)]), addr)
         elif f'username="{self.login}"' in signed:

