@@ -14,6 +14,7 @@ VatsError
 │   ├── Conflict         somebody else changed it meanwhile
 │   └── InUse            something points at it
 ├── CallGone             the served party has left; raised by `Call.next` only
+├── Recalled             who has sent the served party on by a code wants it back; raised by `Call.next` only (R20)
 └── WaitsForEver         a rehearsed call that would never end; raised by the rehearsed `Call.next` only
     └── GoesRound        it has waited more often, or longer, than any caller would
 """
@@ -97,6 +98,17 @@ class InUse(Refused):
     def __init__(self, title: str, places: Sequence[str]) -> None:
         super().__init__("“{title}” is used by: {places}.", title=title, places=", ".join(places))
         self.places = tuple(places)
+
+
+class Recalled(VatsError):  # noqa: N818 — a wish of an employee
+    """Who has sent the served party on by a code, and still listens, has typed the code that cancels it (R20).
+
+    `left`: it is the other party that has hung up.
+    """
+
+    def __init__(self, *, left: bool = False) -> None:
+        super().__init__("recalled")
+        self.left = left
 
 
 class CallGone(VatsError):  # noqa: N818 — a normal path of every call, not an error

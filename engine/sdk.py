@@ -30,6 +30,9 @@ from engine.calls.call import (
     TransferAsked,
 )
 from engine.calls.causes import CALL_REJECTED, NO_ANSWER, NORMAL_CLEARING, NORMAL_TEMPORARY_FAILURE, USER_BUSY, HangupCause
+from engine.calls.codes import NUMBERED as NUMBERED_CODES
+from engine.calls.codes import SIGNS as CODE_SIGNS
+from engine.calls.codes import collide
 from engine.calls.keys import Chosen, KeyReader, listen
 from engine.calls.ringing import Member, Method, NoOne, Plan, Won, plan, ring
 from engine.calls.talk import HoldExpired, Over, Transfer, converse
@@ -139,10 +142,11 @@ from engine.routing.action import (
     RoutingAction,
 )
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
-from engine.routing.conversation import RING_BACK, callee_of, callees, fall_back, said, talk
+from engine.routing.callees import RING_BACK, callee_of, callees
+from engine.routing.conversation import fall_back, said, talk
 from engine.routing.opening import closed_because, shut
 from engine.routing.ordered import Beginning, OrderAction, reach
-from engine.routing.outbound import client_forbidden
+from engine.routing.restrictions import client_forbidden
 from engine.settings import Settings
 from engine.snapshot import (
     NOTICES,
@@ -150,11 +154,13 @@ from engine.snapshot import (
     Alerted,
     Attached,
     Branch,
+    CodesPart,
     Condition,
     Contact,
     CorePart,
     Did,
     Element,
+    Feature,
     Finding,
     IdOf,
     Notice,
@@ -185,6 +191,7 @@ from engine.telling import Line, cause_words, hours_words, names_of, reason_word
 
 __all__ = [
     "CALL_REJECTED",
+    "CODE_SIGNS",
     "HANGUP",
     "LANGUAGES",
     "NOBODY",
@@ -193,6 +200,7 @@ __all__ = [
     "NOTHING",
     "NOTICES",
     "NO_ANSWER",
+    "NUMBERED_CODES",
     "N_",
     "REPEAT",
     "RING_BACK",
@@ -215,6 +223,7 @@ __all__ = [
     "Checked",
     "Choice",
     "Chosen",
+    "CodesPart",
     "Command",
     "Condition",
     "Conflict",
@@ -240,6 +249,7 @@ __all__ = [
     "FactSubscriber",
     "Fax",
     "Faxed",
+    "Feature",
     "Finding",
     "Forbidden",
     "Forward",
@@ -349,6 +359,7 @@ __all__ = [
     "client_forbidden",
     "clock",
     "closed_because",
+    "collide",
     "converse",
     "decode_fact",
     "decrypt",

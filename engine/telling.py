@@ -46,13 +46,20 @@ SENTENCES: Final[Mapping[str, str]] = {
     "cancelled": N_("Ringing of {who} is stopped: {why}"),
     "talk": N_("Talks with {who}"),
     "talk_over": N_("{who} ended the talk"),
-    "hold": N_("{who} is put on hold"),
     "held": N_("{by} put the caller on hold"),
     "resumed": N_("{by} took the caller back"),
     "hold_expired": N_("The caller was on hold for too long"),
     "transfer_asked": N_("{by} transfers the call to {number}"),
     "transfer_refused": N_("{by} wanted to send the call to {number}; outsiders can't"),
     "transfer_returns": N_("Nobody took the transferred call; it goes back to {who}"),
+    "transfer_cancelled": N_("{by} takes the caller back from the transfer"),
+    "consults": N_("{by} consults {number}; the other party waits"),
+    "consultation": N_("{by} talks with {who}; the other party waits"),
+    "toggled": N_("{by} turns to {who}"),
+    "consultation_over": N_("{by} ends the consultation: {why}"),
+    "handed_over": N_("The call is handed over to {who}"),
+    "sent_by_code": N_("{by} sends the other party on by a code"),
+    "code_refused": N_("{by} has typed a code that can’t be obeyed: {why}"),
     "pick_up": N_("Picks up a call that rings at a colleague"),
     "picked_up": N_("Picked up by {who}"),
     "nothing_to_pick_up": N_("There was no ringing call to pick up"),
@@ -98,6 +105,12 @@ REASONS: Final[Mapping[str, str]] = {
     "not_in_list": N_("the caller is not in its list"),
     "list_inactive": N_("its list is switched off"),
     "menu": N_("the caller left in the menu"),
+    "cancelled": N_("cancelled"),
+    "engine_restarted": N_("the PBX was restarted"),
+    "talk_over": N_("the third party has hung up"),
+    "no_such_number": N_("no such number"),
+    "nothing_to_cancel": N_("there is nothing to cancel or to switch to"),
+    "in_consultation": N_("a consultation is going on"),
     "no_root": N_("the PBX has no root group"),
 }
 
@@ -130,6 +143,7 @@ CAUSES: Final[Mapping[str, str]] = {
     "NETWORK_OUT_OF_ORDER": N_("network failure"),
     "EXCHANGE_ROUTING_ERROR": N_("routing error"),
     "PICKED_OFF": N_("picked up by a colleague"),
+    "NO_PICKUP": N_("there was no call to pick up"),
     "MANAGER_REQUEST": N_("ended by the PBX"),
     "SYSTEM_SHUTDOWN": N_("the switch was stopped"),
     "MEDIA_TIMEOUT": N_("the connection was lost"),
@@ -163,9 +177,10 @@ ENDS: Final[Mapping[End, str]] = {
 }
 
 QUOTED: Final = N_("“{title}”")
-_GOOD = frozenset({"talk", "answered", "picked_up"})
+_GOOD = frozenset({"talk", "answered", "picked_up", "consultation", "handed_over"})
 _BAD = frozenset(
-    {"no", "line_failed", "unavailable", "hop_limit", "hold_expired", "closed", "skipped", "gate_closed"}
+    {"code_refused", "nothing_to_pick_up"}
+    | {"no", "line_failed", "unavailable", "hop_limit", "hold_expired", "closed", "skipped", "gate_closed"}
     | {"forbidden_number", "wrong_number", "leg_lost", "transfer_refused", "transfer_returns"}
 )
 _MAIN = frozenset({"enters", "ordered"})

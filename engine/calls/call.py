@@ -57,6 +57,8 @@ class Callee:
     group: Ref | None = None
     reason: LegReason = "member"
     timeout: timedelta = timedelta(seconds=20)
+    shows: Caller | None = None
+    """Whom he is shown instead of the call's caller: whoever consults him (R19)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +199,18 @@ class Faxed:
 
 
 @dataclass(frozen=True, slots=True)
+class Parted:
+    """Those whose talk was ended by `part` are free for other orders."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimeUp:
     pass
 
 
-Event: TypeAlias = Key | Played | Ringing | Answered | Ended | Joined | Held | TransferAsked | Recorded | MessageOver | Faxed | TimeUp
+Event: TypeAlias = (
+    Key | Played | Ringing | Answered | Ended | Joined | Held | TransferAsked | Recorded | MessageOver | Faxed | Parted | TimeUp
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +281,30 @@ class Call(Protocol):
         """By the next line, when that of this ended leg was at fault and another may be taken (R16); None when none is left."""
     def release(self, leg: Leg, cause: HangupCause = NORMAL_CLEARING) -> None: ...
     def bridge(self, one: Leg, other: Leg) -> None: ...
-    def hold(self, leg: Leg, music: Sound | None) -> None: ...
-    def pick_up(self, ringing_call: str) -> None: ...
+    def hold(self, leg: Leg, music: Sound | None) -> None:
+        """A leg that talks with nobody hears `music` (None: the account's, else the switch's own) until it is bridged."""
+    def tell(self, leg: Leg, sound: Sound) -> None:
+        """The leg alone hears this once, also in the middle of a talk."""
+    def send_keys(self, leg: Leg, digits: str) -> None:
+        """The leg gets these keys, as if the party it talks with had pressed them."""
+    def show(self, leg: Leg, party: Leg) -> None:
+        """The phone of `leg` shows from now on that it talks with `party`, where phone and switch can (R19)."""
+    def part(self, one: Leg, other: Leg) -> None:
+        """End their talk and nobody's call; Parted follows. `bridge`, `hold` and `tell` need not wait for it."""
+    def outlive(self, *legs: Leg) -> None:
+        """While parties are moved about: none of these goes when the one it talks with does, and the end of the served one comes as
+        Ended, after which somebody else is to be served. Without legs: all is as usual again."""
+    def attend(self, leg: Leg | None, stays: Leg | None = None) -> None:
+        """`leg` has sent the served party on by a code and listens: the cancelling code makes `next` raise Recalled, his hanging up is
+        no event and makes `stays` the served party. Whoever then talks with the served party takes his place."""
+    @property
+    def attending(self) -> Leg | None:
+        """Who listens so, if he still does."""
+    def pick_up(self, groups: Sequence[Ref]) -> bool:
+        """Give the party the caller who has waited longest of those that ring in these groups (R15); False when there is none.
+
+        Then the party's leg goes over into that call: CallGone.
+        """
 
     def legs_of(self, reason: LegReason) -> Sequence[LegState]:
         """The call's legs that exist for this reason: of an ordered call that an earlier engine began, whom it has rung."""

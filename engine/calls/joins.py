@@ -50,7 +50,8 @@ class Joins:
         mine = call.legs.get(call.party.id)
         if mine is not None and call.party.id not in (one, other):
             # a phone that leaves has joined the two it had called: ours is served from now on
-            mine = call.legs.get(one) if mine.leaving and other not in call.legs else None
+            goes = (mine.leaving and other not in call.legs) or mine.uuid in self._held_back
+            mine = call.legs.get(one) if goes else None
         if mine is None:
             return
         peer = other if one == mine.uuid else one
@@ -62,6 +63,7 @@ class Joins:
             return
         if mine.leg != call.party:
             leaving = mine
+            self.forget(call.legs[call.party.id])
             call.serve(mine.leg)
         self._known.add((mine.uuid, peer))
         self._node.guard(call, armed=False)
@@ -111,4 +113,7 @@ class Joins:
 
     def _tell(self, state: LegState) -> None:
         self._held_back.pop(state.uuid, None)
-        self._call.emit(Ended(state.leg, state.cause))
+        if state.leg == self._call.party:
+            self._call.party_left()
+        else:
+            self._call.emit(Ended(state.leg, state.cause))

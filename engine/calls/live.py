@@ -8,7 +8,7 @@ import math
 import random
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -29,6 +29,7 @@ from engine.calls.call import (
     LegReason,
     Message,
     MessageOver,
+    Parted,
     Playback,
     Played,
     Presence,
@@ -38,7 +39,8 @@ from engine.calls.call import (
     Step,
     TimeUp,
 )
-from engine.calls.causes import LINE_CAUSES, LINE_REFUSALS, NO_ANSWER, NORMAL_CLEARING
+from engine.calls.causes import ATTENDED_TRANSFER, BLIND_TRANSFER, LINE_CAUSES, LINE_REFUSALS, NO_ANSWER, NORMAL_CLEARING
+from engine.calls.codes import DIALLED
 from engine.calls.faxes import Faxes
 from engine.calls.joins import Joins
 from engine.calls.leg import LegState
@@ -46,8 +48,9 @@ from engine.calls.messages import Messages
 from engine.calls.ordered import Ordered
 from engine.calls.playing import Playing
 from engine.calls.presence import is_own
+from engine.calls.recall import Recall
 from engine.calls.surroundings import Surroundings
-from engine.calls.trunks import Route
+from engine.calls.trunks import Route, shown_to_people
 from engine.errors import CallGone
 from engine.esl.event import Event as SwitchEvent
 from engine.facts import Fact
@@ -56,6 +59,10 @@ from engine.snapshot import Contact, Ref, Snapshot, Sound
 
 T = TypeVar("T")
 
+REPLACED = (ATTENDED_TRANSFER, "PICKED_OFF")
+"""How switches end a leg whose place a phone has given to another one."""
+SWITCH_MUSIC = "local_stream://moh"
+"""The switch's own music on hold."""
 RINGBACK_TONE = "tone_stream://%(1000,4000,425);loops=-1"
 """Russian ringback: 425 Hz, 1 s on, 4 s off (GOST 28384)."""
 
@@ -114,6 +121,12 @@ class LiveCall:
         self._dialled: dict[str, _Dialled] = {}
         self._ring_ends: dict[str, asyncio.TimerHandle] = {}
         self.joins = Joins(self, node)
+        self.recall = Recall(lambda: self.snapshot.codes.feature_codes(), self.serve)
+        self._parting: set[str] = set()
+        """Legs whose talk was ended and that have not parked yet."""
+        self._when_free: list[tuple[frozenset[str], Callable[[], None]]] = []
+        """Orders for legs that part, in order."""
+        self._outliving: tuple[Leg, ...] = ()
 
     # -- state ---------------------------------------------------------------------------------------------------------
 
@@ -130,6 +143,13 @@ class LiveCall:
         served = self.legs.get(self.party.id)
         return bool(served and served.peer)
 
+    def rings_in(self, groups: Collection[Ref]) -> LegState | None:
+        """A phone that rings for one of these groups, while nobody talks with the party yet."""
+        if self.gone or self.bridged or self.party == NOBODY:
+            return None
+        ringing = (s for s in self.open_legs() if s.direction == "out" and s.answered_at is None and not s.released)
+        return next((s for s in ringing if s.group in groups), None)
+
     @property
     def playing(self) -> frozenset[str]:
         """Ids of the playbacks whose end has not been heard of."""
@@ -140,6 +160,12 @@ class LiveCall:
         """What its legs are told to play to whoever they hold (PBX-3); empty = the switch's own music."""
         sound = self.snapshot.sound(self.snapshot.account.hold_music)
         return {"hold_music": self._node.path_on_switch(sound.path)} if sound else {}
+
+    def key_filter(self, leg: Leg) -> dict[str, str]:
+        """What an employee's leg is told so that his keys do not pass to the other party by themselves: they may be a code (R21)."""
+        codes = self.snapshot.codes.feature_codes()
+        heard = any(patterns for feature, patterns in codes.items() if feature not in DIALLED)
+        return {"bridge_filter_dtmf": "true"} if heard and leg.contact else {}
 
     def expect_end(self, playbacks: frozenset[str]) -> None:
         """The end of these may have escaped us: they are over when something queued behind them has run."""
@@ -174,6 +200,10 @@ class LiveCall:
     def serve(self, leg: Leg) -> None:
         """The scenario serves this leg from now on: the first party of an ordered call, or who was left when the caller transferred."""
         before = self.legs.get(self.party.id)
+        if not self.legs[leg.id].alive:  # both have left at once
+            self.gone = True
+            self._wake()
+            return
         if before is not None and before.alive and before.leg != leg:
             self._node.guard(self, armed=False)  # the timer of one who is not served any more would tear his talk apart
         first, self.party = self.party == NOBODY, leg
@@ -184,6 +214,8 @@ class LiveCall:
         self._node.journal_leg(self, self.legs[leg.id])  # the journal knows whom we serve
         running = self.recordings[-1] if self.recordings else None
         if running is not None and before is not None and running.leg == before.leg:  # it ends with its channel; the talk goes on (R13)
+            if before.alive and not before.leaving:  # by a code, whose leg may listen for a while
+                self.end_recording(running)
             self.record(leg, part_path(running.path, len(self.recordings) + 1))
 
     def legs_of(self, reason: LegReason) -> list[LegState]:
@@ -197,8 +229,10 @@ class LiveCall:
                 return self._last_words()
             while self._queue:
                 event = self._queue.popleft()
-                if not self._stale(event):
+                if not self._stale(event) and not self.recall.takes(event, self.now):
                     return event
+                if self.gone:
+                    return self._last_words()
             delay = None
             if until is not None:
                 delay = (until - self.now).total_seconds()
@@ -290,13 +324,14 @@ class LiveCall:
                 self.leg_over(state, event.hangup_cause)
 
     def _parked(self, event: SwitchEvent, state: LegState) -> None:
+        self._is_free(state.uuid)
         if event.endpoint_disposition == "ATTENDED_TRANSFER":
             return  # a transferring phone's consultation leg; the switch ends it itself
         if state.direction == "out" and not state.ready and state.leg != self.party:
             state.ready = True
             self.emit(Answered(state.leg))
             return
-        if "bl_xfer" in event.transfer_source or event.endpoint_disposition == "BLIND_TRANSFER":
+        if event.sent_by_phone or event.endpoint_disposition == "BLIND_TRANSFER":
             self.joins.parked_by_transfer(event, state)
 
     def _record_over(self, event: SwitchEvent) -> None:
@@ -319,17 +354,27 @@ class LiveCall:
         self._node.changed(self)
         if not self.open_legs():
             self.all_ended.set()
-        if state.leg == self.party:
+        self._is_free(state.uuid)
+        if state.leg == self.party and state.leg in self._outliving:
+            self.emit(Ended(state.leg, cause))
+        elif state.leg == self.party and cause in REPLACED and not state.leaving and any(s.answered_at for s in self.open_legs()):
+            self.joins.hold_back(state)  # another phone may have taken its place (INVITE with Replaces)
+        elif state.leg == self.party:
             self.messages.party_left(state.ended_at)
             self.faxes.over()
             if state.leaving and any(s.alive and s.peer for s in self.legs.values() if s is not state):
                 return  # a caller who transferred his callee away; the callee's PARK follows
             self.gone = True
             self._wake()
-        elif cause in ("BLIND_TRANSFER", "ATTENDED_TRANSFER") or state.leaving:
+        elif cause in (BLIND_TRANSFER, *REPLACED) or state.leaving:
             self.joins.hold_back(state)
         else:
             self.emit(Ended(state.leg, cause))
+
+    def party_left(self) -> None:
+        """Nobody has taken its place."""
+        self.gone = True
+        self._wake()
 
     def refused(self, leg_uuid: str, cause: str) -> None:
         """An originate failed before the leg had any event."""
@@ -460,6 +505,7 @@ class LiveCall:
             "originate_timeout": str(math.ceil(callee.timeout.total_seconds()) + 1),
             "force_transfer_context": "from-phone",
             **self.hold_music,
+            **self.key_filter(leg),
         }
         if self.party != NOBODY:  # whoever answers first is served where he is parked, for as long as others ring
             # nobody takes over an answered B when the engine dies before the bridge: it ends by itself
@@ -488,26 +534,102 @@ class LiveCall:
             self._node.switch.kill(leg.id, cause)
 
     def bridge(self, one: Leg, other: Leg) -> None:
-        self._rings = False
-        self._playing.forget_background()
+        served = self.party in (one, other)
+        if served:
+            self._rings = False
+            self._playing.forget_background()
+            listened = self.recall.end()
+            if listened is not None and listened not in (one, other):
+                self.release(listened, BLIND_TRANSFER)
         if one.id in self.legs and self.legs[one.id].peer == other.id:
             return  # the switch joined them already (pickup, Replaces)
-        self._node.guard(self, armed=False)
-        if self.party in (one, other):
+        if served:
+            self._node.guard(self, armed=False)
             self.answer()
         self.joins.ordered(one.id, other.id)
-        self._node.switch.bridge(one.id, other.id)
+        self._when_parked({one.id, other.id}, lambda: self._node.switch.bridge(one.id, other.id))
         state = self.legs.get(other.id)
         if state is not None:
             state.peer = one.id
             self.legs[one.id].peer = other.id
-            self.talks(state)
+            if served:
+                self.talks(state if other != self.party else self.legs[one.id])
 
     def hold(self, leg: Leg, music: Sound | None) -> None:
-        self._node.switch.broadcast(leg.id, self._node.path_on_switch(music.path) if music else "local_stream://moh")
+        own = self.snapshot.sound(self.snapshot.account.hold_music)
+        chosen = music or own
+        path = self._node.path_on_switch(chosen.path) if chosen else SWITCH_MUSIC
+        if leg == self.party:
+            self._rings = False
+            self._playing.end_background(leg)
+            self._when_parked({leg.id}, lambda: self._playing.background(leg, path, loop=True))
+        else:
+            self._when_parked({leg.id}, lambda: self._node.switch.playback(leg.id, path, loop=True))
 
-    def pick_up(self, ringing_call: str) -> None:
-        self._node.pick_up(self, ringing_call)
+    def tell(self, leg: Leg, sound: Sound) -> None:
+        self._when_parked({leg.id}, lambda: self._node.switch.broadcast(leg.id, self._node.path_on_switch(sound.path)))
+
+    def send_keys(self, leg: Leg, digits: str) -> None:
+        self._node.switch.send_dtmf(leg.id, digits)
+
+    def show(self, leg: Leg, party: Leg) -> None:
+        state = self.legs.get(party.id)
+        if leg.contact is None or leg.external or state is None:
+            return
+        caller = self.caller if party.id == self.id else None
+        number = shown_to_people(caller.number) if caller is not None else party.label
+        user = self.snapshot.users.get(party.user or 0) if party.contact else None
+        self._node.switch.display(leg.id, (caller.name if caller is not None else user.title if user is not None else "") or number, number)
+
+    def part(self, one: Leg, other: Leg) -> None:
+        states = [s for leg in (one, other) if (s := self.legs.get(leg.id)) is not None]
+        self._parting.update(s.uuid for s in states if s.alive)
+        if not self._parting:
+            self.emit(Parted())
+        for state in states:
+            state.peer = ""
+        self._node.switch.part(one.id)
+        if self.party in (one, other):
+            self._node.guard(self, armed=True)
+
+    def outlive(self, *legs: Leg) -> None:
+        before, self._outliving = self._outliving, legs
+        for leg in {*before, *legs}:
+            if leg != self.party and self.legs[leg.id].alive and (leg in legs) != (leg in before):
+                self._node.switch.setvar(leg.id, "park_after_bridge", "true" if leg in legs else "")
+
+    def attend(self, leg: Leg | None, stays: Leg | None = None) -> None:
+        state = self.legs.get(leg.id) if leg is not None else None
+        self.recall.begin(leg if state is not None and state.alive else None, stays)
+        if leg is not None and self.recall.leg is None and leg == self.party and stays is not None:
+            self.serve(stays)
+
+    @property
+    def attending(self) -> Leg | None:
+        return self.recall.leg
+
+    def pick_up(self, groups: Sequence[Ref]) -> bool:
+        return self._node.pick_up(self, groups)
+
+    def _when_parked(self, uuids: set[str], order: Callable[[], object]) -> None:
+        """Give an order now, or as soon as these legs have parked; orders for a leg keep their order."""
+        waiting = frozenset(uuids & self._parting)
+        if waiting or any(uuids & others for others, _ in self._when_free):
+            self._when_free.append((frozenset(uuids), lambda: (order(), None)[1]))
+        else:
+            order()
+
+    def _is_free(self, uuid: str) -> None:
+        """The leg has parked, or is over."""
+        if uuid not in self._parting:
+            return
+        self._parting.discard(uuid)
+        waiting, self._when_free = self._when_free, []
+        for uuids, order in waiting:
+            if all(self.legs[u].alive for u in uuids if u in self.legs):
+                self._when_parked(set(uuids), order)
+        if not self._parting:
+            self.emit(Parted())
 
     def presence(self, contact: Contact) -> Presence:
         return self._node.presence(self, contact)

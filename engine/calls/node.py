@@ -27,7 +27,7 @@ from engine.facts.ended import Direction
 from engine.gates import DialQuestion, Gates
 from engine.log import call_id
 from engine.numbering import is_emergency
-from engine.snapshot import Contact, Snapshot
+from engine.snapshot import Contact, Ref, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -81,11 +81,13 @@ class Node:
             if state is not None:
                 if event.name == "CHANNEL_PARK" and state.leg == call.party:
                     self.guards.left_alone(call)
-                    if "bl_xfer" in event.transfer_source:
+                    if event.sent_by_phone:
                         self.switch.claim(event.uuid, lambda deleted: None)  # the dialplan has armed its timer again
                 self._feed(call, event, state)
             return
         match event.name:
+            case "CHANNEL_BRIDGE" if event.other_uuid in self._by_leg:
+                self._newcomer(self._by_leg[event.other_uuid], event.other_uuid, event.uuid)
             case "CHANNEL_PARK" if event.direction == "inbound" and not event.vats_call:  # else a call that the sweep takes up
                 self.on_parked(event)
             case "CHANNEL_HANGUP_COMPLETE":
@@ -114,6 +116,8 @@ class Node:
         self.switch.claim(event.uuid, claimed)
 
     def _feed(self, call: LiveCall, event: Event, state: LegState) -> None:
+        if event.name == "CHANNEL_BRIDGE" and event.other_uuid and event.other_uuid not in self._by_leg:
+            self._newcomer(call, event.uuid, event.other_uuid)
         other = self._by_leg.get(event.other_uuid) if event.name == "CHANNEL_BRIDGE" else None
         if other is None or other is call:
             call.feed(event, state)
@@ -123,6 +127,32 @@ class Node:
         for owner, mine, theirs in sorted(sides, key=lambda side: side[0].party.id != side[1]):
             if self._by_leg.get(mine) is not self._by_leg.get(theirs):
                 owner.joins.seen(mine, theirs)
+
+    def _newcomer(self, call: LiveCall, mine: str, stranger: str) -> None:
+        """The switch has joined a leg of this call with one that never parked: a phone has taken a place (INVITE with Replaces)."""
+
+        async def ask() -> None:
+            try:
+                dump = await self.switch.dump(stranger)
+            except (SwitchError, TimeoutError) as error:
+                log.warning("nothing is known of the channel %s: %s", stranger, error, extra={"call": call.id})
+                return
+            if dump is None or dump.direction != "inbound" or stranger in self._by_leg or call.gone:
+                return
+            admitted = self._reception.admit(dump)
+            if isinstance(admitted, Rejection) or admitted.snapshot.account.id != call.snapshot.account.id:
+                return
+            state = LegState(admitted.leg, "in", "member", dump.created_at or clock.now(), number=admitted.leg.label)
+            state.answered_at = dump.answered_at or clock.now()
+            state.ready = True
+            self.enrol(call, state)
+            call.take_over(state)
+            self._journal.leg(call, state)
+            call.joins.seen(mine, stranger)
+
+        asking = asyncio.create_task(ask(), name=f"newcomer to {call.id}")
+        self._tasks.add(asking)
+        asking.add_done_callback(self._tasks.discard)
 
     def serve(self, event: Event) -> None:
         """Begin the scenario of a claimed caller."""
@@ -149,6 +179,7 @@ class Node:
                 "vats_role": "a",
                 "park_after_bridge": "true",
                 **call.hold_music,
+                **call.key_filter(leg),
             },
         )
 
@@ -281,12 +312,12 @@ class Node:
         return f"{self._media_root}/{sound_or_file}"
 
     def routes(self, call: LiveCall, callee: Callee, caller_id: str | None, without: Collection[int] = ()) -> tuple[Route, ...]:
-        contact = callee.contact
+        contact, caller = callee.contact, callee.shows or call.caller
         if contact is not None and contact.kind == "sip":
             phones = self.phones.registrations.of(call.snapshot.account.id, contact.address)
-            return to_sip(call.snapshot, callee, call.caller, phones, caller_id)
-        dialled = call.caller.dialled if call.caller.external else ""
-        route = to_number(call.snapshot, callee, call.caller, dialled, self.phones.lines.of_trunk, caller_id, without)
+            return to_sip(call.snapshot, callee, caller, phones, caller_id)
+        dialled = caller.dialled if caller.external else ""
+        route = to_number(call.snapshot, callee, caller, dialled, self.phones.lines.of_trunk, caller_id, without)
         if not route.refusal:
             number = callee.number or (contact.address if contact else "")
             question = DialQuestion(call.snapshot.account.id, number, callee.reason, callee.user.id if callee.user else None, route.trunk)
@@ -344,18 +375,23 @@ class Node:
         except TimeoutError:
             log.warning("call %s should have ended with its transfer", call.id)
 
-    def pick_up(self, picker: LiveCall, ringing_call: str) -> None:
-        """Join `picker` with the caller of a call that rings; another customer's call is no call at all."""
-        target = self.calls.get(ringing_call)
-        theirs = target is not None and target.snapshot.account.id != picker.snapshot.account.id
-        if target is None or theirs or target is picker or target.gone or target.bridged:
-            picker.note(Step("nothing_to_pick_up"))
-            return
+    def pick_up(self, picker: LiveCall, groups: Collection[Ref]) -> bool:
+        """The one of this customer's calls that has waited longest; its phones are told “answered elsewhere” when the two are joined."""
+        waiting = [c for c in self.calls.values() if c is not picker and c.snapshot.account.id == picker.snapshot.account.id]
+        rings = [(c.started_at, c, leg) for c in waiting if (leg := c.rings_in(groups)) is not None]
+        if not rings or picker.gone:
+            return False
+        _, target, leg = min(rings, key=lambda found: found[0])
+        mine = picker.legs[picker.party.id]
+        mine.reason, mine.group, mine.number = "member", leg.group, mine.leg.label
         self.guards.disarm(target)
         self.guards.disarm(picker)
         target.answer()
         picker.answer()
+        self.switch.setvar(picker.party.id, "park_after_bridge", "")  # it is the served party no longer
+        target.legs[target.party.id].peer = picker.party.id  # nobody else picks this call up
         self.switch.bridge(target.party.id, picker.party.id)
+        return True
 
     def changed(self, call: LiveCall) -> None:
         self._on_changed(call)

@@ -20,7 +20,18 @@ from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
 from engine.calls.reception import Verdict
-from engine.calls.unheard import BRIDGED_STATES, Taken, catch_up, hear_of_fax, hear_of_message, rejoin, sent_on, talking_since
+from engine.calls.unheard import (
+    BRIDGED_STATES,
+    OnTheWay,
+    Taken,
+    catch_up,
+    hear_of_fax,
+    hear_of_message,
+    on_the_way,
+    rejoin,
+    sent_on,
+    talking_since,
+)
 from engine.errors import SwitchError
 from engine.esl.event import Event
 from engine.esl.switch import Row
@@ -53,7 +64,8 @@ class OpenCalls(Protocol):
 class Resumption(Protocol):
     """Routing, as a resumed call sees it."""
 
-    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None) -> Verdict: ...
+    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None, *, joined: bool = True) -> Verdict:
+        """`joined`: the switch has bridged the party with `talking_with` already."""
     async def transferred(self, call: LiveCall, number: str, by: Leg) -> Verdict:
         """A phone has sent the served party to `number` while nobody listened."""
     def left(self, call: LiveCall) -> None:
@@ -376,6 +388,9 @@ class Resync:
     ) -> Callable[[LiveCall], Awaitable[Verdict]]:
         if party is None and call.ordered is not None:
             return lambda call: self._desk.resume(call, None, None)  # nobody has answered yet
+        moving = on_the_way(call) if call.ordered is None else None
+        if moving is not None:
+            return self._moved_on(call, moving)
         if party is None or not party.alive:
             call.gone = True
             self._desk.left(call)
@@ -385,13 +400,45 @@ class Resync:
             return lambda call: self._desk.resume(call, None, None)  # whoever rings goes on ringing
         for state in call.open_legs():
             if state not in (party, other):  # it rang for a distribution that is gone; the caller begins anew at his place
-                self._node.switch.kill(state.uuid, causes.ORIGINATOR_CANCEL)
-                state.released = True
-                call.leg_over(state, causes.ORIGINATOR_CANCEL)  # at once: his line is free to be rung again
+                self._give_up(call, state, causes.ORIGINATOR_CANCEL)
         if other is None and (ended := talk_ended(call)) is not None:
             call.note(Step("talk_over", {"who": ended.leg.label, "cause": ended.cause}))
             return _over
         return lambda call: self._desk.resume(call, at, other.leg if other is not None else None)
+
+    def _give_up(self, call: LiveCall, state: LegState, cause: str) -> None:
+        call.release(state.leg, cause)
+        state.peer = ""
+        call.leg_over(state, cause)  # at once: his line is free to be rung again
+
+    def _moved_on(self, call: LiveCall, moving: OnTheWay) -> Callable[[LiveCall], Awaitable[Verdict]]:
+        """Of a transfer that was under way when the last engine died, and of a consultation: the talk that it has interrupted, or,
+        when who consulted has gone, the transfer that he meant."""
+        by, held = moving.by, moving.held
+        at = next((s.target for _, s in reversed(call.steps) if s.what == "enters"), None)
+        both = held is not None and held.alive and by.alive
+        third = next((s for s in call.open_legs() if s not in (by, held) and s.answered_at is not None), None)
+        if third is not None and held is not None and held.alive and not by.alive:  # he has connected the two by hanging up
+            if by.leg == call.party:
+                call.serve(held.leg)
+            held.peer = third.peer = ""
+            call.note(Step("handed_over", {"who": third.leg.label}))
+            return lambda call: self._desk.resume(call, at, third.leg, joined=False)
+        staying = {s for s in (held if held is not None else call.legs.get(call.party.id), by if both else None) if s is not None}
+        for state in call.open_legs():
+            if state not in staying:
+                self._give_up(call, state, causes.ORIGINATOR_CANCEL if state.answered_at is None else causes.NORMAL_CLEARING)
+        if both and held is not None:
+            call.note(Step("consultation_over", {"by": by.leg.label, "why": "engine_restarted"}))
+            other = held if by.leg == call.party else by
+            return lambda call: self._desk.resume(call, at, other.leg, joined=False)
+        if held is not None and held.alive and by.leg == call.party:
+            call.serve(held.leg)
+        party = call.legs.get(call.party.id)
+        if party is None or not party.alive:
+            call.gone = True
+            return _over
+        return lambda call: self._desk.transferred(call, moving.number, by.leg)
 
     async def _unclaimed(self, rows: Mapping[str, Row]) -> None:
         """Callers who parked while nobody listened, or whom an engine had claimed when it died."""

@@ -12,7 +12,7 @@ from engine.calls.leg import LegState
 from engine.calls.trunks import Route
 from engine.esl.switch import Switch
 from engine.facts import Fact
-from engine.snapshot import Contact
+from engine.snapshot import Contact, Ref
 
 if TYPE_CHECKING:
     from engine.calls.live import LiveCall
@@ -46,7 +46,7 @@ class Surroundings(Protocol):
     def journal_leg(self, call: LiveCall, state: LegState) -> None: ...
     def after_consultation(self, call: LiveCall, by: Leg, number: str, then: Callable[[], None]) -> None:
         """Run `then` when the call that `by` has made to `number` is over; now, when there is none."""
-    def pick_up(self, picker: LiveCall, ringing_call: str) -> None:
-        """Join the picker's party with the party of a call that rings; its phones are told “answered elsewhere”."""
+    def pick_up(self, picker: LiveCall, groups: Collection[Ref]) -> bool:
+        """Join the picker's party with the caller who has waited longest of those that ring in these groups; False: there is none."""
     def guard(self, call: LiveCall, armed: bool) -> None:
         """Arm or disarm the dead-man timer of the served party."""

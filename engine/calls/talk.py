@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bridged phase of a call: talk to its true end, holds with their limit (R14), transfers asked by phones."""
+"""The bridged phase of a call: talk to its true end, holds with their limit (R14), transfers by phones, codes of employees (R21)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from engine.calls.call import Call, Ended, Held, Joined, Leg, Step, TimeUp, TransferAsked
+from engine.calls.call import Call, Ended, Event, Held, Joined, Key, Leg, Parted, Step, TimeUp, TransferAsked
 from engine.calls.causes import BLIND_TRANSFER, CALL_REJECTED
+from engine.calls.codes import DIALLED, Code, CodeReader, Heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +35,91 @@ class Transfer:
     by: Leg
 
 
-TalkEnd: TypeAlias = Over | HoldExpired | Transfer
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """An employee has typed a code; the two are still joined."""
+
+    code: Code
+    by: Leg
+    other: Leg
+    """Whom the served party talks with."""
 
 
-async def converse(call: Call, other: Leg, max_hold: timedelta | None = None, *, joined: bool = False) -> TalkEnd:
+TalkEnd: TypeAlias = Over | HoldExpired | Transfer | Coded
+
+
+PATIENCE: Final = timedelta(seconds=3)
+"""A switch that does not say that it has parted two is not waited for longer."""
+
+
+class TypedKeys:
+    """What employees type while they talk: codes are heard, all else goes on to whoever they talk with. Of one talk.
+
+    The switch passes on no key of an employee by itself when there are codes, and every key of anybody else.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        codes = call.snapshot.codes.feature_codes()
+        self._codes = {feature: patterns for feature, patterns in codes.items() if patterns and feature not in DIALLED}
+        self._readers: dict[Leg, CodeReader] = {}
+
+    def due(self, until: datetime | None) -> datetime | None:
+        """When `take` is to be shown a TimeUp, or `until`, whichever is sooner."""
+        moments = [reader.deadline for reader in self._readers.values() if reader.deadline is not None]
+        return min((*moments, until) if until is not None else moments, default=None)
+
+    def take(self, event: Event, partners: Mapping[Leg, Leg], by: Leg | None = None) -> tuple[Leg, Code] | None:
+        """The code that is complete now, and who typed it. `partners`: who hears whom; `by`: only his codes count."""
+        if not self._codes:
+            return None
+        now = self._call.now
+        for leg in list(self._readers):
+            if (code := self._hear(leg, self._readers[leg].expire(now), partners)) is not None:
+                return leg, code
+        if not isinstance(event, Key) or not event.leg.contact:
+            return None
+        leg = event.leg
+        if by is not None and leg != by:
+            self._pass(leg, event.digit, partners)
+            return None
+        reader = self._readers.setdefault(leg, CodeReader(self._codes))
+        code = self._hear(leg, reader.press(event.digit, now), partners)
+        return (leg, code) if code is not None else None
+
+    def _hear(self, leg: Leg, heard: list[Heard], partners: Mapping[Leg, Leg]) -> Code | None:
+        found: Code | None = None
+        for one in heard:
+            if isinstance(one, Code):
+                found = one
+            else:
+                self._pass(leg, one.digits, partners)
+        return found
+
+    def _pass(self, leg: Leg, digits: str, partners: Mapping[Leg, Leg]) -> None:
+        if leg in partners:
+            self._call.send_keys(partners[leg], digits)
+
+
+async def converse(
+    call: Call, other: Leg, max_hold: timedelta | None = None, *, joined: bool = False, goes_on: bool = False
+) -> TalkEnd:
     """Join the served party with `other` (unless they are `joined` already) and stay until the talk is over.
 
-    CallGone when the served party leaves.
+    `goes_on`: it was not interrupted, and is not told anew. CallGone when the served party leaves.
     """
-    if not joined:
+    if not joined and not goes_on:
         call.bridge(call.party, other)
-    call.note(Step("talk", {"who": other.label}))
+    if not goes_on:
+        call.note(Step("talk", {"who": other.label}))
     until: datetime | None = None
+    keys = TypedKeys(call)
     while True:
-        match await call.next(until):
+        event = await call.next(keys.due(until))
+        typed = keys.take(event, {call.party: other, other: call.party})
+        if typed is not None:
+            return Coded(typed[1], typed[0], other)
+        match event:
             case Ended(leg, cause) if leg == other:
                 call.note(Step("talk_over", {"who": leg.label, "cause": cause}))
                 return Over(cause)
@@ -57,8 +130,10 @@ async def converse(call: Call, other: Leg, max_hold: timedelta | None = None, *,
             case Held(leg, on) if leg == other:
                 call.note(Step("held" if on else "resumed", {"by": leg.label}))
                 until = call.now + max_hold if on and max_hold is not None else None
-            case TimeUp():
+            case TimeUp() if until is not None and call.now >= until:
                 call.note(Step("hold_expired", {"by": other.label}))
+                call.part(call.party, other)  # FreeSWITCH loses a caller who is to hear something before his bridge is over
+                await parted(call)
                 call.release(other)
                 return HoldExpired(other)
             case TransferAsked(by, number) if by.external:
@@ -70,3 +145,14 @@ async def converse(call: Call, other: Leg, max_hold: timedelta | None = None, *,
                 call.note(Step("transfer_asked", {"by": by.label, "number": number}))
                 call.release(by, BLIND_TRANSFER)
                 return Transfer(number, by)
+
+
+async def parted(call: Call) -> frozenset[Leg]:
+    """Wait until they are; who has hung up meanwhile."""
+    until, ended = call.now + PATIENCE, set[Leg]()
+    while True:
+        match await call.next(until):
+            case Parted() | TimeUp():
+                return frozenset(ended)
+            case Ended(leg):
+                ended.add(leg)

@@ -30,6 +30,11 @@ class Bridge:
         self.b = b
         self.over = False
         self._music: dict[str, Layer] = {}
+        self._filtered: set[str] = set()
+        """Legs whose keys the other one does not hear."""
+
+    def passes_keys(self, channel: Channel) -> bool:
+        return channel.uuid not in self._filtered
 
     def other(self, channel: Channel) -> Channel:
         return self.b if channel is self.a else self.a
@@ -49,7 +54,9 @@ class Bridge:
         self.a.fire("CHANNEL_BRIDGE", self._ids())
         one, two = self.a.media.stream, self.b.media.stream
         if one is not None and two is not None:
-            one.bridge(two)
+            # as in FreeSWITCH, each leg's own variable keeps its keys from the other one; their events come all the same
+            self._filtered = {leg.uuid for leg in (self.a, self.b) if leg.is_true("bridge_filter_dtmf")}
+            one.bridge(two, pass_dtmf=self.passes_keys(self.a), pass_others=self.passes_keys(self.b))
         self.hold_changed()
         self.watch()
         self.a.changed()

@@ -234,9 +234,9 @@ class Channel(ChannelRecord):
             self.notify()
 
     def info_dtmf(self, digit: str, milliseconds: int) -> None:
-        """A key by SIP INFO; the bridged party gets it too."""
+        """A key by SIP INFO; the bridged party gets it too, unless the bridge keeps this leg's keys."""
         self._dtmf(digit, milliseconds * 8)
-        if self.bridge is not None and (peer := self.bridge.other(self)).media.stream is not None:
+        if self.bridge is not None and self.bridge.passes_keys(self) and (peer := self.bridge.other(self)).media.stream is not None:
             peer.media.stream.send_dtmf(digit, milliseconds)
 
     # -- waiting and executing ---------------------------------------------------------------------------------------

@@ -149,6 +149,17 @@ def transfer(uuid: str, destination: str, context: str, both: bool = False) -> b
     return api(f"uuid_transfer {word(uuid)} {'-both ' if both else ''}{word(destination)} XML {word(context)}")
 
 
+def part(uuid: str) -> bytes:
+    """The context tells these parks from transfers of phones."""
+    return api(f"uuid_transfer {word(uuid)} -both park inline vats")
+
+
+def display(uuid: str, name: str, number: str) -> bytes:
+    """The switch takes the two apart at “|”."""
+    shown = "|".join(one_line(text).replace("|", " ").replace('"', "”") for text in (name, number))
+    return api(f"uuid_display {word(uuid)} {escape(shown, ' ')}")
+
+
 def setvar(uuid: str, name: str, text: str) -> bytes:
     return api(f"uuid_setvar {word(uuid)} {word(name)} {escape(value(text), ' ')}")
 

@@ -265,6 +265,11 @@ class Event(msgspec.Struct, rename=_HOT, gc=False, eq=False):
         return moment(self.timestamp_us)
 
     @property
+    def sent_by_phone(self) -> bool:
+        """Whether the channel was last sent on by a phone (REFER): into the context "vats" only we send."""
+        return "bl_xfer" in self.transfer_source and "/vats/" not in self.transfer_source
+
+    @property
     def by_silence(self) -> bool:
         """Whether the recording of what one party says has ended because it said nothing more."""
         return self.silence_hits_exhausted == "true"

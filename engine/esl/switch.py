@@ -143,6 +143,14 @@ class Switch:
         """Send the channel (`both`: its peer too) to an extension of the dialplan."""
         self._order(uuid, command.transfer, uuid, destination, context, both)
 
+    def part(self, uuid: str) -> None:
+        """End the talk of a channel without ending anybody's call: a CHANNEL_PARK of either follows."""
+        self._order(uuid, command.part, uuid)
+
+    def display(self, uuid: str, name: str, number: str) -> None:
+        """Let the phone show this party, if it can."""
+        self._order(uuid, command.display, uuid, name, number)
+
     def setvar(self, uuid: str, name: str, value: str) -> None:
         """Set a channel variable; "" unsets it."""
         self._order(uuid, command.setvar, uuid, name, value)

@@ -27,6 +27,7 @@ from engine.calls.call import (
     LegReason,
     Message,
     MessageOver,
+    Parted,
     Playback,
     Played,
     Presence,
@@ -46,6 +47,7 @@ from engine.calls.causes import (
 )
 from engine.calls.leg import LegState
 from engine.calls.presence import is_own
+from engine.calls.recall import Recall
 from engine.calls.trunks import line_for, number_of
 from engine.errors import CallGone, GoesRound, WaitsForEver
 from engine.facts import Fact
@@ -53,7 +55,7 @@ from engine.gates import DialQuestion
 from engine.numbering import is_emergency
 from engine.rehearsal.lengths import seconds_of
 from engine.rehearsal.script import NEVER, Answer, Script
-from engine.snapshot import Contact, Snapshot, Sound
+from engine.snapshot import Contact, Ref, Snapshot, Sound
 
 T = TypeVar("T")
 
@@ -66,6 +68,16 @@ AWAITS_A_BREATH: Final = 32
 
 PARTY: Final = Leg("party", "")
 """In events of the script: whoever is served when they happen."""
+
+
+def _does(leg: Leg, what: str) -> Sequence[Event]:
+    """What an employee does in a talk, as `Script.talk` says it."""
+    if what in ("hold", "resume"):
+        return (Held(leg, what == "hold"),)
+    if what.startswith("keys "):
+        return tuple(Key(leg, digit) for digit in what.removeprefix("keys "))
+    return (Ended(leg, NORMAL_CLEARING),) if what == "hangs up" else (TransferAsked(leg, what),)
+
 
 class _Breath:
     """The one thing a rehearsed call suspends for. A bare yield, so that a running event loop may drive it as well."""
@@ -119,6 +131,8 @@ class RehearsedCall:
         self._order = itertools.count()
         self._dead: set[str] = set()
         self._bridged: set[str] = set()
+        self._ends: set[str] = set()
+        """Legs whose end of the talk is on its way."""
         self._gone = False
         self._rung: Counter[str] = Counter()
         self._lines: dict[str, int] = {}
@@ -130,6 +144,8 @@ class RehearsedCall:
         self._talk = list(script.talk)
         self._answering: set[str] = set()
         """Legs that were served."""
+        self._outliving: tuple[Leg, ...] = ()
+        self._recall = Recall(lambda: self.snapshot.codes.feature_codes(), self.serve)
         for seconds, digit in script.keys:
             self._at(seconds, Key(PARTY, digit))
         for seconds, event in script.inject:
@@ -185,7 +201,7 @@ class RehearsedCall:
                 self._answer_late()
                 continue
             event = self._of_party(event)
-            if isinstance(event, Ended) and event.leg == self.party:
+            if isinstance(event, Ended) and event.leg == self.party and self.party not in self._outliving:
                 self.note(Step("caller_left"))
                 return self._leaves()
             if isinstance(event, Key) and event.leg == self.party and self._typing:
@@ -194,6 +210,8 @@ class RehearsedCall:
                 continue
             if isinstance(event, Ended):
                 self._close(event.leg)
+            if self._recall.takes(event, self.now):
+                continue
             if isinstance(event, MessageOver):
                 return self._message_over(event.message)
             if isinstance(event, Faxed):
@@ -392,20 +410,49 @@ class RehearsedCall:
         self._close(leg)
 
     def bridge(self, one: Leg, other: Leg) -> None:
+        self._bridged |= {leg.id for leg in (one, other) if leg != self.party}
+        if self.party not in (one, other):
+            return  # somebody is consulted: nothing is known of how long that takes
         self.answer()
         self.talked = True
-        self._bridged.add(other.id)
+        listened = self._recall.end()
+        if listened is not None and listened not in (one, other):
+            self.release(listened)
         talk, self._talk = self._talk, []
         for seconds, what in talk:
-            held = what in ("hold", "resume")
-            self._at(seconds, Held(other, what == "hold") if held else TransferAsked(other, what))
-        self._at(self._script.talk_seconds, Ended(other, NORMAL_CLEARING))
+            for n, event in enumerate(_does(other, what)):
+                self._at(seconds + n * KEY_GAP, event)
+        if other.id not in self._ends:
+            self._ends.add(other.id)
+            self._at(self._script.talk_seconds, Ended(other, NORMAL_CLEARING))
 
     def hold(self, leg: Leg, music: Sound | None) -> None:
-        self.note(Step("hold", {"who": leg.label}))
+        """Heard by nobody here."""
 
-    def pick_up(self, ringing_call: str) -> None:
-        self.note(Step("pick_up", {"call": ringing_call}))
+    def tell(self, leg: Leg, sound: Sound) -> None:
+        """As above."""
+
+    def send_keys(self, leg: Leg, digits: str) -> None:
+        """As above."""
+
+    def show(self, leg: Leg, party: Leg) -> None:
+        """Seen by nobody here."""
+
+    def part(self, one: Leg, other: Leg) -> None:
+        self._at(0, Parted())
+
+    def outlive(self, *legs: Leg) -> None:
+        self._outliving = legs
+
+    def attend(self, leg: Leg | None, stays: Leg | None = None) -> None:
+        self._recall.begin(leg if leg is not None and leg.id not in self._dead else None, stays)
+
+    @property
+    def attending(self) -> Leg | None:
+        return self._recall.leg
+
+    def pick_up(self, groups: Sequence[Ref]) -> bool:
+        return False
 
     def legs_of(self, reason: LegReason) -> Sequence[LegState]:
         return ()

@@ -66,7 +66,8 @@ class Script:
     alerts: float | None = None
     """Seconds until a phone tells that it rings; None: phones tell nothing before they answer."""
     talk: Sequence[tuple[float, str]] = ()
-    """What the first employee who talks does, in seconds from the answer: "hold", "resume", or the number he transfers the caller to."""
+    """What the first employee who talks does, in seconds from the answer: "hold", "resume", "keys *1202", "hangs up", or the number
+    his phone transfers the caller to."""
     in_use: Mapping[int, int] = field(default_factory=dict)
     """Channels of lines (by id of the trunk) taken by other calls."""
     down: Container[int] = frozenset()

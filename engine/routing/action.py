@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
-from engine.calls.call import Call, Callee, LegReason, Recording
+from engine.calls.call import Call, Callee, Leg, LegReason, Recording
 from engine.calls.causes import NORMAL_CLEARING, HangupCause
 from engine.snapshot import Snapshot, Target
 
@@ -64,6 +64,8 @@ class GoTo:
     reason: LegReason = "transfer"
     back: Callee | None = None
     """Who has transferred the call: he is rung when nobody takes it there (R20)."""
+    waits: Leg | None = None
+    """He has done so by a code and still listens: he may take the call back until somebody answers."""
 
 
 Outcome: TypeAlias = Forward | GoTo | Hangup | Done | Announced | Missed
@@ -104,6 +106,9 @@ class Nesting(Protocol):
 
     async def follow(self, call: Call, outcome: Outcome) -> Done | Hangup | Missed:
         """Go where an outcome leads, to its end; whoever asked goes on then (CallOut: the next number)."""
+
+    def serves(self, target: Target) -> bool:
+        """Whether there is an action for such a target."""
 
     def hop(self, call: Call) -> bool:
         """Count one more step of the call's way, such as another round of a menu; False when it has gone too far (R11)."""

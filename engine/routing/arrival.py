@@ -9,16 +9,25 @@ from typing import Final, TypeAlias
 
 from engine.calls.call import Call, Caller
 from engine.calls.causes import NORMAL_TEMPORARY_FAILURE
+from engine.calls.codes import is_code
 from engine.facts.ended import Direction
 from engine.numbering import to_e164
 from engine.routing.action import Done, Entry, GoTo, Hangup, Missed, RoutingAction
+from engine.routing.pickup import pick_up
 from engine.routing.router import Router
 from engine.snapshot import Contact, Did, Ref, Snapshot
 
 DID_KIND: Final = "core.did"
 """The routing action that applies a number's rules; without its plugin calls go to the root group."""
 
-Start: TypeAlias = Entry | GoTo | None
+@dataclass(frozen=True, slots=True)
+class PickUp:
+    """An employee has dialled the code that fetches a call which rings in one of his groups (R15)."""
+
+    user: int
+
+
+Start: TypeAlias = Entry | GoTo | PickUp | None
 """None: there is nowhere to go."""
 
 
@@ -52,7 +61,7 @@ def by_phone(snapshot: Snapshot, login: str, dialled: str) -> Arrival | None:
     user, contact = owner
     caller = Caller(user.extension or account.login, user.title, False, user.id, None, dialled)
     direction: Direction = "internal"
-    if snapshot.extension(dialled) is None:
+    if snapshot.extension(dialled) is None and not _fetches(snapshot, dialled):
         # our own number needs no provider; such a call is served and missed like one from outside
         direction = "in" if own_number(snapshot, dialled) is not None else "out"
     return Arrival(caller, direction, contact)
@@ -70,6 +79,8 @@ def dialled(snapshot: Snapshot, actions: Mapping[str, RoutingAction], number: st
     target = snapshot.extension(number)
     if target is not None:
         return Entry(target, "extension")
+    if _fetches(snapshot, number):
+        return PickUp(user)
     own = own_number(snapshot, number)
     return to_number(snapshot, actions, own.ref) if own is not None else GoTo(number, user, reason="outgoing")
 
@@ -89,8 +100,14 @@ async def begin(call: Call, router: Router, start: Start) -> Done | Hangup | Mis
             return await router.route(call, start)
         case GoTo():
             return await router.follow(call, start)
+        case PickUp(user):
+            return await pick_up(call, user)
         case None:
             return Hangup(NORMAL_TEMPORARY_FAILURE)
+
+
+def _fetches(snapshot: Snapshot, number: str) -> bool:
+    return is_code(snapshot.codes.feature_codes(), "pickup", number)
 
 
 def own_number(snapshot: Snapshot, dialled: str) -> Did | None:

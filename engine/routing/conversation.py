@@ -3,19 +3,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
-from typing import Final
 
 from engine.calls.call import Call, Callee, Leg, Played, Step
 from engine.calls.ringing import Won, ring
-from engine.calls.talk import HoldExpired, Over, Transfer, converse
+from engine.calls.talk import Coded, HoldExpired, Over, Transfer, converse
 from engine.routing.action import Done, Forward, GoTo, Nesting, Outcome
 from engine.routing.basic import NOTHING, REPEAT
-from engine.snapshot import Account, Branch, Contact, Ref, Sound, User
-
-RING_BACK: Final = timedelta(seconds=20)
-"""How long a transferred call is tried (R20), and then whoever it comes back to (R14, R20)."""
+from engine.routing.callees import again
+from engine.routing.features import obey
+from engine.routing.moves import Back, Returns
+from engine.snapshot import Branch, Ref, Sound, User
 
 
 def recording_path(call: Call) -> str:
@@ -44,30 +42,51 @@ async def stay(call: Call, router: Nesting, other: Leg, group: Ref | None = None
     """Talk with `other` until it is over; `joined` when the switch has bridged them already (after a restart)."""
     limit = call.snapshot.account.max_hold_seconds
     max_hold = timedelta(seconds=limit) if limit and call.party.external else None  # R14; in an ordered call an employee is served
-    match await converse(call, other, max_hold, joined=joined):
-        case Over():
-            return Done(talked=True)
-        case HoldExpired(holder):  # R14
-            branch = came_through(call, holder, group)
-            away = fall_back(branch, Done(talked=True))
-            return away if isinstance(away, Forward) else await ring_back(call, router, _again(call, holder, group), away)
-        case Transfer(number, by):
-            return sent_on(call, number, by, group)
+    end: Back | HoldExpired | Over | Transfer | Coded | Returns | Outcome
+    end = await converse(call, other, max_hold, joined=joined)
+    while True:
+        match end:
+            case Coded():
+                end = await obey(call, router, end, group, max_hold)
+            case Back(leg, goes_on):
+                end = await converse(call, leg, max_hold, goes_on=goes_on)
+            case Returns(by):
+                return await come_back(call, router, GoTo("", by.user, group, back=again(call, by, group)))
+            case Over():
+                return Done(talked=True)
+            case HoldExpired(holder):  # R14
+                branch = came_through(call, holder, group)
+                away = fall_back(branch, Done(talked=True))
+                return away if isinstance(away, Forward) else await ring_back(call, router, again(call, holder, group), away)
+            case Transfer(number, by):
+                return sent_on(call, number, by, group)
+            case _:
+                return end
 
 
 def sent_on(call: Call, number: str, by: Leg, group: Ref | None) -> GoTo:
     """Where a transfer leads; back to whoever made it when nobody takes the call there (R20)."""
-    return GoTo(number, by.user, group, back=_again(call, by, group))
+    return GoTo(number, by.user, group, back=again(call, by, group))
 
 
 async def come_back(call: Call, router: Nesting, wish: GoTo) -> Outcome:
-    """R20: nobody has taken a transferred call; its transferor is rung, then his group's no-answer action follows."""
+    """R20: nobody has taken a transferred call; its transferor has it again if he still listens, else is rung; then his group's
+    no-answer action follows."""
+    if wish.waits is not None and call.attending == wish.waits:
+        call.note(Step("transfer_returns", {"who": wish.waits.label}))
+        return await stay(call, router, wish.waits, wish.group)
     if wish.back is None:
         return Done(talked=True)
     call.note(Step("transfer_returns", {"who": wish.back.label}))
     user = wish.back.user.id if wish.back.user else None
     otherwise = fall_back(came_through(call, Leg("", "", user), wish.group), Done(talked=True))
     return await ring_back(call, router, wish.back, otherwise)
+
+
+async def taken_back(call: Call, router: Nesting, by: Leg, group: Ref | None) -> Outcome:
+    """R20: who has sent the call on by a code has cancelled it."""
+    call.note(Step("transfer_cancelled", {"by": by.label}))
+    return await stay(call, router, by, group)
 
 
 async def ring_back(call: Call, router: Nesting, callee: Callee | None, otherwise: Outcome) -> Outcome:
@@ -81,14 +100,6 @@ async def ring_back(call: Call, router: Nesting, callee: Callee | None, otherwis
             return await talk(call, router, won)
         case _:
             return otherwise
-
-
-def _again(call: Call, leg: Leg, group: Ref | None) -> Callee | None:
-    """How the employee of a leg is reached once more."""
-    user, contact = call.snapshot.contacts.get(leg.contact or 0, (None, None))
-    if user is None or contact is None:
-        return None
-    return replace(callee_of(user, contact, call.snapshot.account), group=group, timeout=RING_BACK)
 
 
 def came_through(call: Call, employee: Leg, group: Ref | None) -> Branch | None:
@@ -107,24 +118,6 @@ def fall_back(branch: Branch | None, otherwise: Outcome) -> Outcome:
     if branch is None or target is None or target == NOTHING:
         return otherwise
     return Forward(branch.ref, "repeat") if target == REPEAT else Forward(target)
-
-
-def callees(user: User, account: Account, *, group: Branch | None = None) -> tuple[tuple[int, Callee], ...]:
-    """The user's contacts in (priority, callee) pairs, as ring plans take them."""
-    return tuple((c.priority, callee_of(user, c, account, group=group)) for c in user.contacts)
-
-
-def callee_of(user: User, contact: Contact, account: Account, *, group: Branch | None = None) -> Callee:
-    seconds = contact.timeout_seconds or account.ring_timeout_seconds
-    return Callee(
-        contact.label,
-        contact,
-        user,
-        contact.address if contact.kind == "phone" else None,
-        group.ref if group else None,
-        "forward" if contact.kind == "phone" else "member",
-        timedelta(seconds=min(180, max(1, seconds))),
-    )
 
 
 async def said(call: Call, *sounds: Sound) -> None:

@@ -132,13 +132,13 @@ class FrontDesk:
         outcome = await begin(call, Router(actions, dial_number), start_of(call.snapshot, actions, call.caller))
         return verdict(outcome, call.answered)
 
-    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None) -> Verdict:
+    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None, *, joined: bool = True) -> Verdict:
         """Go on with a call that an earlier engine began: its talk, or the element it was in (without greeting)."""
         router = Router(self.actions(), dial_number, trail=trail_of(call))
         if talking_with is not None:
             if call.recordings:
                 router.recording = call.recordings[-1]
-            outcome = await stay(call, router, talking_with, call.legs[talking_with.id].group, joined=True)
+            outcome = await stay(call, router, talking_with, call.legs[talking_with.id].group, joined=joined)
             return await to_the_end(call, router, outcome, self.orders())
         if at is None and call.ordered is not None:
             return await go_on(call, call.ordered, self.actions(), self.orders())

@@ -15,7 +15,8 @@ from engine.calls.ordered import Ordered
 from engine.calls.reception import Verdict
 from engine.calls.ringing import Member, Won, plan
 from engine.routing.action import Done, GoTo, Hangup, Missed, Nesting, Outcome, RoutingAction
-from engine.routing.conversation import callees, said, talk
+from engine.routing.callees import callees
+from engine.routing.conversation import said, talk
 from engine.routing.ordered import Beginning, OrderAction, reach
 from engine.routing.outbound import dial_number
 from engine.routing.router import Router, verdict

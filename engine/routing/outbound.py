@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from engine.calls import causes
 from engine.calls.call import Call, Callee, Step
 from engine.calls.ringing import Won, ring
-from engine.numbering import is_emergency, national, to_e164
 from engine.routing.action import GoTo, Hangup, Missed, Outcome
-from engine.routing.conversation import RING_BACK, said, talk
-from engine.snapshot import Snapshot, Sound, User
+from engine.routing.callees import RING_BACK
+from engine.routing.conversation import said, talk
+from engine.routing.restrictions import is_forbidden, outside_number
+from engine.snapshot import Sound
 
 if TYPE_CHECKING:
     from engine.routing.router import Router
@@ -21,34 +21,6 @@ if TYPE_CHECKING:
 RING_TIMEOUT: Final = timedelta(seconds=120)
 WRONG_NUMBER: Final = Sound("prompts/wrong-number.wav")
 FORBIDDEN_NUMBER: Final = Sound("prompts/forbidden-number.wav")
-
-
-def is_forbidden(snapshot: Snapshot, user: User | None, number: str) -> bool:
-    """RST-1, R15, R18: by a prefix of the user's own, of one of his groups or a group around it, or of the PBX."""
-    groups = snapshot.groups_of(user.id) if user is not None else ()
-    branches = {b.ref: b for group in groups for b in snapshot.ancestors(group)}
-    prefixes = [p for b in branches.values() for p in b.forbidden_prefixes]
-    if snapshot.root is not None and snapshot.root.ref not in branches:
-        prefixes += snapshot.root.forbidden_prefixes
-    return starts_with(number, (*prefixes, *(user.forbidden_prefixes if user is not None else ())))
-
-
-def client_forbidden(snapshot: Snapshot, number: str) -> bool:
-    """R18: whether a client who has asked for it may not be called (CallBack, widget); the restrictions of employees are not for him."""
-    return starts_with(number, snapshot.account.client_prefixes)
-
-
-def starts_with(number: str, prefixes: Iterable[str]) -> bool:
-    """R18: a prefix in the national or the international form works; emergency calls are never stopped (R17)."""
-    if is_emergency(number):
-        return False
-    forms = (number, number.removeprefix("+"), national(number))
-    return any(form.startswith(prefix) for prefix in prefixes if prefix for form in forms)
-
-
-def outside_number(snapshot: Snapshot, dialled: str) -> str | None:
-    """What to dial for these digits, in E.164 or an emergency number; None when they are no number (R16)."""
-    return dialled if is_emergency(dialled) else to_e164(dialled, snapshot.account.area_code)
 
 
 async def dial_number(call: Call, wish: GoTo, router: Router) -> Outcome:

@@ -11,11 +11,11 @@ from typing import Final, TypeAlias
 from engine.calls.call import Call, Played, Recording, Step
 from engine.calls.causes import CALL_REJECTED, NO_ANSWER, NORMAL_CLEARING, NORMAL_TEMPORARY_FAILURE
 from engine.calls.reception import Verdict
-from engine.errors import CallGone, WaitsForEver
+from engine.errors import CallGone, Recalled, WaitsForEver
 from engine.facts.distribution import Served
 from engine.routing.action import Announced, Done, Entry, Forward, GoTo, Hangup, Missed, Outcome, RoutingAction
-from engine.routing.conversation import come_back
-from engine.snapshot import Branch, Sound
+from engine.routing.conversation import come_back, taken_back
+from engine.snapshot import Branch, Sound, Target
 
 log = logging.getLogger(__name__)
 
@@ -76,15 +76,27 @@ class Router:
         call.note(Step("hop_limit", {"limit": HOP_LIMIT}))
         return False
 
+    def serves(self, target: Target) -> bool:
+        return target.kind in self.actions
+
     async def _go_to(self, call: Call, wish: GoTo) -> Outcome:
+        if wish.waits is None:
+            outcome = await self._reach(call, wish)
+        else:
+            call.attend(wish.waits)
+            try:
+                outcome = await self.follow(call, await self._reach(call, wish))
+            except Recalled:
+                return await taken_back(call, self, wish.waits, wish.group)
+        return await come_back(call, self, wish) if wish.reason == "transfer" and isinstance(outcome, Missed) else outcome
+
+    async def _reach(self, call: Call, wish: GoTo) -> Outcome:
         target = call.snapshot.extension(wish.number)
         if target is not None:
-            outcome = await self._run(call, Entry(target, "transfer"))
-        elif self.hop(call):
-            outcome = await self.dial_number(call, wish, self)
-        else:
-            return Hangup(NORMAL_TEMPORARY_FAILURE)
-        return await come_back(call, self, wish) if wish.reason == "transfer" and isinstance(outcome, Missed) else outcome
+            return await self._run(call, Entry(target, "transfer"))
+        if self.hop(call):
+            return await self.dial_number(call, wish, self)
+        return Hangup(NORMAL_TEMPORARY_FAILURE)
 
     async def attempt(self, call: Call, entry: Entry) -> Outcome:
         """Enter a nested element; Done or Missed come back to the parent, a Forward or Hangup leaves for good (R2)."""
@@ -107,7 +119,7 @@ class Router:
             return await self._unavailable(call, entry, "no_plugin")
         try:
             return await action.run(call, entry, self)
-        except (CallGone, WaitsForEver):
+        except (CallGone, Recalled, WaitsForEver):
             raise
         except Exception:  # the one guard around plugin code on a call: a bug must not drop the caller (R26)
             log.exception("action %s failed", entry.target)

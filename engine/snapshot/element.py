@@ -210,6 +210,22 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Kinds of targets that are no elements but places at one, by the kind whose ids they carry: a user's voicemail goes by the user's."""
 
 
+Feature: TypeAlias = Literal["blind", "consult", "toggle", "cancel", "fax", "voicemail", "pickup"]
+"""What an employee can do by a code (PBX-6)."""
+
+
+class CodesPart(Part, frozen=True, kw_only=True):
+    """The part of the plugin that says by which keys employees steer a call (PBX-6); at most one plugin has such a part."""
+
+    def feature_codes(self) -> Mapping[Feature, tuple[str, ...]]:
+        """Patterns by feature, as engine.calls.codes reads them; also of an account where nothing was ever saved."""
+        return {}
+
+    def place_of_code(self, feature: Feature, group: Ref) -> Target | None:
+        """Where a code that names no number sends the other party: the fax or the mailbox of this group."""
+        return None
+
+
 Severity: TypeAlias = Literal["error", "warning"]
 
 

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from engine.snapshot.core import Account, Contact, CorePart, Did, SipAccount, Trunk, User
-from engine.snapshot.element import Attached, Branch, Condition, Element, Part, Ref, Sound, SoundElement, Target, Verdict
+from engine.snapshot.element import Attached, Branch, CodesPart, Condition, Element, Part, Ref, Sound, SoundElement, Target, Verdict
 from engine.snapshot.pointers import PLACE, pointers
 
 A = TypeVar("A", bound=Attached)
@@ -124,6 +124,11 @@ class Snapshot:
     @property
     def extensions(self) -> Mapping[str, Target]:
         return self._by_extension
+
+    @cached_property
+    def codes(self) -> CodesPart:
+        """The feature codes (PBX-6); there are none when their plugin is away."""
+        return next((part for part in self.parts.values() if isinstance(part, CodesPart)), CodesPart())
 
     @cached_property
     def _by_did(self) -> Mapping[str, Did]:

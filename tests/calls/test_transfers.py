@@ -271,3 +271,40 @@ async def test_a_transfer_of_a_consultation_that_still_rings(shared: Pbx, after:
     (record,) = [r for r in records if r.direction == "in"]
     assert record.talked
     assert {leg.label for leg in record.legs} >= {"201", "202"}
+
+
+@pytest.mark.feature("R20", "R13", "R8")
+@pytest.mark.parametrize("who", ["callee", "caller"])
+async def test_a_phone_takes_the_place_of_another_one(shared: Pbx, who: str) -> None:
+    """INVITE with Replaces: a talk goes on at the employee's other phone."""
+    async with AsyncExitStack() as stack:
+        for login in ("201", "202", "203"):
+            await shared.user(login, recording=login == "201")
+        one, two, three = [await stack.enter_async_context(shared.telephone(login)) for login in ("201", "202", "203")]
+        talk = await one.call("202")
+        ringing = await two.answers()
+        await talk.answered()
+        one.say(500)
+        two.say(900)
+        await one.hears(900)
+        await two.hears(500)
+        if who == "callee":
+            stays, says, leaves, (call_id, to_tag, from_tag) = one, 500, ringing, ringing.tags
+        else:
+            stays, says, leaves, (call_id, to_tag, from_tag) = two, 900, talk, talk.tags
+        stays.heard.clear()
+        header = [("Replaces", f"{call_id};to-tag={to_tag};from-tag={from_tag}")]
+        taken = await three.call("202", extra=header)
+        await taken.answered()
+        await leaves.ended()
+        three.say(1300)
+        await stays.hears(1300)
+        await three.hears(says)
+        await shared.step("talk", who="203")
+        await three.listen(1.0)
+        await taken.hang_up()
+        await (talk if who == "callee" else ringing).ended()
+        (record,) = await shared.records(1)
+    assert record.talked
+    assert {leg.label for leg in record.legs} == {"201", "202", "203"}
+    assert record.recordings

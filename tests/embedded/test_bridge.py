@@ -318,3 +318,40 @@ async def test_no_common_codec(house: House) -> None:
     raw = a.request("INVITE", body=a.sdp().replace("RTP/AVP 8 101", "RTP/AVP 9 101"))
     a.send(raw)
     assert (await a.final("INVITE")).code == 488
+
+
+async def test_a_leg_that_is_filtered_keeps_its_keys(house: House) -> None:
+    """`bridge_filter_dtmf` of one leg: its keys are told and not passed on, by telephone-event and by INFO; the other's pass."""
+    a, b = await house.phone("101"), await house.phone("102", register=True)
+    async with house.esl() as esl:
+        talk, uuid = await parked(esl, a)
+        call = await dialled(esl, b, "leg", "bridge_filter_dtmf=true")
+        await joined(esl, uuid, "leg")
+        await b.press("2")
+        assert (await esl.event("DTMF"))["Unique-ID"] == "leg"
+        call.request("INFO", body="Signal=7\r\nDuration=160\r\n", extra=[("Content-Type", "application/dtmf-relay")])
+        assert (await b.final("INFO")).code == 200
+        assert (await esl.event("DTMF"))["DTMF-Digit"] == "7"
+        await a.press("1")
+        await b.keys(1)
+        assert await esl.api(f"uuid_send_dtmf {uuid} 9") == f"+OK {uuid} sent DTMF 9.\n"
+        await a.keys(9)  # what the engine passes on comes, and nothing else has
+        await talk.hang_up()
+
+
+async def test_two_who_are_parted_both_park(house: House) -> None:
+    a, b = await house.phone("101"), await house.phone("102", register=True)
+    async with house.esl() as esl:
+        talk, uuid = await parked(esl, a)
+        call = await dialled(esl, b, "leg")
+        await joined(esl, uuid, "leg")
+        assert await esl.api(f"uuid_transfer {uuid} -both park inline vats") == "+OK\n"
+        for channel in ("leg", uuid):
+            park = await esl.find("CHANNEL_PARK", channel)
+            assert "CHANNEL_HANGUP" not in esl.names(channel)
+            esl.rewind()
+            park = await esl.event("CHANNEL_PARK", **{"Unique-ID": channel, "Caller-Dialplan": "inline"})
+            assert park["variable_transfer_source"].endswith(":bl_xfer:park/vats/inline")
+        await joined(esl, uuid, "leg")
+        await talk.hang_up()
+        await call.ended()

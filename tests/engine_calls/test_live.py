@@ -13,7 +13,8 @@ from engine.calls.reception import Verdict
 from engine.calls.ringing import Member, NoOne, plan, ring
 from engine.calls.talk import Over, TalkEnd, Transfer, converse
 from engine.plugin.testing import office, sip_user
-from engine.routing.conversation import callees, said
+from engine.routing.callees import callees
+from engine.routing.conversation import said
 from engine.snapshot import Snapshot, Sound, Trunk
 from tests.engine_calls.floor import OUTSIDER, Floor
 

@@ -18,7 +18,7 @@ from engine.calls.ringing import ring
 from engine.calls.talk import converse
 from engine.esl.switch import Refusal
 from engine.plugin.testing import office, sip_user
-from engine.snapshot import Snapshot
+from engine.snapshot import Ref, Snapshot
 from tests.engine_calls.floor import Floor
 
 LOST = "-ERR connection lost"
@@ -175,14 +175,17 @@ async def test_nobody_picks_up_another_customers_call(floor: Floor, whose: str) 
         await call.next()
         return Verdict()
 
+    group, elsewhere = Ref("groups.group", 1), Ref("groups.group", 2)
     ringing, picker = floor.call("a", waits), floor.call("b", waits)
+    (picker if whose == "his own call" else ringing).dial(Callee("202", number="+79271112233", group=group))
     if whose == "another customer's":
         account = msgspec.structs.replace(ringing.snapshot.account, id=2)
         ringing.snapshot = Snapshot(1, msgspec.structs.replace(ringing.snapshot.core, account=account), {})
-    picker.pick_up("b" if whose == "his own call" else "a")
-    joined = ("bridge", "a", "b") in floor.orders.given
+    assert not picker.pick_up([elsewhere])
+    joined = picker.pick_up([elsewhere, group])
+    assert joined == (("bridge", "a", "b") in floor.orders.given)
     assert joined == (whose == "his own customer's")
-    assert joined != ("nothing_to_pick_up" in [step.what for _, step in picker.steps])
+    assert not picker.pick_up([group])  # nobody fetches a call twice
 
 
 async def test_phones_of_a_caller_who_leaves_show_a_missed_call(floor: Floor) -> None:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from engine.plugin.testing import office, sip_user
-from engine.routing.outbound import is_forbidden, starts_with
+from engine.routing.restrictions import is_forbidden, starts_with
 from engine.snapshot import Ref, Snapshot
 from plugins.groups.part import Group, GroupsPart, Membership
 

@@ -244,6 +244,21 @@ def hold_(switch: Switch, arguments: str) -> str:
     return "+OK Success\n" if hold.order(channel, on) else "-ERR Operation failed\n"
 
 
+def display(switch: Switch, arguments: str) -> str:
+    words = separate(arguments, " ")
+    if len(words) < 2:
+        return "-USAGE: <uuid> <display>\n"
+    channel = _channel(switch, words[0])
+    if channel is None:
+        return "-ERR Operation failed\n"
+    name, _, number = words[1].partition("|")
+    channel.set("last_sent_callee_id_name", name)
+    channel.set("last_sent_callee_id_number", number)
+    if channel.answered and channel.leg is not None and channel.leg.call is not None:
+        channel.leg.call.show(name, number or channel.profile.destination_number)
+    return "+OK Success\n"
+
+
 def send_dtmf(switch: Switch, arguments: str) -> str:
     words = separate(arguments, " ")
     if len(words) < 2:
@@ -278,6 +293,7 @@ COMMANDS = {
     "uuid_exists": exists,
     "uuid_dump": dump,
     "uuid_hold": hold_,
+    "uuid_display": display,
     "uuid_send_dtmf": send_dtmf,
     "uuid_flush_dtmf": flush_dtmf,
 }

@@ -285,15 +285,17 @@ class Stream:
 
     # ---- bridge ----------------------------------------------------------------------------------------------------
 
-    def bridge(self, other: "Stream", *, pass_dtmf: bool = True) -> None:
+    def bridge(self, other: "Stream", *, pass_dtmf: bool = True, pass_others: bool | None = None) -> None:
         """Relay between the two, both ways. Either may be bridged already; that bridge ends. A source playing on one of
-        them is heard there instead of the peer until it ends."""
+        them is heard there instead of the peer until it ends. `pass_dtmf`: whether the other hears our peer's keys, and
+        his are passed here (`pass_others` when that is another matter)."""
         self.unbridge()
         other.unbridge()
         if self.closed or other.closed or other is self:
             return
-        for one, peer in ((self, other), (other, self)):
-            one._peer, one._pass_dtmf, one._relay_ssrc = peer, pass_dtmf, None
+        others = pass_dtmf if pass_others is None else pass_others
+        for one, peer, passes in ((self, other, pass_dtmf), (other, self, others)):
+            one._peer, one._pass_dtmf, one._relay_ssrc = peer, passes, None
 
     def unbridge(self) -> None:
         other, self._peer = self._peer, None

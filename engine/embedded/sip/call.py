@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import ClassVar
+from urllib.parse import quote
 
 from engine.embedded.sip.auth import answer_challenge
 from engine.embedded.sip.contract import Address, CallEvents, Credentials, Ended
@@ -18,6 +19,7 @@ from engine.embedded.sip.renegotiation import Renegotiation
 from engine.embedded.sip.server import ServerTransaction
 from engine.embedded.sip.stack import ALLOW, SUPPORTED, Stack
 from engine.embedded.sip.states import CallDirection, CallState
+from engine.embedded.sip.syntax import format_name_addr, parse_name_addr
 from engine.embedded.sip.transfer import Refer
 
 log = logging.getLogger(__name__)
@@ -77,6 +79,17 @@ class SipCall:
     def reinvite(self, sdp: bytes) -> None:
         """Offer new media; the answer comes as media(). Waits its turn behind another negotiation (491 is retried)."""
         self.talks.start(sdp)
+
+    def show(self, display: str, user: str) -> bool:
+        """Tell an answered phone by UPDATE with whom it talks now (RFC 3311, RFC 3325); False when it takes no UPDATE."""
+        told = self.response or self.request
+        dialog = self.dialog
+        if dialog is None or not self.is_confirmed or told is None or "update" not in {m.lower() for m in told.tokens("allow")}:
+            return False
+        host = parse_name_addr(dialog.local).uri.host
+        identity = format_name_addr(display, f"sip:{quote(user, safe='+*')}@{host}")
+        self.send("UPDATE", [("P-Asserted-Identity", identity)], b"", lambda response: None)
+        return True
 
     def notify_refer(self, refer: Refer, code: int, final: bool) -> None:
         """Tell the transferor how it goes; a final one ends the subscription."""

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A transfer with consultation, by code: one party waits with music while the employee talks with a third (R19–R21)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from engine.calls.call import Call, Caller, Ended, Leg, Step
+from engine.calls.causes import NORMAL_CLEARING
+from engine.calls.codes import Code
+from engine.calls.ringing import Member, Won, plan, ring
+from engine.calls.talk import HoldExpired, TypedKeys, parted
+from engine.errors import Recalled
+from engine.routing.action import Done
+from engine.routing.callees import RING_BACK
+from engine.routing.moves import Back, Returns
+from engine.routing.tones import REFUSED, RINGING
+from engine.snapshot import User
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom an employee consults: the digits he typed, and who is rung by them."""
+
+    number: str
+    by: Leg
+    user: User | None
+    members: tuple[Member, ...]
+
+    def shown(self) -> tuple[Member, ...]:
+        """Their phones see the employee (R19)."""
+        user = self.user
+        caller = Caller((user.extension if user else None) or self.by.label, user.title if user else "", False, user.id if user else None)
+        return tuple(Member(m.priority, tuple((p, replace(c, shows=caller)) for p, c in m.callees)) for m in self.members)
+
+
+async def consult(
+    call: Call, asked: Asked, held: Leg, other: Leg, max_hold: timedelta | None
+) -> Back | Returns | HoldExpired | Done:
+    """Until somebody talks with the served party again, or nobody is left who could. `other`: whom it talks with now."""
+    by = asked.by
+    call.note(Step("consults", {"by": by.label, "number": asked.number}))
+    call.outlive(by)
+    call.part(call.party, other)
+    if held in await parted(call):
+        call.outlive()
+        return Done(talked=True)
+    call.hold(held, None)
+    call.hold(by, RINGING)
+    call.attend(by, held)
+    try:
+        won = await ring(call, plan("BY_USER", asked.shown()), within=RING_BACK)
+    except Recalled as recalled:
+        call.attend(None)
+        if recalled.left:
+            call.outlive()
+            return Done(talked=True)
+        return _back(call, by, held, "cancelled")
+    listens = call.attending is not None
+    call.attend(None)
+    if not isinstance(won, Won):
+        if listens:
+            return _back(call, by, held, "no_answer")
+        call.outlive()
+        return Returns(by)
+    if not listens:  # he has hung up while it rang: he did not mean to talk himself
+        return _handed_over(call, won.leg)
+    return await _Consultation(call, by, held, won.leg, max_hold).run()
+
+
+def _back(call: Call, by: Leg, held: Leg, why: str) -> Back:
+    """The two talk again."""
+    call.outlive()
+    call.note(Step("consultation_over", {"by": by.label, "why": why}))
+    return Back(held if by == call.party else by)
+
+
+def _handed_over(call: Call, target: Leg) -> Back:
+    call.outlive()
+    call.note(Step("handed_over", {"who": target.label}))
+    call.show(target, call.party)
+    return Back(target)
+
+
+class _Consultation:
+    """While the third party is there: `by` talks with it, or for a while with the one who waits."""
+
+    def __init__(self, call: Call, by: Leg, held: Leg, target: Leg, max_hold: timedelta | None) -> None:
+        self._call, self._by, self._held, self._target = call, by, held, target
+        limited = held == call.party and held.external
+        self._max_hold = max_hold if limited else None
+        self._until: datetime | None = None
+        self._with = target
+
+    async def run(self) -> Back | HoldExpired | Done:
+        call, by, held, target = self._call, self._by, self._held, self._target
+        call.outlive(by, held, target)
+        self._turn_to(target)
+        call.note(Step("consultation", {"by": by.label, "who": target.label}))
+        keys = TypedKeys(call)
+        while True:
+            event = await call.next(keys.due(self._until))
+            typed = keys.take(event, self._partners, by)
+            if typed is not None and (end := self._obey(typed[1])) is not None:
+                return end
+            match event:
+                case Ended(leg) if leg == by:
+                    if by == call.party:
+                        call.serve(held)
+                    call.part(self._with, by)  # whom he talked with must be free
+                    return _handed_over(call, target)
+                case Ended(leg, cause) if leg == held:
+                    call.note(Step("talk_over", {"who": held.label, "cause": cause}))
+                    if held == call.party:
+                        call.serve(by)
+                    if self._with == held:
+                        call.part(by, held)
+                    call.outlive()
+                    return Back(target)
+                case Ended(leg) if leg == target:
+                    return self._alone("talk_over")
+                case _ if self._until is not None and call.now >= self._until:
+                    call.note(Step("hold_expired", {"by": by.label}))
+                    call.outlive()
+                    call.release(target)
+                    call.release(by)
+                    return HoldExpired(by)
+
+    @property
+    def _partners(self) -> Mapping[Leg, Leg]:
+        return {self._by: self._with, self._with: self._by}
+
+    def _turn_to(self, leg: Leg) -> None:
+        call = self._call
+        self._with = leg
+        self._until = call.now + self._max_hold if self._max_hold is not None and leg != self._held else None
+        call.bridge(self._by, leg)
+
+    def _obey(self, code: Code) -> Back | None:
+        call, before = self._call, self._with
+        match code.feature:
+            case "toggle":
+                after = self._held if before == self._target else self._target
+                call.part(self._by, before)
+                call.hold(before, None)
+                self._turn_to(after)
+                call.note(Step("toggled", {"by": self._by.label, "who": after.label}))
+                return None
+            case "cancel":
+                return self._alone("cancelled")
+            case _:
+                call.note(Step("code_refused", {"by": self._by.label, "number": code.number or None, "why": "in_consultation"}))
+                call.tell(self._by, REFUSED)
+                return None
+
+    def _alone(self, why: str) -> Back:
+        """The third party is not wanted any more, or has hung up."""
+        call = self._call
+        talks = self._with == self._held
+        if not talks:
+            call.part(self._by, self._target)
+        call.release(self._target, NORMAL_CLEARING)
+        return _back(call, self._by, self._held, why) if not talks else replace(_back(call, self._by, self._held, why), goes_on=True)
