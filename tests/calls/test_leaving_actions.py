@@ -22,6 +22,7 @@ from plugins.callout.actions import CALL_OUT
 from plugins.ivr.part import MenuKey
 from plugins.voicefiles.part import PHRASE
 from plugins.voicemail.models import MessageRow
+from tests.calls.installation import REAL
 from tests.calls.pbx import OUTSIDER, Pbx
 from tests.calls.telephone import Provider
 from tests.embedded.telephone import Talk
@@ -88,6 +89,8 @@ TARGETS: dict[str, tuple[Callable[[Scene], Ref], dict[str, Wait]]] = {
     "callout.callout": (lambda s: CALL_OUT, {"asked": step("play", sound="prompts/callout-number.wav"), "ringing": dials("201#", RINGS)}),
     "voicemail.user": (lambda s: Ref("voicemail.user", s.anna), {"greeting": step("play"), "speaking": step("message")}),
     "voicemail.group": (lambda s: Ref("voicemail.group", s.sales.id), {"greeting": step("play"), "speaking": step("message")}),
+    "fax.user": (lambda s: Ref("fax.user", s.anna), {"receiving": step("fax")} if REAL else {}),
+    "fax.group": (lambda s: Ref("fax.group", s.sales.id), {"receiving": step("fax")} if REAL else {}),
     "core.hangup": (lambda s: HANGUP, {"chosen": GIVEN_UP, "menu": hears(FILE)}),
     "core.nothing": (lambda s: NOTHING, {"chosen": GIVEN_UP, "menu": hears(FILE)}),
     "core.repeat": (lambda s: REPEAT, {"chosen": GIVEN_UP, "again": hears(FILE)}),
@@ -131,7 +134,7 @@ async def leaves(talk: Talk, caller: Provider) -> None:
 
 def files(office: Pbx) -> set[Path]:
     """What calls have left on the disk for this account."""
-    return {path for kind in ("voicemail", "recordings") for path in (office.media / kind / str(office.account)).rglob("*.wav")}
+    return {path for kind in ("voicemail", "recordings", "fax") for path in (office.media / kind / str(office.account)).rglob("*.*")}
 
 
 def tasks() -> set[str]:
@@ -143,7 +146,7 @@ async def test_every_action_is_left() -> None:
     assert {a.kind for a in known if a.places} == set(TARGETS)
 
 
-@pytest.mark.feature(*(f"ACT-{n}" for n in (1, 2, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15)), "R1", "GRP-5", "VM-1")
+@pytest.mark.feature(*(f"ACT-{n}" for n in (1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)), "R1", "GRP-5", "VM-1")
 @pytest.mark.parametrize(("kind", "moment"), CASES)
 async def test_the_caller_leaves(shared: Pbx, kind: str, moment: str) -> None:
     office = shared
