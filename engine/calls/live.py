@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import uuid
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -39,18 +38,20 @@ from engine.calls.call import (
     Step,
     TimeUp,
 )
-from engine.calls.causes import ATTENDED_TRANSFER, BLIND_TRANSFER, LINE_CAUSES, LINE_REFUSALS, NO_ANSWER, NORMAL_CLEARING
+from engine.calls.causes import ATTENDED_TRANSFER, BLIND_TRANSFER, NORMAL_CLEARING
 from engine.calls.codes import DIALLED
+from engine.calls.dialling import Dialling
 from engine.calls.faxes import Faxes
 from engine.calls.joins import Joins
 from engine.calls.leg import LegState
 from engine.calls.messages import Messages
 from engine.calls.ordered import Ordered
+from engine.calls.parting import Parting
 from engine.calls.playing import Playing
 from engine.calls.presence import is_own
 from engine.calls.recall import Recall
 from engine.calls.surroundings import Surroundings
-from engine.calls.trunks import Route, shown_to_people
+from engine.calls.trunks import shown_to_people
 from engine.errors import CallGone
 from engine.esl.event import Event as SwitchEvent
 from engine.facts import Fact
@@ -72,15 +73,6 @@ def part_path(first: str, number: int) -> str:
     stem, dot, ending = first.rpartition(".")
     stem = stem.removesuffix(f"-{number - 1}") if number > 2 else stem
     return f"{stem}-{number}{dot}{ending}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Dialled:
-    """A leg by a line: what it takes to try the next one, and which have failed before."""
-
-    callee: Callee
-    caller_id: str | None
-    failed: frozenset[int]
 
 
 class LiveCall:
@@ -118,14 +110,10 @@ class LiveCall:
         self._ringback: Sound | None = None
         self._rings = False
         self._place: Ref | None = None
-        self._dialled: dict[str, _Dialled] = {}
-        self._ring_ends: dict[str, asyncio.TimerHandle] = {}
+        self._dialling = Dialling(self, node)
         self.joins = Joins(self, node)
         self.recall = Recall(lambda: self.snapshot.codes.feature_codes(), self.serve)
-        self._parting: set[str] = set()
-        """Legs whose talk was ended and that have not parked yet."""
-        self._when_free: list[tuple[frozenset[str], Callable[[], None]]] = []
-        """Orders for legs that part, in order."""
+        self._parting = Parting(lambda leg: leg not in self.legs or self.legs[leg].alive, lambda: self.emit(Parted()))
         self._outliving: tuple[Leg, ...] = ()
 
     # -- state ---------------------------------------------------------------------------------------------------------
@@ -291,7 +279,7 @@ class LiveCall:
             case "CHANNEL_ANSWER":
                 if state.answered_at is None:
                     state.answered_at = self.now
-                    self._rings_no_more(state)
+                    self._dialling.rings_no_more(state)
                     self._node.journal_leg(self, state)
                     self._node.changed(self)
                 if state.leg == self.party:
@@ -324,7 +312,7 @@ class LiveCall:
                 self.leg_over(state, event.hangup_cause)
 
     def _parked(self, event: SwitchEvent, state: LegState) -> None:
-        self._is_free(state.uuid)
+        self._parting.is_free(state.uuid)
         if event.endpoint_disposition == "ATTENDED_TRANSFER":
             return  # a transferring phone's consultation leg; the switch ends it itself
         if state.direction == "out" and not state.ready and state.leg != self.party:
@@ -348,13 +336,13 @@ class LiveCall:
         if not state.alive:
             return
         state.ended_at, state.ended_by, state.cause = at or self.now, by, cause
-        self._rings_no_more(state)
+        self._dialling.rings_no_more(state)
         self._node.left(self, state)
         self._node.journal_leg(self, state)
         self._node.changed(self)
         if not self.open_legs():
             self.all_ended.set()
-        self._is_free(state.uuid)
+        self._parting.is_free(state.uuid)
         if state.leg == self.party and state.leg in self._outliving:
             self.emit(Ended(state.leg, cause))
         elif state.leg == self.party and cause in REPLACED and not state.leaving and any(s.answered_at for s in self.open_legs()):
@@ -464,65 +452,17 @@ class LiveCall:
             self.faxes.over()
 
     def dial(self, callee: Callee, *, caller_id: str | None = None) -> tuple[Leg, ...]:
-        return tuple(self._dial(callee, route, caller_id) for route in self._node.routes(self, callee, caller_id))
+        return self._dialling.dial(callee, caller_id)
 
     def dial_instead(self, leg: Leg) -> Leg | None:
-        state, dialled = self.legs.get(leg.id), self._dialled.pop(leg.id, None)
-        if state is None or state.trunk is None or dialled is None or state.alerting or state.answered_at is not None:
-            return None
-        if state.cause not in LINE_CAUSES and state.refused_with not in LINE_REFUSALS:
-            return None
-        failed = dialled.failed | {state.trunk}
-        (route,) = self._node.routes(self, dialled.callee, dialled.caller_id, failed)
-        if route.refusal:
-            return None
-        line = self.snapshot.trunks.get(state.trunk)
-        self.note(Step("line_failed", {"who": leg.label, "line": line.title if line else "", "cause": state.cause}))
-        return self._dial(dialled.callee, route, dialled.caller_id, failed)
+        return self._dialling.dial_instead(leg)
 
-    def _dial(self, callee: Callee, route: Route, caller_id: str | None, failed: frozenset[int] = frozenset()) -> Leg:
-        contact = callee.contact
-        external = contact is None or contact.kind == "phone"
-        leg = Leg(str(uuid.uuid4()), callee.label, callee.user.id if callee.user else None, contact.id if contact else None, external)
-        state = LegState(leg, "out", callee.reason, self.now, route.trunk, callee.group, callee.number or callee.label)
-        self.legs[leg.id] = state
-        if route.trunk is not None:
-            self._dialled[leg.id] = _Dialled(callee, caller_id, failed)
+    def enlist(self, state: LegState) -> None:
+        """A leg that is being dialled belongs to this call."""
+        self.legs[state.uuid] = state
         self.all_ended.clear()
         self._node.enrol(self, state)
         self._node.journal_leg(self, state)
-        if route.refusal:
-            self._loop.call_soon(self.leg_over, state, route.refusal)
-            return leg
-        values = {
-            "vats_call": self.id,
-            "vats_account": str(self.snapshot.account.id),
-            "vats_role": "b",
-            "vats_contact": str(leg.contact or 0),
-            "origination_caller_id_number": route.caller_number,
-            "origination_caller_id_name": route.caller_name or route.caller_number,
-            "ignore_early_media": "true",
-            "originate_timeout": str(math.ceil(callee.timeout.total_seconds()) + 1),
-            "force_transfer_context": "from-phone",
-            **self.hold_music,
-            **self.key_filter(leg),
-        }
-        if self.party != NOBODY:  # whoever answers first is served where he is parked, for as long as others ring
-            # nobody takes over an answered B when the engine dies before the bridge: it ends by itself
-            values["park_timeout"] = f"10:{NO_ANSWER}"
-        self._node.switch.originate(leg.id, route.dial_string, values)
-        # by our own clock: FreeSWITCH rings up to a second less than it is told, and is told more, for when no engine runs
-        self._ring_ends[leg.id] = self._loop.call_later(callee.timeout.total_seconds(), self._rung_out, state)
-        return leg
-
-    def _rung_out(self, state: LegState) -> None:
-        if state.alive and not state.released:
-            self._node.switch.kill(state.uuid, NO_ANSWER)
-
-    def _rings_no_more(self, state: LegState) -> None:
-        timer = self._ring_ends.pop(state.uuid, None)
-        if timer is not None:
-            timer.cancel()
 
     def release(self, leg: Leg, cause: str = NORMAL_CLEARING) -> None:
         state = self.legs.get(leg.id)
@@ -547,7 +487,7 @@ class LiveCall:
             self._node.guard(self, armed=False)
             self.answer()
         self.joins.ordered(one.id, other.id)
-        self._when_parked({one.id, other.id}, lambda: self._node.switch.bridge(one.id, other.id))
+        self._parting.when_parked({one.id, other.id}, lambda: self._node.switch.bridge(one.id, other.id))
         state = self.legs.get(other.id)
         if state is not None:
             state.peer = one.id
@@ -562,12 +502,12 @@ class LiveCall:
         if leg == self.party:
             self._rings = False
             self._playing.end_background(leg)
-            self._when_parked({leg.id}, lambda: self._playing.background(leg, path, loop=True))
+            self._parting.when_parked({leg.id}, lambda: self._playing.background(leg, path, loop=True))
         else:
-            self._when_parked({leg.id}, lambda: self._node.switch.playback(leg.id, path, loop=True))
+            self._parting.when_parked({leg.id}, lambda: self._node.switch.playback(leg.id, path, loop=True))
 
     def tell(self, leg: Leg, sound: Sound) -> None:
-        self._when_parked({leg.id}, lambda: self._node.switch.broadcast(leg.id, self._node.path_on_switch(sound.path)))
+        self._parting.when_parked({leg.id}, lambda: self._node.switch.broadcast(leg.id, self._node.path_on_switch(sound.path)))
 
     def send_keys(self, leg: Leg, digits: str) -> None:
         self._node.switch.send_dtmf(leg.id, digits)
@@ -583,9 +523,7 @@ class LiveCall:
 
     def part(self, one: Leg, other: Leg) -> None:
         states = [s for leg in (one, other) if (s := self.legs.get(leg.id)) is not None]
-        self._parting.update(s.uuid for s in states if s.alive)
-        if not self._parting:
-            self.emit(Parted())
+        self._parting.begin([s.uuid for s in states if s.alive])
         for state in states:
             state.peer = ""
         self._node.switch.part(one.id)
@@ -610,26 +548,6 @@ class LiveCall:
 
     def pick_up(self, groups: Sequence[Ref]) -> bool:
         return self._node.pick_up(self, groups)
-
-    def _when_parked(self, uuids: set[str], order: Callable[[], object]) -> None:
-        """Give an order now, or as soon as these legs have parked; orders for a leg keep their order."""
-        waiting = frozenset(uuids & self._parting)
-        if waiting or any(uuids & others for others, _ in self._when_free):
-            self._when_free.append((frozenset(uuids), lambda: (order(), None)[1]))
-        else:
-            order()
-
-    def _is_free(self, uuid: str) -> None:
-        """The leg has parked, or is over."""
-        if uuid not in self._parting:
-            return
-        self._parting.discard(uuid)
-        waiting, self._when_free = self._when_free, []
-        for uuids, order in waiting:
-            if all(self.legs[u].alive for u in uuids if u in self.legs):
-                self._when_parked(set(uuids), order)
-        if not self._parting:
-            self.emit(Parted())
 
     def presence(self, contact: Contact) -> Presence:
         return self._node.presence(self, contact)
