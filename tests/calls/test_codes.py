@@ -328,10 +328,6 @@ async def test_other_keys_arrive_whole(shared: Pbx) -> None:
 async def test_to_the_mailbox_of_the_first_group(shared: Pbx) -> None:
     async with AsyncExitStack() as stack:
         scene = await talking(shared, stack)
-        await scene.types("*5")  # there is no fax here
-        await shared.step("code_refused", why="no_plugin")
-        await scene.one.hears(425)
-        await scene.caller.hears(FIRST)
         await scene.types("*6")
         await scene.served.ended()
         await speaks_after_the_beep(scene.caller, 2.0)
@@ -349,6 +345,7 @@ async def test_what_may_not_be_called_is_not_transferred_to(shared: Pbx) -> None
         for typed, why in refused.items():
             await scene.types(typed)
             await shared.step("code_refused", why=why)
+            await scene.one.hears(425, seconds=0.1, since=0)  # he is told by tones
             await scene.caller.hears(FIRST)
         await scene.talk.hang_up()
         await scene.served.ended()
