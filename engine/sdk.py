@@ -146,6 +146,7 @@ from engine.routing.callees import RING_BACK, callee_of, callees
 from engine.routing.conversation import fall_back, said, talk
 from engine.routing.opening import closed_because, shut
 from engine.routing.ordered import Beginning, OrderAction, reach
+from engine.routing.recording import tell_of_recording
 from engine.routing.restrictions import client_forbidden
 from engine.settings import Settings
 from engine.snapshot import (
@@ -414,6 +415,7 @@ __all__ = [
     "speech_trouble",
     "synthesizer",
     "talk",
+    "tell_of_recording",
     "template_of",
     "timeline",
     "to_e164",

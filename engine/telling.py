@@ -29,6 +29,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "ringback": N_("The caller hears ringing"),
     "ringback_music": N_("The caller hears {music}"),
     "record": N_("The conversation is recorded"),
+    "recording_notice": N_("The caller hears that the talk is recorded"),
     "message": N_("The caller may leave a message now"),
     "message_over": N_("The message is over after {seconds} s"),
     "fax": N_("The caller may send a fax now"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web as http
 
-from engine.sdk import Element, Ref
+from engine.sdk import Account, Element, Ref
 from web.forms import Form
 from web.visit import Visit
 
@@ -42,8 +42,8 @@ def confirm(
     form = form or Form(visit, Nothing)
     users = visit.snapshot.referers(of) if of else []
     places = [Place(e.title, visit.url_of(e.ref)) for e in users if besides is None or not isinstance(e, besides)]
-    if of is not None and visit.snapshot.account.hold_music == of:
-        places.append(Place(visit.t("Music on hold"), visit.url("pbx")))
+    own = visit.snapshot.uses(of) if of else ()
+    places += [Place(visit.t(use.title), visit.url("pbx")) for use in own if isinstance(use.holder, Account)]
     return visit.render(
         "confirm.html", status=form.status, question=question, back=back, form=form, goes=goes, places=places, text=text,
         button=button or visit.t("Delete"), fields=fields or {},

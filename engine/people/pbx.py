@@ -49,8 +49,9 @@ async def edit_pbx(edit: Edit, wish: PbxWish) -> None:
     problems += _area_code(wish.area_code)
     if wish.timezone not in available_timezones():
         problems.append(Problem("timezone", N_("Choose one of the list.")))
-    if wish.hold_music is not None and edit.before.get(wish.hold_music, SoundElement) is None:
-        problems.append(Problem("hold_music", N_("Choose one of the list.")))
+    for field, sound in (("hold_music", wish.hold_music), ("recording_notice", wish.recording_notice)):
+        if sound is not None and edit.before.get(sound, SoundElement) is None:
+            problems.append(Problem(field, N_("Choose one of the list.")))
     problems += prefix_problems("client_prefixes", wish.client_prefixes)
     if problems:
         raise Invalid(problems)
@@ -64,6 +65,8 @@ async def edit_pbx(edit: Edit, wish: PbxWish) -> None:
             "max_hold_seconds": wish.max_hold_seconds,
             "hold_music_kind": wish.hold_music.kind if wish.hold_music else None,
             "hold_music_id": wish.hold_music.id if wish.hold_music else None,
+            "recording_notice_kind": wish.recording_notice.kind if wish.recording_notice else None,
+            "recording_notice_id": wish.recording_notice.id if wish.recording_notice else None,
             "whitelist": networks,
             "client_prefixes": list(wish.client_prefixes),
             "ring_timeout_seconds": wish.ring_timeout_seconds,

@@ -70,6 +70,7 @@ class PbxWish(msgspec.Struct, frozen=True, kw_only=True):
     language: Literal["ru", "en"] = "ru"
     max_hold_seconds: Annotated[int, Meta(ge=0, le=7200)] = 0
     hold_music: Ref | None = None
+    recording_notice: Ref | None = None
     whitelist: tuple[str, ...] = ()
     client_prefixes: tuple[str, ...] = ()
     ring_timeout_seconds: Annotated[int, Meta(ge=1, le=180)] = 20

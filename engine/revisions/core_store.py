@@ -44,7 +44,8 @@ class CoreStore:
             )
         return CorePart(
             account=Account(
-                id=row.id, hold_music=ref_of(row, "hold_music"), whitelist=tuple(row.whitelist),
+                id=row.id, hold_music=ref_of(row, "hold_music"), recording_notice=ref_of(row, "recording_notice"),
+                whitelist=tuple(row.whitelist),
                 client_prefixes=tuple(row.client_prefixes), **_values(row, _SAME_ACCOUNT),
             ),
             users=tuple(
@@ -105,7 +106,8 @@ class CoreStore:
     async def _restore_account(self, account_id: int, account: Account, tx: Tx) -> None:
         await models.Account.filter(id=account_id).using_db(tx).update(
             whitelist=list(account.whitelist), client_prefixes=list(account.client_prefixes),
-            **ref_columns("hold_music", account.hold_music), **_values(account, _SAME_ACCOUNT),
+            **ref_columns("hold_music", account.hold_music), **ref_columns("recording_notice", account.recording_notice),
+            **_values(account, _SAME_ACCOUNT),
         )
 
     async def tidy(self, account_id: int, tx: Tx) -> None:

@@ -99,6 +99,8 @@ class Nesting(Protocol):
 
     recording: Recording | None
     """The conversation's recording once it has begun: one per call (R13)."""
+    told_of_recording: bool
+    """The caller has heard that the talk is recorded (PBX-4)."""
     trail: list[Entry]
     """The way to where the call is now, in order: elements it came back from are not on it."""
 

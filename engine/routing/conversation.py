@@ -13,19 +13,8 @@ from engine.routing.basic import NOTHING, REPEAT
 from engine.routing.callees import again
 from engine.routing.features import obey
 from engine.routing.moves import Back, Returns
-from engine.snapshot import Branch, Ref, Sound, User
-
-
-def recording_path(call: Call) -> str:
-    """Where the conversation's recording lies, relative to the media root; known before and after a restart."""
-    return f"recordings/{call.snapshot.account.id}/{call.now:%Y/%m}/{call.id}.wav"
-
-
-def is_recorded(call: Call, router: Nesting, user: User | None, group: Ref | None) -> bool:
-    """R13: the flag of a user on either side, or of any group on the call's way; outgoing, of the caller's own group."""
-    own = (call.snapshot.users.get(number or 0) for number in (call.caller.user, call.party.user))
-    branches = (call.snapshot.get(ref, Branch) for ref in (*(e.target for e in router.trail), group))
-    return any(it is not None and it.recording for it in (user, *own, *branches))
+from engine.routing.recording import is_recorded, recording_path
+from engine.snapshot import Branch, Ref, Sound
 
 
 async def talk(call: Call, router: Nesting, won: Won) -> Outcome:

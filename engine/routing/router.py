@@ -40,6 +40,7 @@ class Router:
     entries: int = 0
     trail: list[Entry] = field(default_factory=list)
     recording: Recording | None = None
+    told_of_recording: bool = False
 
     async def route(self, call: Call, entry: Entry) -> Done | Hangup | Missed:
         """Serve the call from `entry` to its end. Raises CallGone."""

@@ -114,6 +114,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     max_hold_seconds: Annotated[int, Meta(title="Longest hold, seconds", extra={"range": (0, 7200)})] = 0
     """R14; 0 = no limit."""
     hold_music: Annotated[Ref | None, To(SoundElement), Meta(title="Music on hold")] = None
+    recording_notice: Annotated[Ref | None, To(SoundElement), Meta(title="Notice of recording")] = None
+    """What a caller from outside hears before a talk that is recorded."""
     whitelist: Annotated[tuple[str, ...], Meta(title="White list")] = ()
     client_prefixes: Annotated[tuple[str, ...], Meta(title="Forbidden prefixes of calls to clients")] = ()
     """First digits of numbers that are not called for clients: CallBack and widget (R18)."""

@@ -40,6 +40,7 @@ from engine.sdk import (
     said,
     shut,
     talk,
+    tell_of_recording,
 )
 from plugins.groups.api import Why, failed, fit_members
 from plugins.groups.part import Group
@@ -111,6 +112,9 @@ class ToGroup:
         members = fit_members(call, group, group.members)
         order: list[Member] = list(call.shuffle(members)) if group.method == "RANDOM" else []
         waves = plan(group.method, members, order)
+        if members and not again:
+            with _missed_if_left(call, group):
+                await tell_of_recording(call, router, _users(call.snapshot, group), group.ref)
         call.ringback(call.snapshot.sound(group.music))
         with _missed_if_left(call, group):
             rung = await ring(call, waves)
@@ -136,8 +140,10 @@ class ToUser:
         if why is not None:
             result = Missed(why)
         else:
-            call.ringback(call.snapshot.sound(group.music) if group else None)
             with _missed_if_left(call, resort):
+                if not entry.again:
+                    await tell_of_recording(call, router, [user])
+                call.ringback(call.snapshot.sound(group.music) if group else None)
                 phones = plan("BY_USER", [Member(1, callees(user, call.snapshot.account, group=group))])
                 rung = await ring(call, phones, within=RING_BACK if entry.by == "transfer" else None)
             outcome = await _outcome(call, router, rung)
@@ -194,6 +200,10 @@ def _resort(snapshot: Snapshot, user: User, trail: Sequence[Entry]) -> Group | N
 def _own_group(snapshot: Snapshot, user: User) -> Group | None:
     own = snapshot.first_group(user.id) or snapshot.root
     return own if isinstance(own, Group) else None
+
+
+def _users(snapshot: Snapshot, group: Group) -> list[User]:
+    return [user for member in group.members if (user := snapshot.users.get(member.user)) is not None]
 
 
 async def _outcome(call: Call, router: Nesting, rung: Won | Chosen | NoOne) -> Outcome:

@@ -119,10 +119,7 @@ async def rename_file(edit: Edit, file_id: int, title: str) -> None:
 
 def where_used(snapshot: Snapshot, file_id: int) -> list[str]:
     """Titles of what plays the file."""
-    places = [e.title for e in snapshot.referers(Ref(VoiceFile.kind, file_id))]
-    if snapshot.account.hold_music == Ref(VoiceFile.kind, file_id):
-        places.append(snapshot.account.title)
-    return places
+    return list(dict.fromkeys(use.holder.title for use in snapshot.uses(Ref(VoiceFile.kind, file_id)) if not use.goes))
 
 
 async def delete_file(edit: Edit, file_id: int) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import N_, Page, Problem, synthesizer
+from engine.sdk import N_, Account, Page, Problem, synthesizer
 from plugins.voicefiles import service
 from plugins.voicefiles.part import VoiceFile, VoicefilesPart
 from web.sdk import Form, Nothing, Visit, confirm, http, media_file
@@ -69,8 +69,7 @@ async def file(visit: Visit) -> http.Response:
                 await service.rename_file(edit, element.id, wish.title)
             return visit.go(visit.url("voicefiles.list"), message=visit.t("Saved."))
     used = [(e.title, visit.url_of(e.ref)) for e in visit.snapshot.referers(element.ref)]
-    if visit.snapshot.account.hold_music == element.ref:
-        used.append((visit.t("Music on hold"), visit.url("pbx")))
+    used += [(visit.t(use.title), visit.url("pbx")) for use in visit.snapshot.uses(element.ref) if isinstance(use.holder, Account)]
     return visit.render("voicefiles/file.html", status=form.status, form=form, element=element, used=used)
 
 

@@ -17,6 +17,7 @@ from tests.calls.installation import own_address
 from tests.calls.pbx import Pbx
 from tests.calls.telephone import Line
 from tests.calls.test_distribution import refused, sip, unattended
+from tests.phones import sound
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -38,6 +39,32 @@ async def test_phones_register_from_trusted_addresses_only(shared: Pbx) -> None:
             assert not phone.rung
     finally:
         stranger.close()
+
+
+@pytest.mark.feature("PBX-4", "R13")
+@pytest.mark.parametrize("recorded", ["group", "user", "nobody"])
+async def test_callers_hear_that_the_talk_is_recorded(shared: Pbx, recorded: str) -> None:
+    """Before any phone rings, and only where the talk may be recorded."""
+    notice = await shared.file("notice", sound.tone(shared.folder / f"notice{shared.account}.wav", 1100, 1.5))
+    user = await shared.user("201", recording=recorded == "user")
+    async with shared.edit() as edit:
+        await edit_pbx(edit, PbxWish(title="Office", area_code="495", recording_notice=notice))
+    await shared.rule(await shared.group("Sales", user, recording=recorded == "group"))
+    async with shared.telephone("201") as phone, shared.provider() as caller:
+        talk = await caller.calls(shared.did[1:])
+        if recorded != "nobody":
+            await talk.answered()
+            await caller.hears(1100)
+            assert not phone.rung
+        answering = await phone.answers()
+        if recorded == "nobody":
+            await talk.answered()
+        await shared.step("talk")
+        await talk.hang_up()
+        await answering.ended()
+    (record,) = await shared.records(1)
+    assert [step["what"] for step in record.trace].count("recording_notice") == (recorded != "nobody")
+    assert len(list(record.recordings)) == (recorded != "nobody")
 
 
 @pytest.mark.feature("SCH-2", "SCH-3", "R6", "GRP-9")

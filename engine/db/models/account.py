@@ -24,6 +24,8 @@ class Account(Model):
     max_hold_seconds = fields.IntField(default=0)
     hold_music_kind = fields.CharField(max_length=64, null=True)
     hold_music_id = fields.IntField(null=True)
+    recording_notice_kind = fields.CharField(max_length=64, null=True)
+    recording_notice_id = fields.IntField(null=True)
     whitelist: fields.JSONField[Any] = fields.JSONField(default=list)
     client_prefixes: fields.JSONField[Any] = fields.JSONField(default=list, db_default=[])
     ring_timeout_seconds = fields.IntField(default=20)
