@@ -104,6 +104,10 @@ class Joins:
     def hold_back(self, state: LegState) -> None:
         """Tell of this leg's end only when no join or transfer follows from it."""
         self._held_back[state.uuid] = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._tell, state)
+        if state.leg == self._call.party:  # the switch may have told of the newcomer before it told of this end
+            joined = (s for s in self._call.open_legs() if s.peer in self._call.legs and self._call.legs[s.peer].alive)
+            if (stays := next(joined, None)) is not None:
+                self.seen(stays.uuid, stays.peer)
 
     def forget(self, state: LegState) -> None:
         """Its end is explained, or nobody waits for it."""

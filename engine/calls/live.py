@@ -345,8 +345,8 @@ class LiveCall:
         self._parting.is_free(state.uuid)
         if state.leg == self.party and state.leg in self._outliving:
             self.emit(Ended(state.leg, cause))
-        elif state.leg == self.party and cause in REPLACED and not state.leaving and any(s.answered_at for s in self.open_legs()):
-            self.joins.hold_back(state)  # another phone may have taken its place (INVITE with Replaces)
+        elif state.leg == self.party and self._may_be_replaced(state):
+            self.joins.hold_back(state)
         elif state.leg == self.party:
             self.messages.party_left(state.ended_at)
             self.faxes.over()
@@ -358,6 +358,11 @@ class LiveCall:
             self.joins.hold_back(state)
         else:
             self.emit(Ended(state.leg, cause))
+
+    def _may_be_replaced(self, state: LegState) -> bool:
+        """Whether another phone may have taken the place of this leg, which has ended (INVITE with Replaces): only that of one that talked."""
+        talked = state.answered_at is not None and any(s.answered_at for s in self.open_legs())
+        return talked and state.cause in REPLACED and not state.leaving
 
     def party_left(self) -> None:
         """Nobody has taken its place."""
