@@ -175,7 +175,6 @@ class Node:
             {
                 "vats_call": call.id,
                 "vats_account": str(call.snapshot.account.id),
-                "vats_rev": str(call.snapshot.revision),
                 "vats_role": "a",
                 "park_after_bridge": "true",
                 **call.hold_music,

@@ -178,7 +178,6 @@ class Event(msgspec.Struct, rename=_HOT, gc=False, eq=False):
     bridge_a_uuid = Text("Bridge-A-Unique-ID")
     bridge_b_uuid = Text("Bridge-B-Unique-ID")
 
-    vats_rev = Text("variable_vats_rev")
     vats_at = Text("variable_vats_at")
     vats_contact = Text("variable_vats_contact")
     vats_trunk = Text("variable_vats_trunk")

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.db import models
 from engine.people import ContactWish
 from tests.calls import fuzzing
 from tests.calls.apart import Apart, ApartPbx, apart
@@ -173,7 +174,11 @@ async def still_served(office: ApartPbx, pairs: list[Pair]) -> None:
     await office.until(lambda calls: not calls)
     one, other = pairs[0].phones
     again = await one.call(other.user)
-    answering = await other.takes()
+    try:
+        answering = await other.takes()
+    except TimeoutError:
+        record = await models.CallRecord.of(office.account).order_by("-id").first()
+        raise AssertionError(f"not rung: {await office.live()}\n{record and record.trace}") from None
     await answering.answer()
     await again.answered()
     await office.until(lambda calls: len(calls) == 1)
