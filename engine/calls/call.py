@@ -160,6 +160,8 @@ class Joined:
 
     leg: Leg
     instead_of: Leg | None = None
+    group: Ref | None = None
+    """The one it was rung for, in this call or in the one it comes from."""
 
 
 @dataclass(frozen=True, slots=True)

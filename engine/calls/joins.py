@@ -72,7 +72,7 @@ class Joins:
             self.forget(leaving)
             leaving.leaving = False
         call.talks(state)
-        call.emit(Joined(state.leg, leaving.leg if leaving else None))
+        call.emit(Joined(state.leg, leaving.leg if leaving else None, state.group))
 
     def parked_by_transfer(self, event: SwitchEvent, state: LegState) -> None:
         """A phone has sent this leg elsewhere, or has left it with nobody."""

@@ -135,6 +135,8 @@ class LiveCall:
         """A phone that rings for one of these groups, while nobody talks with the party yet."""
         if self.gone or self.bridged or self.party == NOBODY:
             return None
+        if self.recall.leg is not None and self.recall.stays is not None:
+            return None  # for a consultation: who answers talks with somebody else than the one who waits
         ringing = (s for s in self.open_legs() if s.direction == "out" and s.answered_at is None and not s.released)
         return next((s for s in ringing if s.group in groups), None)
 
@@ -540,6 +542,9 @@ class LiveCall:
         for leg in {*before, *legs}:
             if leg != self.party and self.legs[leg.id].alive and (leg in legs) != (leg in before):
                 self._node.switch.setvar(leg.id, "park_after_bridge", "true" if leg in legs else "")
+        served = self.legs.get(self.party.id)
+        if self.party in before and self.party not in legs and served is not None and not served.alive:
+            self.party_left()  # while it was no reason to go: who lets it be one again has not heard of it
 
     def attend(self, leg: Leg | None, stays: Leg | None = None) -> None:
         state = self.legs.get(leg.id) if leg is not None else None

@@ -17,11 +17,12 @@ class Recall:
     def __init__(self, codes: Callable[[], Codes], serve: Callable[[Leg], None]) -> None:
         self.leg: Leg | None = None
         self._codes, self._serve = codes, serve
-        self._stays: Leg | None = None
+        self.stays: Leg | None = None
+        """Who is served when he hangs up; None when the party itself is being sent on."""
         self._reader = CodeReader({})
 
     def begin(self, leg: Leg | None, stays: Leg | None) -> None:
-        self.leg, self._stays = leg, stays
+        self.leg, self.stays = leg, stays
         codes = self._codes()
         self._reader = CodeReader({feature: codes[feature] for feature in codes if feature in ("cancel", "toggle")})
 
@@ -40,10 +41,10 @@ class Recall:
                 return True
             case Ended(leg) if leg == self.leg:
                 self.leg = None
-                if self._stays is not None:
-                    self._serve(self._stays)
+                if self.stays is not None:
+                    self._serve(self.stays)
                 return True
-            case Ended(leg) if self.leg is not None and leg == self._stays:
+            case Ended(leg) if self.leg is not None and leg == self.stays:
                 raise Recalled(left=True)
             case _:
                 return False

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from engine.calls.call import Call, Ended, Event, Held, Joined, Key, Leg, Parted, Step, TimeUp, TransferAsked
 from engine.calls.causes import BLIND_TRANSFER, CALL_REJECTED
 from engine.calls.codes import DIALLED, Code, CodeReader, Heard
+from engine.snapshot import Ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +103,21 @@ class TypedKeys:
 
 
 async def converse(
-    call: Call, other: Leg, max_hold: timedelta | None = None, *, joined: bool = False, goes_on: bool = False
+    call: Call,
+    other: Leg,
+    max_hold: timedelta | None = None,
+    *,
+    joined: bool = False,
+    goes_on: bool = False,
+    meets: Callable[[Leg, Ref | None], None] = lambda leg, group: None,
 ) -> TalkEnd:
     """Join the served party with `other` (unless they are `joined` already) and stay until the talk is over.
 
-    `goes_on`: it was not interrupted, and is not told anew. CallGone when the served party leaves.
+    `goes_on`: it was not interrupted, and is not told anew. `meets` is told of everybody who begins to talk with the served party,
+    and of the group he was rung for where that is news. CallGone when the served party leaves.
     """
     if not joined and not goes_on:
+        meets(other, None)
         call.bridge(call.party, other)
     if not goes_on:
         call.note(Step("talk", {"who": other.label}))
@@ -123,9 +132,10 @@ async def converse(
             case Ended(leg, cause) if leg == other:
                 call.note(Step("talk_over", {"who": leg.label, "cause": cause}))
                 return Over(cause)
-            case Joined(leg, instead_of) if instead_of is None or instead_of == other:
+            case Joined(leg, instead_of, group) if instead_of is None or instead_of == other:
                 other = leg  # attended transfer made by the phone, or picked up
                 until = None
+                meets(other, group)
                 call.note(Step("talk", {"who": other.label}))
             case Held(leg, on) if leg == other:
                 call.note(Step("held" if on else "resumed", {"by": leg.label}))

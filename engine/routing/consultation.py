@@ -17,7 +17,7 @@ from engine.routing.action import Done
 from engine.routing.callees import RING_BACK
 from engine.routing.moves import Back, Returns
 from engine.routing.tones import REFUSED, RINGING
-from engine.snapshot import User
+from engine.snapshot import Ref, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,10 @@ async def consult(
             return _back(call, by, held, "no_answer")
         call.outlive()
         return Returns(by)
+    group = won.callee.group if won.callee is not None else None
     if not listens:  # he has hung up while it rang: he did not mean to talk himself
-        return _handed_over(call, won.leg)
-    return await _Consultation(call, by, held, won.leg, max_hold).run()
+        return _handed_over(call, won.leg, group)
+    return await _Consultation(call, by, held, won.leg, group, max_hold).run()
 
 
 def _back(call: Call, by: Leg, held: Leg, why: str) -> Back:
@@ -77,18 +78,19 @@ def _back(call: Call, by: Leg, held: Leg, why: str) -> Back:
     return Back(held if by == call.party else by)
 
 
-def _handed_over(call: Call, target: Leg) -> Back:
+def _handed_over(call: Call, target: Leg, group: Ref | None) -> Back:
     call.outlive()
     call.note(Step("handed_over", {"who": target.label}))
     call.show(target, call.party)
-    return Back(target)
+    return Back(target, group=group)
 
 
 class _Consultation:
     """While the third party is there: `by` talks with it, or for a while with the one who waits."""
 
-    def __init__(self, call: Call, by: Leg, held: Leg, target: Leg, max_hold: timedelta | None) -> None:
+    def __init__(self, call: Call, by: Leg, held: Leg, target: Leg, group: Ref | None, max_hold: timedelta | None) -> None:
         self._call, self._by, self._held, self._target = call, by, held, target
+        self._group = group
         limited = held == call.party and held.external
         self._max_hold = max_hold if limited else None
         self._until: datetime | None = None
@@ -110,7 +112,7 @@ class _Consultation:
                     if by == call.party:
                         call.serve(held)
                     call.part(self._with, by)  # whom he talked with must be free
-                    return _handed_over(call, target)
+                    return _handed_over(call, target, self._group)
                 case Ended(leg, cause) if leg == held:
                     call.note(Step("talk_over", {"who": held.label, "cause": cause}))
                     if held == call.party:
@@ -118,7 +120,7 @@ class _Consultation:
                     if self._with == held:
                         call.part(by, held)
                     call.outlive()
-                    return Back(target)
+                    return Back(target, group=self._group)
                 case Ended(leg) if leg == target:
                     return self._alone("talk_over")
                 case _ if self._until is not None and call.now >= self._until:

@@ -13,32 +13,32 @@ from engine.routing.basic import NOTHING, REPEAT
 from engine.routing.callees import again
 from engine.routing.features import obey
 from engine.routing.moves import Back, Returns
-from engine.routing.recording import is_recorded, recording_path
+from engine.routing.recording import record_if_due
 from engine.snapshot import Branch, Ref, Sound
 
 
 async def talk(call: Call, router: Nesting, won: Won) -> Outcome:
     """Serve the conversation with whoever answered, to its end."""
-    user = won.callee.user if won.callee else call.snapshot.users.get(won.leg.user or 0)
-    group = won.callee.group if won.callee else None
-    if router.recording is None and is_recorded(call, router, user, group):
-        call.answer()  # a switch records no channel without media
-        router.recording = call.record(call.party, recording_path(call))
-    return await stay(call, router, won.leg, group)
+    return await stay(call, router, won.leg, won.callee.group if won.callee else None)
 
 
 async def stay(call: Call, router: Nesting, other: Leg, group: Ref | None = None, *, joined: bool = False) -> Outcome:
     """Talk with `other` until it is over; `joined` when the switch has bridged them already (after a restart)."""
     limit = call.snapshot.account.max_hold_seconds
     max_hold = timedelta(seconds=limit) if limit and call.party.external else None  # R14; in an ordered call an employee is served
+
+    def meets(leg: Leg, came_by: Ref | None) -> None:  # R13: whoever is recorded may come in later, by a transfer
+        record_if_due(call, router, leg, came_by or group)
+
     end: Back | HoldExpired | Over | Transfer | Coded | Returns | Outcome
-    end = await converse(call, other, max_hold, joined=joined)
+    end = await converse(call, other, max_hold, joined=joined, meets=meets)
     while True:
         match end:
             case Coded():
                 end = await obey(call, router, end, group, max_hold)
-            case Back(leg, goes_on):
-                end = await converse(call, leg, max_hold, goes_on=goes_on)
+            case Back(leg, goes_on, came_by):
+                group = came_by or group
+                end = await converse(call, leg, max_hold, goes_on=goes_on, meets=meets)
             case Returns(by):
                 return await come_back(call, router, GoTo("", by.user, group, back=again(call, by, group)))
             case Over():

@@ -13,6 +13,7 @@ from engine.routing.action import Entry, GoTo, Missed, Nesting, Outcome
 from engine.routing.callees import RING_BACK, again, callees
 from engine.routing.consultation import Asked, consult
 from engine.routing.moves import Back, Returns, aside
+from engine.routing.opening import closed_because, shut
 from engine.routing.restrictions import is_forbidden, outside_number
 from engine.routing.tones import REFUSED, RINGING
 from engine.snapshot import Branch, Feature, Ref, User
@@ -31,6 +32,8 @@ async def obey(
             return _refused(call, coded, why)
         if feature == "consult":
             asked = _asked(call, number, user, by, group)
+            if not any(member.callees for member in asked.members):
+                return _refused(call, coded, "empty")
             return await consult(call, asked, held, coded.other, max_hold)
         call.note(Step("transfer_asked", {"by": by.label, "number": number}))
         await aside(call, by, held)
@@ -76,14 +79,32 @@ def _asked(call: Call, number: str, user: User | None, by: Leg, group: Ref | Non
     """Who is rung for a consultation: the phones of a user, of a group's users all at once, or a number outside."""
     snapshot = call.snapshot
     element = snapshot.element(target) if (target := snapshot.extension(number)) is not None else None
+    through = element if isinstance(element, Branch) else None
     if isinstance(element, User):
         users = [element]
     elif isinstance(element, Branch):
-        users = [u for u in snapshot.core.users if element.place_of(u.id) is not None]
+        users = _users(call, element)
     else:
         outside = outside_number(snapshot, number) or number
         own = snapshot.first_group(user.id) if user is not None else None
         callee = Callee(outside, None, user, outside, group or (own.ref if own is not None else None), "transfer", RING_BACK)
         return Asked(number, by, user, (Member(1, ((1, callee),)),))
-    return Asked(number, by, user, tuple(Member(1, callees(u, snapshot.account)) for u in users if u.active))
+    return Asked(number, by, user, tuple(Member(1, callees(u, snapshot.account, group=through)) for u in users if _takes(call, u)))
+
+
+def _users(call: Call, group: Branch) -> list[User]:
+    """A group's users and those of groups inside it, each once; nobody where it is closed (GRP-9), and no menu's."""
+    if shut(call, group) is not None:
+        return []
+    own = [u for u in call.snapshot.core.users if group.place_of(u.id) is not None]
+    inside = (u for b in call.snapshot.branches(group.ref) if b.kind == group.kind for u in _users(call, b))
+    return list({u.id: u for u in (*own, *inside)}.values())
+
+
+def _takes(call: Call, user: User) -> bool:
+    """Whether a user is active and within his hours; why not, in the trace."""
+    why = closed_because(call, user)
+    if why:
+        call.note(Step("skipped", {"who": user.title, **why}))
+    return not why
 

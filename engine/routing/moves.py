@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.calls.call import Call, Leg
 from engine.calls.talk import parted
+from engine.snapshot import Ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class Back:
 
     leg: Leg
     goes_on: bool = False
+    group: Ref | None = None
+    """The one he was rung for, when that is news."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.calls.call import Call, Played, Step
+from engine.calls.call import Call, Leg, Played, Step
 from engine.routing.action import Nesting
 from engine.snapshot import Branch, Ref, User
 
@@ -20,6 +20,13 @@ def is_recorded(call: Call, router: Nesting, user: User | None, group: Ref | Non
     own = (call.snapshot.users.get(number or 0) for number in (call.caller.user, call.party.user))
     branches = (call.snapshot.get(ref, Branch) for ref in (*(e.target for e in router.trail), group))
     return any(it is not None and it.recording for it in (user, *own, *branches))
+
+
+def record_if_due(call: Call, router: Nesting, other: Leg, group: Ref | None) -> None:
+    """Begin the conversation's recording when the party's talk with `other` is to be recorded; one that runs goes on."""
+    if router.recording is None and is_recorded(call, router, call.snapshot.users.get(other.user or 0), group):
+        call.answer()  # a switch records no channel without media
+        router.recording = call.record(call.party, recording_path(call))
 
 
 async def tell_of_recording(call: Call, router: Nesting, users: Iterable[User], group: Ref | None = None) -> None:

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Consultations by code when something else happens meanwhile: colleagues who are recorded or closed, phones that transfer."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import pytest
+
+from engine.db import models
+from engine.people import ContactWish
+from plugins.schedules.part import Schedule
+from plugins.schedules.service import save_schedule
+from tests.calls.pbx import Pbx
+from tests.calls.test_codes import CALLER, FIRST, SECOND, Scene, one_recording, talking
+from tests.embedded.telephone import Answering, replaces
+from tests.phones import sound
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+OTHER = 700
+
+
+async def recorded_from_the_hand_over(office: Pbx, record: models.CallRecord) -> None:
+    """The recording has nothing of the talk before, and both sides of the one after."""
+    await one_recording(office, record)
+    _, right = sound.read(office.media / record.recordings[0].path)
+    assert sound.strength(right[4000:8000], FIRST) < 0.1
+
+
+@pytest.mark.feature("R13", "R20")
+@pytest.mark.parametrize("whose", ["user", "group"])
+async def test_a_talk_handed_over_to_whoever_is_recorded_is_recorded(shared: Pbx, whose: str) -> None:
+    async with AsyncExitStack() as stack:
+        third = await shared.user("203", recording=whose == "user")
+        if whose == "group":
+            await shared.group("Recorded", third, extension="300", recording=True)
+        scene = await talking(shared, stack)
+        three = await stack.enter_async_context(shared.telephone("203"))
+        await scene.types("*2203" if whose == "user" else "*2300")
+        ringing = await three.answers()
+        three.say(SECOND)
+        await scene.one.hears(SECOND)
+        await scene.served.hang_up()
+        await scene.caller.hears(SECOND)
+        await scene.caller.listen(1.5)
+        await scene.talk.hang_up()
+        await ringing.ended()
+        (record,) = await shared.records(1)
+    await recorded_from_the_hand_over(shared, record)
+
+
+@pytest.mark.feature("R13")
+@pytest.mark.parametrize("whose", ["user", "group"])
+async def test_a_talk_handed_over_by_a_phone_to_whoever_is_recorded_is_recorded(shared: Pbx, whose: str) -> None:
+    """REFER with Replaces."""
+    async with AsyncExitStack() as stack:
+        first = await shared.user("201", ContactWish(kind="sip", address="201", timeout_seconds=30, lines=2))
+        third = await shared.user("203", recording=whose == "user")
+        await shared.rule(await shared.group("Sales", first))
+        await shared.group("Recorded", third, extension="300", recording=whose == "group")
+        one, three = [await stack.enter_async_context(shared.telephone(login)) for login in ("201", "203")]
+        caller = await stack.enter_async_context(shared.provider())
+        talk = await caller.calls(shared.did[1:])
+        served = await one.answers()
+        await talk.answered()
+        caller.say(CALLER)
+        one.say(FIRST)
+        await caller.hears(FIRST)
+        await served.hold()
+        second = await one.call("203" if whose == "user" else "300")
+        ringing = await three.answers()
+        await second.answered()
+        three.say(SECOND)
+        await one.hears(SECOND)
+        assert await served.refer(replaces(second.tags, f"203@{shared.domain}")) == 202
+        await caller.hears(SECOND)
+        await caller.listen(1.5)
+        await talk.hang_up()
+        await ringing.ended()
+        records = await shared.records(2)
+    (record,) = [r for r in records if r.direction == "in"]
+    await one_recording(shared, record)
+
+
+@pytest.mark.feature("PBX-6", "GRP-4", "GRP-9", "SCH-1")
+async def test_a_group_is_consulted_with_the_groups_inside_it_and_without_whoever_is_closed(shared: Pbx) -> None:
+    async with AsyncExitStack() as stack:
+        logins = ("203", "204", "205")
+        async with shared.edit() as edit:
+            never = await save_schedule(edit, Schedule(id=0, title="Never", days=()))
+        third, fourth, fifth = [await shared.user(login, schedule=never.ref if login == "205" else None) for login in logins]
+        outer = await shared.group("Department", fifth, extension="300")
+        await shared.group("Team", third, parent=outer)
+        await shared.group("Night shift", fourth, parent=outer, active=False)
+        scene = await talking(shared, stack)
+        three, four, five = [await stack.enter_async_context(shared.telephone(login)) for login in logins]
+        await scene.types("*2300")
+        ringing = await three.answers()
+        three.say(SECOND)
+        await scene.one.hears(SECOND)
+        await scene.served.hang_up()
+        await scene.caller.hears(SECOND)
+        await scene.talk.hang_up()
+        await ringing.ended()
+        await shared.records(1)
+        assert (four.rung, five.rung) == ([], [])
+
+
+@pytest.mark.feature("PBX-6", "GRP-9", "R6")
+async def test_a_closed_group_is_not_consulted(shared: Pbx) -> None:
+    async with AsyncExitStack() as stack:
+        await shared.group("Night shift", await shared.user("203"), extension="300", active=False)
+        scene = await talking(shared, stack)
+        three = await stack.enter_async_context(shared.telephone("203"))
+        await scene.types("*2300")
+        await shared.step("code_refused", why="empty")
+        await scene.one.hears(425, seconds=0.1, since=0)
+        await scene.caller.hears(FIRST)
+        await scene.one.hears(CALLER)
+        await scene.talk.hang_up()
+        await scene.served.ended()
+        await shared.records(1)
+        assert three.rung == []
+
+
+async def consulting(office: Pbx, stack: AsyncExitStack) -> tuple[Scene, Answering]:
+    """201 has put the caller on hold and talks with 202."""
+    scene = await talking(office, stack)
+    await scene.types("*2202")
+    ringing = await scene.two.answers()
+    scene.two.say(SECOND)
+    await scene.one.hears(SECOND)
+    await scene.two.hears(FIRST)
+    scene.forget()
+    return scene, ringing
+
+
+@pytest.mark.feature("R20")
+@pytest.mark.parametrize(
+    ("leave", "stays"),
+    [
+        (("transferor", "caller"), "consulted"),
+        (("caller", "transferor"), "consulted"),
+        (("transferor", "consulted"), "caller"),
+        (("consulted", "transferor"), "caller"),
+        (("consulted", "caller"), "transferor"),
+        (("caller", "consulted"), "transferor"),
+    ],
+)
+async def test_nobody_is_left_alone_when_two_hang_up_in_the_same_moment(shared: Pbx, leave: tuple[str, str], stays: str) -> None:
+    async with AsyncExitStack() as stack:
+        scene, ringing = await consulting(shared, stack)
+        parties = {"transferor": scene.served, "consulted": ringing, "caller": scene.talk}
+        for who in leave:
+            parties[who].request("BYE")
+        await parties[stays].ended()
+        (record,) = await shared.records(1)
+    assert record.talked
