@@ -28,12 +28,15 @@ class Joins:
     def __init__(self, call: LiveCall, node: Surroundings) -> None:
         self._call, self._node = call, node
         self._known: set[tuple[str, str]] = set()
+        self._partners: dict[str, str] = {}
+        """Whom we have joined each one with last."""
         self._held_back: dict[str, asyncio.TimerHandle] = {}
         self._transfers: set[str] = set()
 
     def ordered(self, one: str, other: str) -> None:
         """We bridge these two channels: the switch's report of it is no news."""
         self._known.update({(one, other), (other, one)})
+        self._partners.update({one: other, other: one})
 
     def dealt_with(self, transfer_source: str) -> None:
         """This note of the switch is of a transfer that was answered: a channel keeps its last one, also when it parks after a talk."""
@@ -47,6 +50,10 @@ class Joins:
         for uuid, peer in ((one, other), (other, one)):
             if uuid in call.legs:
                 call.legs[uuid].peer = peer
+        stays = next((uuid for uuid in (one, other) if self._in_consultation(uuid)), None)
+        if stays is not None and (one, other) not in self._known:
+            self._comes_in(stays, other if stays == one else one)
+            return
         mine = call.legs.get(call.party.id)
         if mine is not None and call.party.id not in (one, other):
             # a phone that leaves has joined the two it had called: ours is served from now on
@@ -57,7 +64,7 @@ class Joins:
         peer = other if one == mine.uuid else one
         if (mine.uuid, peer) in self._known:
             return
-        leaving = next((s for s in call.legs.values() if s.leaving or s.uuid in self._held_back), None)
+        leaving = next((s for s in call.legs.values() if (s.leaving and not s.released) or s.uuid in self._held_back), None)
         state = call.legs.get(peer) or self._node.adopt(call, peer)
         if state is None:
             return
@@ -74,6 +81,23 @@ class Joins:
         call.talks(state)
         call.emit(Joined(state.leg, leaving.leg if leaving else None, state.group))
 
+    def _in_consultation(self, uuid: str) -> bool:
+        return self._call.consults and self._call.outlives(uuid) and self._call.outlives(self._partners.get(uuid, ""))
+
+    def _comes_in(self, stays: str, newcomer: str) -> None:
+        """A phone has put this leg in the place of whoever talked with the one that stays, in the middle of a consultation."""
+        call = self._call
+        before = call.legs[self._partners[stays]]
+        state = call.legs.get(newcomer) or self._node.adopt(call, newcomer)
+        if state is None:
+            return
+        self.forget(before)
+        self.ordered(stays, newcomer)
+        before.peer, state.peer = "", stays
+        if before.leg == call.party:
+            call.serve(state.leg)
+        call.emit(Joined(state.leg, before.leg, state.group))
+
     def parked_by_transfer(self, event: SwitchEvent, state: LegState) -> None:
         """A phone has sent this leg elsewhere, or has left it with nobody."""
         call = self._call
@@ -83,12 +107,20 @@ class Joins:
         if event.transfer_source in self._transfers:
             return
         self.dealt_with(event.transfer_source)
+        if self._in_consultation(state.uuid):
+            self._node.switch.claim(state.uuid, lambda deleted: None)  # the dialplan has armed a timer
+            self._asked(event, call.legs[self._partners[state.uuid]])
+            return
         # the transferring leg may have ended before or may end after this; it is the one talked with last
         by = next((s for s in call.legs.values() if s.leaving), None) or call.talked_with
         if state.leg != call.party:  # the caller sent his callee on: the scenario serves the callee now
             by = call.legs[call.party.id]
             by.leaving = True
             call.serve(state.leg)
+        self._asked(event, by)
+
+    def _asked(self, event: SwitchEvent, by: LegState | None) -> None:
+        call = self._call
         for other in call.legs.values():
             self.forget(other)
         self._node.guard(call, armed=True)
@@ -109,6 +141,9 @@ class Joins:
             if (stays := next(joined, None)) is not None:
                 self.seen(stays.uuid, stays.peer)
 
+    def holds_back(self, state: LegState) -> bool:
+        return state.uuid in self._held_back
+
     def forget(self, state: LegState) -> None:
         """Its end is explained, or nobody waits for it."""
         handle = self._held_back.pop(state.uuid, None)
@@ -117,7 +152,7 @@ class Joins:
 
     def _tell(self, state: LegState) -> None:
         self._held_back.pop(state.uuid, None)
-        if state.leg == self._call.party:
+        if state.leg == self._call.party and not self._call.outlives(state.uuid):
             self._call.party_left()
         else:
             self._call.emit(Ended(state.leg, state.cause))

@@ -199,7 +199,7 @@ class LiveCall:
         first, self.party = self.party == NOBODY, leg
         self._answered = True
         self._node.claim(self, leg)
-        if first:
+        if first or not self.bridged:
             self._node.guard(self, armed=True)
         self._node.journal_leg(self, self.legs[leg.id])  # the journal knows whom we serve
         running = self.recordings[-1] if self.recordings else None
@@ -345,7 +345,9 @@ class LiveCall:
         if not self.open_legs():
             self.all_ended.set()
         self._parting.is_free(state.uuid)
-        if state.leg == self.party and state.leg in self._outliving:
+        if self.consults and state.leg in self._outliving and (state.leaving or cause in (BLIND_TRANSFER, *REPLACED)):
+            self.joins.hold_back(state)
+        elif state.leg == self.party and state.leg in self._outliving:
             self.emit(Ended(state.leg, cause))
         elif state.leg == self.party and self._may_be_replaced(state):
             self.joins.hold_back(state)
@@ -360,6 +362,14 @@ class LiveCall:
             self.joins.hold_back(state)
         else:
             self.emit(Ended(state.leg, cause))
+
+    @property
+    def consults(self) -> bool:
+        """Two talk while a third waits for one of them."""
+        return len(self._outliving) > 1
+
+    def outlives(self, leg_uuid: str) -> bool:
+        return any(leg.id == leg_uuid for leg in self._outliving)
 
     def _may_be_replaced(self, state: LegState) -> bool:
         """Whether another phone may have taken the place of this leg, which has ended: of one that talked only (INVITE with Replaces)."""
@@ -543,7 +553,8 @@ class LiveCall:
             if leg != self.party and self.legs[leg.id].alive and (leg in legs) != (leg in before):
                 self._node.switch.setvar(leg.id, "park_after_bridge", "true" if leg in legs else "")
         served = self.legs.get(self.party.id)
-        if self.party in before and self.party not in legs and served is not None and not served.alive:
+        lifted = served is not None and served.leg in before and served.leg not in legs
+        if served is not None and lifted and not served.alive and not self.joins.holds_back(served):
             self.party_left()  # while it was no reason to go: who lets it be one again has not heard of it
 
     def attend(self, leg: Leg | None, stays: Leg | None = None) -> None:

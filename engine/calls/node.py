@@ -145,6 +145,8 @@ class Node:
             state = LegState(admitted.leg, "in", "member", dump.created_at or clock.now(), number=admitted.leg.label)
             state.answered_at = dump.answered_at or clock.now()
             state.ready = True
+            if filtered := call.key_filter(admitted.leg):
+                self.switch.setvar_multi(stranger, filtered)
             self.enrol(call, state)
             call.take_over(state)
             self._journal.leg(call, state)

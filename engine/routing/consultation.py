@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from engine.calls.call import Call, Caller, Ended, Leg, Step
-from engine.calls.causes import NORMAL_CLEARING
+from engine.calls.call import Call, Caller, Ended, Joined, Leg, Step, TransferAsked
+from engine.calls.causes import BLIND_TRANSFER, CALL_REJECTED, NORMAL_CLEARING
 from engine.calls.codes import Code
 from engine.calls.ringing import Member, Won, plan, ring
-from engine.calls.talk import HoldExpired, TypedKeys, parted
+from engine.calls.talk import HoldExpired, Transfer, TypedKeys, parted
 from engine.errors import Recalled
 from engine.routing.action import Done
 from engine.routing.callees import RING_BACK
@@ -38,7 +38,7 @@ class Asked:
 
 async def consult(
     call: Call, asked: Asked, held: Leg, other: Leg, max_hold: timedelta | None
-) -> Back | Returns | HoldExpired | Done:
+) -> Back | Returns | HoldExpired | Transfer | Done:
     """Until somebody talks with the served party again, or nobody is left who could. `other`: whom it talks with now."""
     by = asked.by
     call.note(Step("consults", {"by": by.label, "number": asked.number}))
@@ -96,14 +96,14 @@ class _Consultation:
         self._until: datetime | None = None
         self._with = target
 
-    async def run(self) -> Back | HoldExpired | Done:
-        call, by, held, target = self._call, self._by, self._held, self._target
-        call.outlive(by, held, target)
-        self._turn_to(target)
-        call.note(Step("consultation", {"by": by.label, "who": target.label}))
+    async def run(self) -> Back | HoldExpired | Transfer | Done:
+        call = self._call
+        self._begin()
+        self._turn_to(self._target)
         keys = TypedKeys(call)
         while True:
             event = await call.next(keys.due(self._until))
+            by, held, target = self._by, self._held, self._target
             typed = keys.take(event, self._partners, by)
             if typed is not None and (end := self._obey(typed[1])) is not None:
                 return end
@@ -114,21 +114,69 @@ class _Consultation:
                     call.part(self._with, by)  # whom he talked with must be free
                     return _handed_over(call, target, self._group)
                 case Ended(leg, cause) if leg == held:
-                    call.note(Step("talk_over", {"who": held.label, "cause": cause}))
-                    if held == call.party:
-                        call.serve(by)
                     if self._with == held:
                         call.part(by, held)
-                    call.outlive()
-                    return Back(target, group=self._group)
+                    return self._without_held(cause)
                 case Ended(leg) if leg == target:
                     return self._alone("talk_over")
+                case Joined(leg, before, group) if before in (by, held, target):
+                    self._replaced(leg, before, group)
+                case TransferAsked(leg, number) if leg in (by, held, target):
+                    return self._sent_on(leg, number)
                 case _ if self._until is not None and call.now >= self._until:
                     call.note(Step("hold_expired", {"by": by.label}))
                     call.outlive()
                     call.release(target)
                     call.release(by)
                     return HoldExpired(by)
+
+    def _begin(self) -> None:
+        self._call.outlive(self._by, self._held, self._target)
+        self._call.note(Step("consultation", {"by": self._by.label, "who": self._target.label}))
+
+    def _replaced(self, leg: Leg, before: Leg, group: Ref | None) -> None:
+        """Somebody goes on at another phone (INVITE with Replaces), or his phone has put somebody in his place: the same roles."""
+        if before == self._target:
+            self._group = group or self._group
+        self._by, self._held, self._target, self._with = (
+            leg if one == before else one for one in (self._by, self._held, self._target, self._with)
+        )
+        self._begin()
+
+    def _sent_on(self, by: Leg, number: str) -> Back | Transfer:
+        """A phone has transferred whom it talked with (REFER): that one has parked.
+
+        The employee who consults means the one who waits. Of the others there is nobody to send on, so they have only left.
+        """
+        call = self._call
+        if by != self._by:
+            call.note(Step("transfer_refused", {"by": by.label, "number": number}))
+            if by == self._target:
+                return self._alone("talk_over", parked=True)
+            end = self._without_held(CALL_REJECTED)
+            call.release(by)
+            return end
+        if by == call.party:
+            call.serve(self._held)
+        target = self._target.user
+        if target is not None and call.snapshot.extension(number) == Ref(User.kind, target):
+            end = _handed_over(call, self._target, self._group)
+            call.release(by, BLIND_TRANSFER)
+            return end
+        call.note(Step("transfer_asked", {"by": by.label, "number": number}))
+        call.outlive()
+        call.release(self._target)
+        call.release(by, BLIND_TRANSFER)
+        return Transfer(number, by)
+
+    def _without_held(self, cause: str) -> Back:
+        """The one who waited has left: the other two talk on."""
+        call = self._call
+        call.note(Step("talk_over", {"who": self._held.label, "cause": cause}))
+        if self._held == call.party:
+            call.serve(self._by)
+        call.outlive()
+        return Back(self._target, group=self._group)
 
     @property
     def _partners(self) -> Mapping[Leg, Leg]:
@@ -157,11 +205,11 @@ class _Consultation:
                 call.tell(self._by, REFUSED)
                 return None
 
-    def _alone(self, why: str) -> Back:
-        """The third party is not wanted any more, or has hung up."""
+    def _alone(self, why: str, *, parked: bool = False) -> Back:
+        """The third party is not wanted any more, or has left; `parked`: nobody talks with whoever talked with it."""
         call = self._call
         talks = self._with == self._held
-        if not talks:
+        if not talks and not parked:
             call.part(self._by, self._target)
         call.release(self._target, NORMAL_CLEARING)
         return _back(call, self._by, self._held, why) if not talks else replace(_back(call, self._by, self._held, why), goes_on=True)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from engine.calls.call import Call, Callee, Leg, Step
 from engine.calls.causes import BLIND_TRANSFER
 from engine.calls.ringing import Member
-from engine.calls.talk import Coded, HoldExpired
+from engine.calls.talk import Coded, HoldExpired, Transfer
 from engine.routing.action import Entry, GoTo, Missed, Nesting, Outcome
 from engine.routing.callees import RING_BACK, again, callees
 from engine.routing.consultation import Asked, consult
@@ -21,7 +21,7 @@ from engine.snapshot import Branch, Feature, Ref, User
 
 async def obey(
     call: Call, router: Nesting, coded: Coded, group: Ref | None, max_hold: timedelta | None
-) -> Back | Returns | HoldExpired | Outcome:
+) -> Back | Returns | HoldExpired | Transfer | Outcome:
     """Do what the code says. `group`: the one the talk came through; `max_hold`: of the one who waits (R14). Raises CallGone."""
     by, number, feature = coded.by, coded.code.number, coded.code.feature
     held = coded.other if by == call.party else call.party

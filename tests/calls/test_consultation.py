@@ -12,8 +12,9 @@ from engine.people import ContactWish
 from plugins.schedules.part import Schedule
 from plugins.schedules.service import save_schedule
 from tests.calls.pbx import Pbx
-from tests.calls.test_codes import CALLER, FIRST, SECOND, Scene, one_recording, talking
-from tests.embedded.telephone import Answering, replaces
+from tests.calls.telephone import Line
+from tests.calls.test_codes import CALLER, FIRST, SECOND, Scene, one_recording, steps, talking
+from tests.embedded.telephone import Answering, Talk, replaces
 from tests.phones import sound
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -155,5 +156,202 @@ async def test_nobody_is_left_alone_when_two_hang_up_in_the_same_moment(shared: 
         for who in leave:
             parties[who].request("BYE")
         await parties[stays].ended()
+        (record,) = await shared.records(1)
+    assert record.talked
+
+
+async def goes_on_at(office: Pbx, stack: AsyncExitStack, login: str, tags: tuple[str, str, str]) -> tuple[Line, Talk]:
+    """This phone takes the place of another one (INVITE with Replaces)."""
+    line = await stack.enter_async_context(office.telephone(login))
+    call_id, remote, local = tags
+    talk = await line.call("202", extra=[("Replaces", f"{call_id};to-tag={remote};from-tag={local}")])
+    await talk.answered()
+    line.say(OTHER)
+    return line, talk
+
+
+@pytest.mark.feature("R20", "R21")
+async def test_who_consults_sends_the_caller_elsewhere_by_his_phone(shared: Pbx) -> None:
+    """REFER: the consultation is over, and the one who waits goes where the phone says."""
+    async with AsyncExitStack() as stack:
+        await shared.user("203")
+        scene, ringing = await consulting(shared, stack)
+        three = await stack.enter_async_context(shared.telephone("203"))
+        assert await scene.served.refer(f"sip:203@{shared.domain}") == 202
+        taken = await three.answers()
+        await ringing.ended()
+        await scene.served.ended()
+        three.say(OTHER)
+        await scene.caller.hears(OTHER)
+        await three.hears(CALLER)
+        await scene.talk.hang_up()
+        await taken.ended()
+        (record,) = await shared.records(1)
+    assert steps(record, "talk", "transfer_asked") == ["talk", "transfer_asked", "talk"]
+
+
+@pytest.mark.feature("R20", "R21")
+async def test_who_consults_sends_the_caller_to_the_one_consulted_by_his_phone(shared: Pbx) -> None:
+    async with AsyncExitStack() as stack:
+        scene, ringing = await consulting(shared, stack)
+        assert await scene.served.refer(f"sip:202@{shared.domain}") == 202
+        await scene.served.ended()
+        await scene.caller.hears(SECOND)
+        await scene.two.hears(CALLER)
+        await scene.talk.hang_up()
+        await ringing.ended()
+        await shared.records(1)
+
+
+@pytest.mark.feature("R20", "R21")
+async def test_who_has_turned_back_to_the_caller_sends_him_elsewhere_by_his_phone(shared: Pbx) -> None:
+    async with AsyncExitStack() as stack:
+        await shared.user("203")
+        scene, ringing = await consulting(shared, stack)
+        three = await stack.enter_async_context(shared.telephone("203"))
+        await scene.types("*3")
+        await scene.caller.hears(FIRST)
+        assert await scene.served.refer(f"sip:203@{shared.domain}") == 202
+        taken = await three.answers()
+        await ringing.ended()
+        await scene.served.ended()
+        three.say(OTHER)
+        await scene.caller.hears(OTHER)
+        await scene.talk.hang_up()
+        await taken.ended()
+        await shared.records(1)
+
+
+@pytest.mark.feature("R20", "R21")
+async def test_who_is_consulted_sends_nobody_elsewhere_by_his_phone(shared: Pbx) -> None:
+    """He has left, and the two talk again."""
+    async with AsyncExitStack() as stack:
+        await shared.user("203")
+        scene, ringing = await consulting(shared, stack)
+        three = await stack.enter_async_context(shared.telephone("203"))
+        assert await ringing.refer(f"sip:203@{shared.domain}") == 202
+        await ringing.ended()
+        await scene.caller.hears(FIRST)
+        await scene.one.hears(CALLER)
+        await scene.talk.hang_up()
+        await scene.served.ended()
+        await shared.records(1)
+        assert three.rung == []
+
+
+@pytest.mark.feature("R20", "R21")
+@pytest.mark.parametrize("then", ["the caller is handed over", "the third hangs up", "the caller hangs up"])
+async def test_who_is_consulted_goes_on_at_another_phone(shared: Pbx, then: str) -> None:
+    async with AsyncExitStack() as stack:
+        await shared.user("205")
+        scene, ringing = await consulting(shared, stack)
+        other, taken = await goes_on_at(shared, stack, "205", ringing.tags)
+        await ringing.ended()
+        await scene.one.hears(OTHER)
+        await other.hears(FIRST)
+        await shared.step("consultation", who="205")
+        if then == "the third hangs up":
+            await taken.hang_up()
+            await scene.caller.hears(FIRST)
+            await scene.one.hears(CALLER)
+            await scene.talk.hang_up()
+            await scene.served.ended()
+        elif then == "the caller hangs up":
+            await scene.talk.hang_up()
+            await shared.step("talk", who="205")
+            scene.forget()
+            await scene.one.hears(OTHER)
+            await scene.served.hang_up()
+            await taken.ended()
+        else:
+            await scene.served.hang_up()
+            await scene.caller.hears(OTHER)
+            await other.hears(CALLER)
+            await scene.talk.hang_up()
+            await taken.ended()
+        (record,) = await shared.records(1)
+    assert record.talked
+
+
+@pytest.mark.feature("R20", "R21")
+@pytest.mark.parametrize("then", ["the caller is handed over", "the third hangs up", "cancelled"])
+async def test_who_consults_goes_on_at_another_phone(shared: Pbx, then: str) -> None:
+    async with AsyncExitStack() as stack:
+        await shared.user("205")
+        scene, ringing = await consulting(shared, stack)
+        other, taken = await goes_on_at(shared, stack, "205", scene.served.tags)
+        await scene.served.ended()
+        await scene.two.hears(OTHER)
+        await other.hears(SECOND)
+        await shared.step("consultation", by="205")
+        if then == "the caller is handed over":
+            await taken.hang_up()
+            await scene.caller.hears(SECOND)
+            await scene.two.hears(CALLER)
+            await scene.talk.hang_up()
+            await ringing.ended()
+        else:
+            if then == "cancelled":
+                other.quiet()
+                await other.press("*4")
+                other.say(OTHER)
+                await ringing.ended()
+            else:
+                await ringing.hang_up()
+            await scene.caller.hears(OTHER)
+            await other.hears(CALLER)
+            await scene.talk.hang_up()
+            await taken.ended()
+        (record,) = await shared.records(1)
+    assert record.talked
+
+
+@pytest.mark.feature("R20", "R21")
+@pytest.mark.parametrize("then", ["REFER", "another phone", "the other two leave"])
+async def test_the_same_by_an_employee_who_has_called(shared: Pbx, then: str) -> None:
+    """He is the one served until then."""
+    async with AsyncExitStack() as stack:
+        for login in ("201", "202", "203", "204", "205"):
+            await shared.user(login)
+        one, two, three = [await stack.enter_async_context(shared.telephone(login)) for login in ("201", "202", "203")]
+        talk = await one.call("202")
+        first = await two.answers()
+        await talk.answered()
+        one.say(CALLER)
+        two.say(FIRST)
+        await one.hears(FIRST)
+        one.quiet()
+        await one.press("*2203")
+        one.say(CALLER)
+        second = await three.answers()
+        three.say(SECOND)
+        await one.hears(SECOND)
+        await three.hears(CALLER)
+        two.heard.clear()
+        if then == "REFER":
+            four = await stack.enter_async_context(shared.telephone("204"))
+            assert await talk.refer(f"sip:204@{shared.domain}") == 202
+            taken: Answering | Talk = await four.answers()
+            await second.ended()
+            await talk.ended()
+            four.say(OTHER)
+            await two.hears(OTHER)
+            await four.hears(FIRST)
+            await first.hang_up()
+            await taken.ended()
+        elif then == "another phone":
+            _, taken = await goes_on_at(shared, stack, "205", talk.tags)
+            await talk.ended()
+            await three.hears(OTHER)
+            await shared.step("consultation", by="205")
+            await taken.hang_up()
+            await two.hears(SECOND)
+            await three.hears(FIRST)
+            await first.hang_up()
+            await second.ended()
+        else:
+            first.request("BYE")
+            second.request("BYE")
+            await talk.ended()
         (record,) = await shared.records(1)
     assert record.talked
