@@ -115,6 +115,10 @@ class LiveCall:
         self.recall = Recall(lambda: self.snapshot.codes.feature_codes(), self.serve)
         self._parting = Parting(lambda leg: leg not in self.legs or self.legs[leg].alive, lambda: self.emit(Parted()))
         self._outliving: tuple[Leg, ...] = ()
+        self._music: dict[str, str] = {}
+        """The playback that each leg on hold hears, as far as it is not the party's."""
+        self._parted: set[str] = set()
+        """Callers whom an order of ours has taken to another context than the one they came by."""
 
     # -- state ---------------------------------------------------------------------------------------------------------
 
@@ -199,6 +203,7 @@ class LiveCall:
         first, self.party = self.party == NOBODY, leg
         self._answered = True
         self._node.claim(self, leg)
+        self._playing.take_over(self._music.pop(leg.id, ""))
         if first or not self.bridged:
             self._node.guard(self, armed=True)
         self._node.journal_leg(self, self.legs[leg.id])  # the journal knows whom we serve
@@ -503,6 +508,10 @@ class LiveCall:
         if served:
             self._node.guard(self, armed=False)
             self.answer()
+        for leg in (one, other):
+            self._music.pop(leg.id, None)
+            if leg.id in self._parted:  # a phone that transfers him means numbers that phones dial
+                self._node.switch.setvar(leg.id, "force_transfer_context", "from-phone")
         self.joins.ordered(one.id, other.id)
         self._parting.when_parked({one.id, other.id}, lambda: self._node.switch.bridge(one.id, other.id))
         state = self.legs.get(other.id)
@@ -521,7 +530,13 @@ class LiveCall:
             self._playing.end_background(leg)
             self._parting.when_parked({leg.id}, lambda: self._playing.background(leg, path, loop=True))
         else:
-            self._parting.when_parked({leg.id}, lambda: self._node.switch.playback(leg.id, path, loop=True))
+            self._parting.when_parked({leg.id}, lambda: self._plays(leg, path))
+
+    def _plays(self, leg: Leg, path: str) -> None:
+        if leg == self.party:  # since a moment ago
+            self._playing.background(leg, path, loop=True)
+        else:
+            self._music[leg.id] = self._node.switch.playback(leg.id, path, loop=True)
 
     def tell(self, leg: Leg, sound: Sound) -> None:
         self._parting.when_parked({leg.id}, lambda: self._node.switch.broadcast(leg.id, self._node.path_on_switch(sound.path)))
@@ -543,6 +558,10 @@ class LiveCall:
         self._parting.begin([s.uuid for s in states if s.alive])
         for state in states:
             state.peer = ""
+            if state.uuid in self._parted and state.alive:
+                self._node.switch.setvar(state.uuid, "force_transfer_context", "")  # his timer means the context it names
+            elif state.direction == "in":
+                self._parted.add(state.uuid)
         self._node.switch.part(one.id)
         if self.party in (one, other):
             self._node.guard(self, armed=True)

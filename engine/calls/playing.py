@@ -53,6 +53,10 @@ class Playing:
             self._node.switch.break_(party.id)
             self._background = ""
 
+    def take_over(self, background: str) -> None:
+        """Another leg is the party from now on, and this is what it hears; "" = nothing."""
+        self._background = background
+
     def forget_background(self) -> None:
         """It ends by itself: the party is bridged."""
         self._background = ""
