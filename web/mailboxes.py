@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the settings of every mailbox ask for: to whom its notices go (VM-3). The fields are drawn by `notices.html`."""
+"""To whom notices go: what the settings of every mailbox ask for (VM-3), drawn by `notices.html`, and the chats to choose from."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
-from engine.sdk import NOTICES, Notice, Noticed, models
+from engine.sdk import NOTICES, Notice, models
 from web.visit import Visit
 
 
@@ -25,9 +27,9 @@ def notice_choices(visit: Visit) -> list[tuple[str, str]]:
     return [(value, visit.t(title)) for value, title in NOTICES.items()]
 
 
-async def chat_choices(visit: Visit, box: Noticed) -> list[tuple[int, str, bool]]:
-    """The account's chats and those that stand there already: id, title, whether ticked."""
+async def chat_choices(visit: Visit, ticked: Collection[int]) -> list[tuple[int, str, bool]]:
+    """The account's linked chats and those that are `ticked` already, also after their unlinking: id, title, whether ticked."""
     links = await models.TelegramLink.of(visit.account_id).order_by("id")
     titles = {link.chat_id: link.title or str(link.chat_id) for link in links}
-    titles |= {chat: str(chat) for chat in box.chats if chat not in titles}
-    return [(chat, title, chat in box.chats) for chat, title in titles.items()]
+    titles |= {chat: str(chat) for chat in ticked if chat not in titles}
+    return [(chat, title, chat in ticked) for chat, title in titles.items()]

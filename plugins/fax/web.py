@@ -44,7 +44,7 @@ async def machine(visit: Visit) -> http.Response:
             return visit.go(visit.url("fax.settings", of=owner.ref), message=visit.t("Saved."))
     return visit.render(
         "fax/machine.html", status=form.status, owner=owner, title=people.mailbox_title(visit.snapshot, owner.ref), form=form,
-        notices=notice_choices(visit), chats=await chat_choices(visit, now), of_user=owner.kind == User.kind,
+        notices=notice_choices(visit), chats=await chat_choices(visit, now.chats), of_user=owner.kind == User.kind,
         is_set=visit.snapshot.attached(owner.ref, Machine) is not None, possible=visit.ctx.settings.switch.takes_faxes,
     )  # fmt: skip
 

@@ -61,7 +61,7 @@ async def mailbox(visit: Visit) -> http.Response:
             return visit.go(visit.url("voicemail.settings", of=owner.ref), message=visit.t("Saved."))
     return visit.render(
         "voicemail/mailbox.html", status=form.status, owner=owner, title=people.mailbox_title(visit.snapshot, owner.ref), form=form,
-        sounds=sounds, notices=notice_choices(visit), chats=await chat_choices(visit, box),
+        sounds=sounds, notices=notice_choices(visit), chats=await chat_choices(visit, box.chats),
         of_user=owner.kind == User.kind, is_set=visit.snapshot.attached(owner.ref, Mailbox) is not None,
     )  # fmt: skip
 
