@@ -13,7 +13,8 @@ from engine.plugin.testing import office, sip_user
 from engine.routing.inbound import FrontDesk
 from engine.snapshot import Ref, Snapshot
 from plugins.groups.actions import ToGroup, ToUser
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from tests.engine_calls.floor import Floor
 
 ROOT, SALES = Ref("groups.group", 1), Ref("groups.group", 2)

@@ -15,7 +15,8 @@ from engine.plugin.testing import office, sip_user
 from engine.revisions.checks import generic, kinds_of
 from engine.snapshot import Account, CorePart, Element, IdOf, Part, Ref, Snapshot, User
 from engine.snapshot.pointers import pointers, renamed
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.voicemail.part import Mailbox, VoicemailPart
 
 

@@ -227,7 +227,8 @@ async def root_of(ctx: TestContext, edit: Edit, title: str) -> int:
 
 
 async def fill_plugins(ctx: TestContext, customer: Customer, word: str) -> None:
-    from plugins.groups.part import Group, Membership
+    from plugins.groups.api import Membership
+    from plugins.groups.part import Group
     from plugins.groups.service import create_group
     from plugins.ivr.part import Menu, MenuKey
     from plugins.ivr.service import create_menu
