@@ -310,7 +310,7 @@ async def fill_voicemail(ctx: TestContext, customer: Customer) -> None:
 async def fill_fax(ctx: TestContext, customer: Customer) -> None:
     """The fax of the employee «user» with two pages, and an incomplete one in that of the group."""
     from engine import clock
-    from engine.documents import to_pdf
+    from engine.fax_pages import to_pdf
     from plugins.fax.models import FaxRow
     from plugins.fax.service import set_machine
     from tests.phones.paper import draw

@@ -13,8 +13,8 @@ from PIL import Image
 from PIL.PdfParser import PdfParser
 
 from engine import documents
-from engine.documents import page_image, to_pdf
 from engine.errors import Refused
+from engine.fax_pages import page_image, to_pdf
 from tests.phones.paper import draw, pages_of_pdf
 
 pytestmark = pytest.mark.feature("VM-2")
