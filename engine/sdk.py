@@ -36,7 +36,7 @@ from engine.calls.codes import collide
 from engine.calls.keys import Chosen, KeyReader, listen
 from engine.calls.ringing import Member, Method, NoOne, Plan, Won, plan, ring
 from engine.calls.talk import HoldExpired, Over, Transfer, converse
-from engine.db import AccountRow, is_away, models
+from engine.db import AccountRow, MailRow, is_away, models
 from engine.db.models import Contact as ContactRow
 from engine.db.models import Did as DidRow
 from engine.db.models import SipAccount as SipAccountRow
@@ -276,6 +276,7 @@ __all__ = [
     "LetterKind",
     "LetterTemplate",
     "Line",
+    "MailRow",
     "Member",
     "Membership",
     "Message",

@@ -9,16 +9,16 @@ from typing import TypeVar
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from engine.db import AccountRow
+from engine.db import MailRow
 from engine.errors import Problem
 from engine.people.addresses import address_problems
 from engine.snapshot import Branch, Element, Noticed, Ref, Snapshot, User
 
-R = TypeVar("R", bound=AccountRow)
+R = TypeVar("R", bound=MailRow)
 
 
 def visible_mail(rows: QuerySet[R], snapshot: Snapshot, user_id: int, everything: bool) -> QuerySet[R]:
-    """Of rows that came for somebody (`owner_kind`, `owner_id`), those a person may see (R25).
+    """Of what came for somebody, that which a person may see (R25).
 
     `everything`: managers and administrators. An employee: what came for himself and for the groups he is in.
     """
