@@ -109,7 +109,7 @@ def house(root: Group = ROOT) -> Snapshot:
 def test_uses_name_the_field_and_count_places_at_an_element() -> None:
     uses = house().uses(BORIS.ref)
     assert [(use.holder.title, use.title, use.goes) for use in uses if isinstance(use.holder, Group)] == [
-        ("PBX", "No-answer action", False), ("PBX", "Users", True),
+        ("PBX", "Users", True), ("PBX", "No-answer action", False),
     ]  # fmt: skip
     assert [e.title for e in house().referers(BORIS.ref)] == ["PBX"]
     only_member = msgspec.structs.replace(ROOT, no_answer=None)
