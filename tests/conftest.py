@@ -3,12 +3,17 @@
 
 import pytest
 from cryptography.fernet import Fernet
+from hypothesis import HealthCheck, settings
 
 from engine.db import secrets
 from engine.settings import Core, Settings
 from tests.databases import database, database_settings, postgres
 
 __all__ = ["database", "database_settings", "postgres"]
+
+# how long an example takes says more of the machine than of the code
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 pytest_plugins = ["tests.feature_report", "tests.require_all"]
 

@@ -90,7 +90,11 @@ def test_a_host_knows_the_engine_by_its_face_only(host: str) -> None:
 
 def test_call_logic_has_no_clock_of_its_own() -> None:
     """Rehearsals run on a virtual clock: decisions may not look at the real one, nor throw real dice."""
-    rules = {"engine.calls.ringing", "engine.calls.keys", "engine.calls.talk", *(f"plugins.{name}.actions" for name in plugin_folders())}
+    named = {f"engine.calls.{name}" for name in ("ringing", "keys", "talk", "codes", "recall")} | {"plugins.callback.attempt"}
+    routing = {module for module in graph().modules if module.startswith("engine.routing.")}
+    assert named <= graph().modules
+    assert len(routing) > 10
+    rules = named | routing | {f"plugins.{name}.actions" for name in plugin_folders()}
     wrong = [
         f"{module} → {other}"
         for module in sorted(rules & graph().modules)

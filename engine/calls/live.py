@@ -360,7 +360,7 @@ class LiveCall:
             self.emit(Ended(state.leg, cause))
 
     def _may_be_replaced(self, state: LegState) -> bool:
-        """Whether another phone may have taken the place of this leg, which has ended (INVITE with Replaces): only that of one that talked."""
+        """Whether another phone may have taken the place of this leg, which has ended: of one that talked only (INVITE with Replaces)."""
         talked = state.answered_at is not None and any(s.answered_at for s in self.open_legs())
         return talked and state.cause in REPLACED and not state.leaving
 

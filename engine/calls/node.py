@@ -175,7 +175,6 @@ class Node:
             {
                 "vats_call": call.id,
                 "vats_account": str(call.snapshot.account.id),
-                "vats_rev": str(call.snapshot.revision),
                 "vats_role": "a",
                 "park_after_bridge": "true",
                 **call.hold_music,
@@ -241,8 +240,12 @@ class Node:
         except Exception:  # the edge of a call: the caller must not be left in silence by a bug
             log.exception("the scenario failed")
             ending = Ending(causes.NORMAL_TEMPORARY_FAILURE)
-        await self._finish(call, ending)
-        call_id.reset(token)
+        try:
+            await self._finish(call, ending)
+        except Exception:  # the edge of its record: what fails here must be heard of
+            log.exception("the call can't be written down")
+        finally:
+            call_id.reset(token)
 
     async def _finish(self, call: LiveCall, ending: Ending) -> None:
         """Leave nothing ringing, wait for the true end of every leg, write the call down."""
@@ -283,8 +286,10 @@ class Node:
         self.calls.pop(call.id, None)
         self.guards.forget(call)
         call.over.set()
-        self._journal.ended(call, ended_at)
-        self._on_changed(call)
+        try:
+            self._journal.ended(call, ended_at)
+        finally:
+            self._on_changed(call)
 
     def on_refused(self, refusal: Refusal) -> None:
         """An order failed; only a refused originate means something to a call.

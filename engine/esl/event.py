@@ -159,7 +159,6 @@ class Event(msgspec.Struct, rename=_HOT, gc=False, eq=False):
     created_at = Moment("Caller-Channel-Created-Time")
     answered_at = Moment("Caller-Channel-Answered-Time")
 
-    vats_rev = Text("variable_vats_rev")
     vats_at = Text("variable_vats_at")
     vats_contact = Text("variable_vats_contact")
     vats_trunk = Text("variable_vats_trunk")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -22,6 +22,14 @@ log = logging.getLogger(__name__)
 
 _CHANNEL = "vats"
 _RETRY_SECONDS = 2.0
+
+
+Spawn: TypeAlias = Callable[[str, Callable[[], Coroutine[Any, Any, None]]], asyncio.Task[None]]
+"""Begins named work that goes on for ever, such as `Loops.spawn`."""
+
+
+def _alone(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+    return asyncio.create_task(work(), name=name)
 
 
 class Subscription:
@@ -59,9 +67,10 @@ class Doorbell:
         self.connected = asyncio.Event()
         """Set while other processes can be heard."""
 
-    async def start(self) -> None:
+    async def start(self, spawn: Spawn = _alone) -> None:
+        """`spawn` watches over the work that hears other processes (engine.runtime.loops)."""
         if self._db.dialect == "postgres" and self._task is None:
-            self._task = asyncio.create_task(self._run(), name="doorbell")
+            self._task = spawn("doorbell", self._run)
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -100,7 +109,8 @@ class Doorbell:
                 await self._serve()
             except AWAY as error:
                 log.info("doorbell: other processes can't be heard (%s), trying again", error)
-            self.connected.clear()
+            finally:
+                self.connected.clear()
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _serve(self) -> None:

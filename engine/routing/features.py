@@ -9,7 +9,7 @@ from engine.calls.call import Call, Callee, Leg, Step
 from engine.calls.causes import BLIND_TRANSFER
 from engine.calls.ringing import Member
 from engine.calls.talk import Coded, HoldExpired
-from engine.routing.action import Done, Entry, GoTo, Missed, Nesting, Outcome
+from engine.routing.action import Entry, GoTo, Missed, Nesting, Outcome
 from engine.routing.callees import RING_BACK, again, callees
 from engine.routing.consultation import Asked, consult
 from engine.routing.moves import Back, Returns, aside
@@ -69,9 +69,7 @@ async def _leave_at(call: Call, router: Nesting, coded: Coded, feature: Feature,
     await aside(call, by, held)
     call.release(by, BLIND_TRANSFER)
     outcome = await router.attempt(call, Entry(target, "transfer"))
-    if not isinstance(outcome, Missed):
-        return outcome
-    return Done(talked=True) if outcome.why == "no_message" else Returns(by)
+    return Returns(by) if isinstance(outcome, Missed) else outcome
 
 
 def _asked(call: Call, number: str, user: User | None, by: Leg, group: Ref | None) -> Asked:

@@ -157,6 +157,10 @@ class EngineRole:
     async def _carry_out(self, order: models.CallOrder) -> None:
         """Begin the call once its row says so: whatever dies or is away afterwards, nobody is rung a second time."""
         call_id = f"order-{order.id}"
+        if clock.now() - order.created_at > ORDER_LIVES:
+            log.warning("order %d of %s is too old, nobody is rung", order.id, order.created_at.isoformat())
+            await self.ctx.orders.finish(order, {"error": "too old"}, failed=True)
+            return
         try:
             action = self.ctx.registry.orders().get(order.kind)
             if action is None:
@@ -166,9 +170,11 @@ class EngineRole:
         except (msgspec.ValidationError, VatsError) as error:  # its own fault: the orders of others go on
             await self.ctx.orders.finish(order, {"error": str(error)}, failed=True)
             return
-        if clock.now() - order.created_at > ORDER_LIVES:
-            log.warning("order %d of %s is too old, nobody is rung", order.id, order.created_at.isoformat())
-            await self.ctx.orders.finish(order, {"error": "too old"}, failed=True)
+        except Exception as error:  # the edge of a plugin: its fault is no fault of the orders behind this one
+            if is_away(error):
+                raise
+            log.exception("order %d (%s) can't be begun", order.id, order.kind)
+            await self.ctx.orders.finish(order, {"error": repr(error)}, failed=True)
             return
         if not await self.ctx.orders.finish(order, {"call": call_id}):
             log.warning("order %d was taken by somebody else meanwhile", order.id)

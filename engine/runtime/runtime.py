@@ -106,7 +106,7 @@ class Runtime:
         await self.open()
         ctx = self.ctx
         await self._stack.enter_async_context(heavy.opened())
-        await ctx.doorbell.start()
+        await ctx.doorbell.start(ctx.loops.spawn)
         self._stack.push_async_callback(ctx.doorbell.stop)
         await self._start_plugins()
         prompts.install(self.settings.media_root)

@@ -70,7 +70,10 @@ class _ToVoicemail:
             )
         if message.seconds is None:
             message = await _spoken(call, message)
-        return Done() if _kept(call, owner, message) else Missed("no_message")
+        if _kept(call, owner, message):
+            return Done()
+        # an employee has sent his party here and has left: it does not go back to him for saying nothing
+        return Done(talked=True) if entry.by == "transfer" else Missed("no_message")
 
     def left(self, call: Call, entry: Entry, router: Nesting) -> None:
         """What was said while no engine ran is a message like any other."""

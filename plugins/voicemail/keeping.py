@@ -53,6 +53,8 @@ class Keeper:
         except (Refused, OSError) as error:
             log.error("no transcript of message %d: %s", row.id, error)
         async with self.ctx.transaction() as tx:
+            if not await MessageRow.of(row.account_id, tx).filter(id=row.id).exists():
+                return  # deleted or erased while it was listened to: nobody is told
             await row.save(using_db=tx, update_fields=["transcript"])
             await self._tell(row, tx)
 

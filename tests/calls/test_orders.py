@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.people import ContactWish
+from engine.sdk import Beginning, models
 from tests.calls.apart import ApartPbx, apart
 from tests.calls.pbx import OUTSIDER, Pbx
 from tests.calls.telephone import Line
@@ -49,6 +50,32 @@ async def test_call_back(shared: Pbx) -> None:
     assert record.talked
     assert len(phone.rung) == len(provider.rung) == 1
     assert len(record.legs) == 2
+
+
+class Broken:
+    """A plugin's kind of order with a fault in it."""
+
+    kind = "broken"
+
+    def begin(self, arguments: object) -> Beginning:
+        raise KeyError("a fault of the plugin")
+
+
+@of_the_session
+async def test_a_faulty_order_holds_up_nobody(shared: Pbx, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = await shared.user("201")
+    ctx = shared.runtime.ctx
+    kinds = {**ctx.registry.orders(), "broken": Broken()}
+    monkeypatch.setattr(type(ctx.registry), "orders", lambda registry: kinds)
+    async with shared.provider() as provider, shared.telephone("201") as phone:
+        await shared.number("+74956660012", await shared.line(server=provider.host, port=provider.port))
+        broken = await ctx.orders.place(shared.account, "broken", {}, key="broken")
+        await ctx.orders.place(shared.account, "callback", {"user": user, "number": OUTSIDER}, key="behind it")
+        await phone.refuses(486)
+        await shared.records(1)
+    row = await models.CallOrder.of(shared.account).get(id=broken)
+    assert row.status == "failed"
+    assert "a fault of the plugin" in row.result["error"]
 
 
 @of_the_session

@@ -79,7 +79,8 @@ async def talking(office: ApartPbx, count: int) -> AsyncIterator[list[Pair]]:
 async def staff(office: ApartPbx, count: int) -> None:
     """One group of so many, rung one after the other."""
     users = [await office.user(str(201 + i), ContactWish(kind="sip", address=str(201 + i), timeout_seconds=20)) for i in range(count)]
-    group = await office.group("Sales", members=tuple(Membership(u, i) for i, u in enumerate(users, 1)), missed_emails=("sales@example.org",))
+    members = tuple(Membership(u, i) for i, u in enumerate(users, 1))
+    group = await office.group("Sales", members=members, missed_emails=("sales@example.org",))
     await office.rule(group)
 
 

@@ -266,3 +266,22 @@ async def test_settings_are_checked_and_go_with_their_owner(tmp_path: Path) -> N
         async with office.ctx.edit(account, SYSTEM) as edit:
             await delete_user(edit, user.id)
         assert office.ctx.snapshot(account).attached(user, Mailbox) is None
+
+
+async def test_who_deletes_a_message_while_it_is_listened_to_hears_no_more_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def transcribe(settings: Any, path: Path) -> str:
+        await MessageRow.all().delete()
+        return "перезвоните мне"
+
+    monkeypatch.setattr(keeping, "transcribe", transcribe)
+    async with mailing(tmp_path) as (office, letters):
+        keeper = keeping.Keeper(office.ctx)
+        settings = msgspec.structs.replace(office.ctx.settings, speech=msgspec.structs.replace(office.ctx.settings.speech, model="/m"))
+        monkeypatch.setattr(office.ctx.registry.state("voicemail").plugin, "_keeper", keeper)  # type: ignore[union-attr]
+        group = office.ours.groups["Продажи"]
+        await set_up(office, group, emails=("a@example.org",))
+        object.__setattr__(office.ctx, "settings", settings)
+        await leave(office, group)
+        await office.deliver()
+        assert not await models.OutboxRow.of(office.ours.id).filter(channel="email").exists()
+    assert not letters.taken
