@@ -3,7 +3,7 @@
 
 from engine.snapshot.branch import Branch, Membership
 from engine.snapshot.codes import CodesPart, Feature
-from engine.snapshot.core import Account, Contact, CorePart, Did, SipAccount, Trunk, User, UserRole
+from engine.snapshot.core import EXTENSION, Account, Contact, CorePart, Did, SipAccount, Trunk, User, UserRole
 from engine.snapshot.element import (
     Attached,
     Condition,
@@ -23,6 +23,7 @@ from engine.snapshot.mailbox import NOTICES, Alerted, Notice, Noticed
 from engine.snapshot.snapshot import Snapshot, Use, references
 
 __all__ = [
+    "EXTENSION",
     "NOTICES",
     "Account",
     "Alerted",

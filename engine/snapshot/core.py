@@ -100,6 +100,10 @@ class Trunk(Element, frozen=True, kw_only=True):
     """Other trunks' DIDs that this one is allowed to show (fail-over, R16)."""
 
 
+EXTENSION: Final = "core.extension"
+"""Kind of targets that are internal numbers; the id is the number."""
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Main settings of the PBX that the engine itself reads (PBX-1, PBX-4); groups of settings of plugins live in their parts."""
 
