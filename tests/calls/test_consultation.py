@@ -125,6 +125,29 @@ async def test_a_closed_group_is_not_consulted(shared: Pbx) -> None:
         assert three.rung == []
 
 
+@pytest.mark.feature("PBX-6", "R15")
+async def test_the_ringing_of_a_consultation_is_not_picked_up(shared: Pbx) -> None:
+    """Whoever picked it up would talk with the caller, who waits, and not with the one who consults."""
+    async with AsyncExitStack() as stack:
+        users = [await shared.user(login, ContactWish(kind="sip", address=login, timeout_seconds=30, lines=2)) for login in ("203", "204")]
+        await shared.group("Department", *users, extension="300")
+        scene = await talking(shared, stack)
+        three, four = [await stack.enter_async_context(shared.telephone(login)) for login in ("203", "204")]
+        await scene.types("*2300")
+        rings, ringing = await four.takes(), await three.takes()
+        picks = await four.call("*7")
+        assert await picks.refused() == 480
+        await ringing.answer()
+        await rings.cancelled()
+        three.say(SECOND)
+        await scene.one.hears(SECOND)
+        await scene.served.hang_up()
+        await scene.caller.hears(SECOND)
+        await scene.talk.hang_up()
+        await ringing.ended()
+        await shared.records(2)
+
+
 async def consulting(office: Pbx, stack: AsyncExitStack) -> tuple[Scene, Answering]:
     """201 has put the caller on hold and talks with 202."""
     scene = await talking(office, stack)
