@@ -9,11 +9,11 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import N_, Condition, Did, Page, Ref, Trunk, addresses, format_phone
+from engine.sdk import N_, Condition, Did, Page, Ref, Trunk, addresses, format_phone, target_titles
 from plugins.numbers import service
 from plugins.numbers.actions import rules_of
 from plugins.numbers.part import NumberList, NumbersPart, Rule
-from web.sdk import Form, Nothing, Visit, check_choice, confirm, elements, http, target_titles, targets
+from web.sdk import Form, Nothing, Visit, check_choice, confirm, elements, http, targets
 
 STATES: Final[Mapping[str, tuple[str, str]]] = {
     "REGED": ("good", N_("registered with the operator")),
@@ -72,7 +72,7 @@ def _title(visit: Visit, ref: Ref | None) -> str:
     element = visit.snapshot.element(ref)
     if element is not None:
         return element.title
-    return target_titles(visit).get(str(ref), str(ref))
+    return target_titles(visit.t, visit.snapshot, visit.ctx.registry.actions()).get(str(ref), str(ref))
 
 
 # numbers --------------------------------------------------------------------------------------------------------------
