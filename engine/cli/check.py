@@ -75,7 +75,7 @@ def lines(words: Words, language: str, found: _Found) -> list[str]:
     told_ = [f"{words(SEVERITIES[f.severity])}: {words(f.message, **f.params)}" for f in checked.findings]
     told_ += [f"{words(SEVERITIES['warning'])}: {hours_words(language, hours, zone)}" for hours in checked.unserved]
     if not told_:
-        told_.append(words(N_("Nothing is wrong with the settings.")))
+        told_.append(words(FINE if found.snapshot.core.dids else NO_NUMBERS))
     if found.replay is None or found.before is None:
         return told_
     replay, before = found.replay, found.before
@@ -95,6 +95,8 @@ def lines(words: Words, language: str, found: _Found) -> list[str]:
     return told_
 
 
+FINE: Final = N_("Nothing is wrong with the settings.")
+NO_NUMBERS: Final = N_("There is nothing to check yet: the PBX has no numbers")
 SEVERITIES: Final = {"error": N_("Error"), "warning": N_("Warning")}
 BEFORE: Final = N_("Before")
 NOW: Final = N_("Now")

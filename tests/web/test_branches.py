@@ -229,6 +229,11 @@ async def test_main_settings_are_saved_and_wrong_ones_marked(house: House, visit
     assert account.client_prefixes == ("810", "8809")
     assert (account.title, account.timezone, account.whitelist) == ("Ромашка плюс", "Europe/Saratov", ("192.0.2.0/24", "198.51.100.7"))
     assert "Ромашка плюс" in await admin.get("/")
+    root = house.ctx.snapshot(house.one.id).root
+    assert root is not None
+    assert root.title == "Ромашка плюс"  # the PBX itself in the tree
+    page = await admin.get(f"/groups/{root.id}")
+    assert 'type="hidden" name="title"' in page
 
 
 async def test_members_are_added_and_ordered(house: House, visitor: Visitor) -> None:
