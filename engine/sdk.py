@@ -189,7 +189,19 @@ from engine.sound.prompts import seconds_of as prompt_seconds
 from engine.sound.synthesis import speak, synthesizer
 from engine.speech import transcribe
 from engine.speech import trouble as speech_trouble
-from engine.telling import Line, cause_words, hours_words, names_of, reason_words, rehearsed, sentence, timeline, way_words, with_plugins
+from engine.telling import (
+    Line,
+    cause_words,
+    hours_words,
+    names_of,
+    reason_words,
+    rehearsed,
+    sentence,
+    target_titles,
+    timeline,
+    way_words,
+    with_plugins,
+)
 
 __all__ = [
     "CALL_REJECTED",
@@ -419,6 +431,7 @@ __all__ = [
     "speech_trouble",
     "synthesizer",
     "talk",
+    "target_titles",
     "tell_of_recording",
     "template_of",
     "timeline",

@@ -15,6 +15,7 @@ from engine.plugin.contract import Sentence
 from engine.rehearsal.findings import NOBODY, Unserved
 from engine.rehearsal.precheck import Way
 from engine.rehearsal.service import End, Rehearsal
+from engine.routing.action import RoutingAction
 from engine.snapshot import Ref, Snapshot, SoundElement
 
 Words = Callable[..., str]
@@ -178,6 +179,7 @@ ENDS: Final[Mapping[End, str]] = {
     "goes_round": N_("The call goes round and would never end by itself"),
 }
 
+UNUSED: Final = N_("Keys that nobody waited for: {keys}")
 QUOTED: Final = N_("“{title}”")
 _GOOD = frozenset({"talk", "answered", "picked_up", "consultation", "handed_over"})
 _BAD = frozenset(
@@ -284,29 +286,49 @@ def timeline(
     return lines
 
 
-def names_of(snapshot: Snapshot) -> dict[str, str]:
-    """For `timeline`: people by their contacts, titles by the paths of sounds, as they are now."""
+def names_of(words: Words, snapshot: Snapshot, actions: Mapping[str, RoutingAction]) -> dict[str, str]:
+    """For `timeline`: people by their contacts, titles by the paths of sounds, and targets that are no elements, as they are now."""
     people = {c.address: u.title for u in snapshot.core.users for c in u.contacts}
-    return people | {e.path: e.title for e in snapshot.elements() if isinstance(e, SoundElement)}
+    sounds = {e.path: e.title for e in snapshot.elements() if isinstance(e, SoundElement)}
+    return people | sounds | target_titles(words, snapshot, actions)
 
 
-def rehearsed(words: Words, rehearsal: Rehearsal, snapshot: Snapshot, sentences: Mapping[str, Sentence] = OF_CORE) -> list[Line]:
-    """A rehearsal as lines, its end as the last one."""
+def target_titles(words: Words, snapshot: Snapshot, actions: Mapping[str, RoutingAction]) -> dict[str, str]:
+    """How targets that are no elements are called, by the Ref as text: “Hang up”, “CallBack of a group: Sales”."""
+    found = {}
+    for action in actions.values():
+        for choice in action.choices(snapshot):
+            if snapshot.element(choice.target) is None:
+                title = words(action.title)
+                found[str(choice.target)] = f"{title}: {choice.title}" if choice.target.id else title
+    return found
+
+
+def rehearsed(
+    words: Words,
+    rehearsal: Rehearsal,
+    snapshot: Snapshot,
+    actions: Mapping[str, RoutingAction],
+    sentences: Mapping[str, Sentence] = OF_CORE,
+) -> list[Line]:
+    """A rehearsal as lines, a line for each step; then what was typed in vain; its end as the last one."""
     steps = (
         {"at": round(at * 1000), "what": step.what, "facts": step.facts, "target": str(step.target) if step.target else None}
         for at, step in rehearsal.steps
     )
     tone = "good" if rehearsal.end in ("talked", "served") else "" if rehearsal.end in ("hung_up", "left") else "bad"
     end = Line(round(rehearsal.seconds * 1000), words(ENDS[rehearsal.end]), tone, None)
-    return [*timeline(words, steps, names_of(snapshot), sentences), end]
+    unused = [Line(end.at_ms, words(UNUSED, keys=rehearsal.unused_keys), "bad", None)] if rehearsal.unused_keys else []
+    return [*timeline(words, steps, names_of(words, snapshot, actions), sentences), *unused, end]
 
 
-def way_words(words: Words, snapshot: Snapshot, way: Way) -> str:
+def way_words(words: Words, snapshot: Snapshot, way: Way, actions: Mapping[str, RoutingAction]) -> str:
     """Where a call went, in one line: “Menu” → “Sales”; Anna (201) rings; nobody took the call."""
     if way.refusal is not None:
         return words(way.refusal.message, **way.refusal.params)
-    names = names_of(snapshot)
-    entered = [e.title for ref in way.entered if (e := snapshot.element(ref)) is not None]
+    names = names_of(words, snapshot, actions)
+    titles = (element.title if (element := snapshot.element(ref)) is not None else names.get(str(ref), "") for ref in way.entered)
+    entered = [title for title in titles if title]
     told = [" → ".join(words(QUOTED, title=title) for title in _brief(entered))] if entered else []
     if way.rung:
         who = _brief([_who(names, label) for label in dict.fromkeys(way.rung)])

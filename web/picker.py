@@ -46,17 +46,6 @@ def targets(visit: Visit, place: Place, without: Ref | None = None) -> list[Opti
     return ([OptionGroup("", alone)] if alone else []) + groups
 
 
-def target_titles(visit: Visit) -> dict[str, str]:
-    """How targets that are no elements are called, by the Ref as text: “Hang up”, “CallBack of a group: Sales”."""
-    found = {}
-    for action in visit.ctx.registry.actions().values():
-        for choice in action.choices(visit.snapshot):
-            if visit.snapshot.element(choice.target) is None:
-                title = visit.t(action.title)
-                found[str(choice.target)] = f"{title}: {choice.title}" if choice.target.id else title
-    return found
-
-
 def elements(visit: Visit, kind: type[Element], without: Sequence[Ref] = ()) -> list[OptionGroup]:
     """Every element of a type (also of its subclasses, such as all that can be played)."""
     found = [Option(str(e.ref), e.title) for e in visit.snapshot.elements() if isinstance(e, kind) and e.ref not in without]

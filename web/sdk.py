@@ -14,7 +14,7 @@ from web.files import media_file
 from web.forms import Form, read_field
 from web.mailboxes import MailForm, NoticeForm, by_owner, chat_choices, notice_choices, owner_choices
 from web.pages.members import member_values
-from web.picker import Option, OptionGroup, check_choice, elements, target_titles, targets, timezones
+from web.picker import Option, OptionGroup, check_choice, elements, targets, timezones
 from web.tables import Rows, by_days_and_number, page_of
 from web.visit import Visit
 
@@ -42,7 +42,6 @@ __all__ = [
     "page_of",
     "read_field",
     "sentence",
-    "target_titles",
     "targets",
     "timeline",
     "timezones",

@@ -77,11 +77,12 @@ async def _trial(visit: Visit, before: Snapshot, after: Snapshot) -> Trial:
 
 def moved(visit: Visit, before: Snapshot, after: Snapshot, replay: Replay) -> list[Moved]:
     """The examples of a comparison, in words."""
+    actions = visit.ctx.registry.actions()
     page = "stats.call" if "stats.call" in visit.host.pages else ""
     return [
         Moved(
-            e.call.id, e.call.at, e.call.caller, e.call.dialled, way_words(visit.t, before, e.before),
-            way_words(visit.t, after, e.after), visit.url(page, id=e.call.id) if page else "",
+            e.call.id, e.call.at, e.call.caller, e.call.dialled, way_words(visit.t, before, e.before, actions),
+            way_words(visit.t, after, e.after, actions), visit.url(page, id=e.call.id) if page else "",
         )
         for e in replay.examples
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -16,6 +17,7 @@ from engine.errors import NotFound, Problem
 from engine.i18n import N_, format_datetime, translate
 from engine.numbering import pretty
 from engine.rehearsal import MOST_CALLS, Checked, Replay, check_settings, last_calls, precheck
+from engine.routing.action import RoutingAction
 from engine.runtime.context import RuntimeContext
 from engine.snapshot import Snapshot
 from engine.telling import Words, hours_words, way_words
@@ -32,6 +34,7 @@ def add_commands(commands: Any) -> None:
 @dataclass(frozen=True, slots=True)
 class _Found:
     snapshot: Snapshot
+    actions: Mapping[str, RoutingAction]
     checked: Checked
     before: Snapshot | None
     replay: Replay | None
@@ -47,13 +50,13 @@ def _check(options: argparse.Namespace) -> int:
         actions = ctx.registry.actions()
         checked = check_settings(snapshot, actions, ctx.registry.parts(), clock.now())
         if options.since is None:
-            return _Found(snapshot, checked, None, None)
+            return _Found(snapshot, actions, checked, None, None)
         try:
             before = await ctx.snapshot_at(snapshot.account.id, options.since)
         except NotFound:
             raise Problem("since", N_("There is no revision {number}."), number=options.since) from None
         calls = await last_calls(snapshot.account.id, options.calls)
-        return _Found(snapshot, checked, before, precheck(before, snapshot, actions, calls))
+        return _Found(snapshot, actions, checked, before, precheck(before, snapshot, actions, calls))
 
     found = told(options, work)
     if found is None:
@@ -72,7 +75,7 @@ def lines(words: Words, language: str, found: _Found) -> list[str]:
     told_ = [f"{words(SEVERITIES[f.severity])}: {words(f.message, **f.params)}" for f in checked.findings]
     told_ += [f"{words(SEVERITIES['warning'])}: {hours_words(language, hours, zone)}" for hours in checked.unserved]
     if not told_:
-        told_.append(words(N_("Nothing is wrong with the settings.")))
+        told_.append(words(FINE if found.snapshot.core.dids else NO_NUMBERS))
     if found.replay is None or found.before is None:
         return told_
     replay, before = found.replay, found.before
@@ -87,11 +90,13 @@ def lines(words: Words, language: str, found: _Found) -> list[str]:
         moment = format_datetime(language, call.at, found.snapshot.account.timezone)
         caller = pretty(call.caller or "") or words(N_("a withheld number"))
         told_.append(f"{moment}  {caller} → {pretty(call.dialled)}")
-        told_.append(f"  {words(BEFORE)}: {way_words(words, before, example.before)}")
-        told_.append(f"  {words(NOW)}: {way_words(words, found.snapshot, example.after)}")
+        told_.append(f"  {words(BEFORE)}: {way_words(words, before, example.before, found.actions)}")
+        told_.append(f"  {words(NOW)}: {way_words(words, found.snapshot, example.after, found.actions)}")
     return told_
 
 
+FINE: Final = N_("Nothing is wrong with the settings.")
+NO_NUMBERS: Final = N_("There is nothing to check yet: the PBX has no numbers")
 SEVERITIES: Final = {"error": N_("Error"), "warning": N_("Warning")}
 BEFORE: Final = N_("Before")
 NOW: Final = N_("Now")
@@ -121,7 +126,8 @@ def as_data(words: Words, language: str, found: _Found) -> dict[str, Any]:
             "examples": [
                 {
                     "call": e.call.id, "at": e.call.at.isoformat(), "caller": e.call.caller, "number": e.call.dialled,
-                    "before": way_words(words, found.before, e.before), "now": way_words(words, found.snapshot, e.after),
+                    "before": way_words(words, found.before, e.before, found.actions),
+                    "now": way_words(words, found.snapshot, e.after, found.actions),
                 }
                 for e in found.replay.examples
             ],

@@ -106,7 +106,7 @@ def _rehearse(options: argparse.Namespace) -> int:
         question = replace(question, script=as_installed(question.script, ctx.settings, ctx.gates.refusal))
         found = rehearse_call(snapshot, ctx.registry.actions(), question, at, seed=options.seed)
         words: Words = partial(translate, options.language)
-        lines = rehearsed(words, found.rehearsal, snapshot, with_plugins(ctx.registry.sentences()))
+        lines = rehearsed(words, found.rehearsal, snapshot, ctx.registry.actions(), with_plugins(ctx.registry.sentences()))
         if options.json:
             return [json.dumps(as_data(found, lines, at.isoformat()), ensure_ascii=False, indent=2)]
         moment = format_datetime(options.language, at, snapshot.account.timezone, "medium")
@@ -149,9 +149,10 @@ def as_data(found: Rehearsed, lines: list[Line], at: str) -> dict[str, Any]:
             "at": seconds, "what": step.what, "facts": dict(step.facts), "target": str(step.target) if step.target else None,
             "text": line.text,
         }
-        for (seconds, step), line in zip(done.steps, lines[:-1], strict=True)
+        for (seconds, step), line in zip(done.steps, lines, strict=False)
     ]  # fmt: skip
     return {
         "at": at, "caller": caller.number, "dialled": caller.dialled, "direction": found.arrival.direction, "steps": steps,
         "end": done.end, "cause": done.cause, "seconds": done.seconds, "missed": done.missed_why or None,
+        "unused_keys": done.unused_keys or None,
     }  # fmt: skip

@@ -23,6 +23,7 @@ async def add_contact(edit: Edit, user_id: int, wish: ContactWish) -> tuple[int,
     """Returns the contact's id and, for a SIP contact, the password of its account (which works for registration at once)."""
     user = await User.of(edit.account_id, edit.tx).fetch(user_id)
     address = await _address(edit, wish)
+    await _refuse_double(edit, user_id, address)
     row = await Contact.create(
         account_id=edit.account_id, user_id=user_id, kind=wish.kind, address=address, using_db=edit.tx, **_columns(wish)
     )
@@ -38,6 +39,7 @@ async def edit_contact(edit: Edit, contact_id: int, wish: ContactWish) -> None:
     row = await Contact.of(edit.account_id, edit.tx).fetch(contact_id)
     if row.kind == "phone":
         row.address = _phone(edit, wish.address)
+        await _refuse_double(edit, row.user_id, row.address, without=row.id)
     row.update_from_dict(_columns(wish))
     await row.save(using_db=edit.tx)
     edit.note(f"contact {row.address} changed")
@@ -111,6 +113,13 @@ async def _address(edit: Edit, wish: ContactWish) -> str:
     if await SipAccount.of(edit.account_id, edit.tx).filter(login__iexact=login).exists():
         raise Problem("address", N_("There is already a SIP account with this login."))
     return login
+
+
+async def _refuse_double(edit: Edit, user_id: int, address: str, without: int = 0) -> None:
+    """The same telephone would be rung twice at once; SIP logins are one of a kind anyway."""
+    others = Contact.of(edit.account_id, edit.tx).filter(user_id=user_id, kind="phone", address=address).exclude(id=without)
+    if await others.exists():
+        raise Problem("address", N_("The user has this number already."))
 
 
 def _phone(edit: Edit, text: str) -> str:

@@ -7,6 +7,8 @@ import re
 from ipaddress import ip_network
 from zoneinfo import available_timezones
 
+import msgspec
+
 from engine.db.models import Account
 from engine.errors import Invalid, Problem
 from engine.i18n import N_
@@ -73,6 +75,9 @@ async def edit_pbx(edit: Edit, wish: PbxWish) -> None:
         }
     )
     await row.save(using_db=edit.tx)
+    root = edit.before.root
+    if root is not None and root.title != wish.title:  # the PBX itself in the tree (R25)
+        await edit.store_of(root).save(edit.account_id, msgspec.structs.replace(root, title=wish.title), edit.tx)
     edit.note("PBX settings changed")
 
 

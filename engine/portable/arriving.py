@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from engine.db.row import AccountRow
 from engine.db.secrets import encrypt
 from engine.errors import Invalid, Problem, Refused
 from engine.i18n import N_
+from engine.numbering import pretty
 from engine.portable.document import Document, part_of, read
 from engine.portable.names import identities, in_order, naming
 from engine.portable.sounds import discard, unpacked, with_paths
@@ -31,6 +32,10 @@ from engine.snapshot.rows import ElementStore
 NOTE = "⇐"
 """How a revision that came from a file is noted."""
 NOT_EMPTY = N_("This account has settings already ({what}); a file can only be taken into an empty one.")
+TAKEN = N_(
+    "Another PBX of this installation has these numbers already: {numbers}. Disconnect them there, or take them out of the file, "
+    "and take it over again."
+)
 ABSENT = N_("The file has settings of plugins that do not run here: {plugins}.")
 _TABLES: Mapping[str, type[AccountRow]] = {
     "core.user": models.User, "core.contact": models.Contact, "core.sip_account": models.SipAccount, "core.trunk": models.Trunk,
@@ -112,6 +117,13 @@ def _refuse_used(whole: Snapshot, owner: int | None) -> None:
         raise Refused(NOT_EMPTY, what=", ".join(there[:5]) + (" …" if len(there) > 5 else ""))
 
 
+async def _refuse_taken(numbers: Sequence[str], tx: Any) -> None:
+    """An outside number belongs to one account of an installation; this one has none yet."""
+    rows = await models.Did.filter(number__in=numbers).using_db(tx).order_by("number")
+    if rows:
+        raise Refused(TAKEN, numbers=", ".join(pretty(row.number) for row in rows))
+
+
 async def _fill(edit: Edit, there: Snapshot, document: Document, paths: Mapping[str, str], revisions: Revisions) -> None:
     owner = await _owner(edit.account_id, edit.tx)
     _refuse_used(edit.before, owner)
@@ -125,6 +137,7 @@ async def _fill(edit: Edit, there: Snapshot, document: Document, paths: Mapping[
     if himself is not None and all(user.id != owner for user in core.users):  # the file names no owner: he stays beside its users
         core = msgspec.structs.replace(core, users=(himself, *core.users))
     parts["core"] = core
+    await _refuse_taken([did.number for did in there.core.dids], edit.tx)
     await restore_parts(edit.account_id, parts, revisions.core, revisions.stores, edit.tx)
 
 

@@ -242,10 +242,17 @@ class RehearsedCall:
         for n, digit in enumerate(word.digits):
             self._at(word.after + n * KEY_GAP, Key(self.party, digit))
 
+    @property
+    def unused_keys(self) -> str:
+        """Words that were never begun, and keys of a fixed time that the call has not lasted for, in their order."""
+        late = [(at, order, event.digit) for at, order, event in self._heap if isinstance(event, Key) and event.leg == PARTY]
+        return " ".join([*(word.digits for word in self._words), "".join(digit for _, _, digit in sorted(late))]).strip()
+
     def _answer_late(self) -> None:
         if not self.answered:
             self.note(Step("answered_to_hold_the_line"))
             self.answer()
+
     def _leaves(self) -> MessageOver | Faxed:
         """What was said or sent comes first. Raises CallGone when that was nothing."""
         self._gone = True

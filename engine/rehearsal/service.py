@@ -51,6 +51,8 @@ class Rehearsal:
     seconds: float
     listened: bool
     """Whether the caller's keys counted anywhere."""
+    unused_keys: str
+    """Words of keys that the caller never typed, since nothing waited for them: “1234# 201#”."""
     missed_why: MissedWhy
     """As the call's record would have it (R1); "" when it is not missed."""
 
@@ -152,6 +154,7 @@ def _result(
         cause or NORMAL_CLEARING,
         round(call.elapsed, 3),
         call.listened,
+        call.unused_keys,
         why_missed(call.facts, left_in(call)) if missed else "",
     )
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from typing import Any, Final, Literal, get_type_hints
@@ -22,6 +22,8 @@ Words = Callable[..., str]
 
 MOST_ITEMS: Final = 12
 """Of a list that changed, as many are named."""
+_SHORT: Final = 60
+"""Lists that are shorter are told whole, before and after."""
 _LONGEST: Final = 200
 _INNER: Final = frozenset({"id", "place", "connected", "path", "original", "parent"})
 """Fields that say nothing to people, or that the element is already named by."""
@@ -52,17 +54,22 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Tells changes between two states. `actions`: how targets that are no elements are called, title id by kind."""
+    """Tells changes between two states.
+
+    `actions`: how targets that are no elements are called, title id by kind. `titles`: title ids of elements that are called by an id
+    of ours, such as the kind of a letter.
+    """
 
     t: Words
     before: Snapshot | None
     after: Snapshot
     actions: Mapping[str, str]
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     def told(self) -> list[Told]:
         was = {} if self.before is None else {"core": self.before.core, **self.before.parts}
         changes = differences(was, {"core": self.after.core, **self.after.parts})
-        return [self._told(change) for change in changes if not self._inner(change)]
+        return [self._told(change) for change in changes if not self._inner(change) and not _is_order(change)]
 
     def _inner(self, change: Change) -> bool:
         """The numbering plan, which the elements' own numbers tell."""
@@ -74,26 +81,30 @@ class Speaker:
         title = change.title
         if isinstance(holder, Attached) and holder.parent is not None:
             title = self.name(holder.parent) or title
-        lines = tuple(line for field in change.fields for line in self._line(change, field))
+        if title in self.titles:
+            title = self.t(self.titles[title])
+        elif noun and title == _standing_title(type(holder)):
+            title = noun
+        lines = tuple(line for one in change.fields if not _is_order_of(change, one) for line in self._line(change, one))
         return Told(change.what, noun, title or noun, change.ref, lines, isinstance(holder, Account))
 
-    def _line(self, change: Change, field: FieldChange) -> Iterator[Line]:
-        if field.name in _INNER - {"parent"}:
+    def _line(self, change: Change, one: FieldChange) -> Iterator[Line]:
+        if one.name in _INNER - {"parent"}:
             return
-        title = self.t(field.title)
-        if field.before == field.after:  # a secret: hidden on both sides
+        title = self.t(one.title)
+        if one.before == one.after:  # a secret: hidden on both sides
             yield Line(title, HIDDEN, HIDDEN)
             return
-        hint = (_hints(type(change.item)) if change.item is not None else {}).get(field.name)
-        if isinstance(field.before, tuple) and isinstance(field.after, tuple):
-            was, now = (self._items(value, hint) for value in (field.before, field.after))
+        hint = (_hints(type(change.item)) if change.item is not None else {}).get(one.name)
+        if isinstance(one.before, tuple) and isinstance(one.after, tuple):
+            was, now = (self._items(value, hint) for value in (one.before, one.after))
             gone, come = [w for w in was if w not in now], [w for w in now if w not in was]
-            if gone or come:
+            if (gone or come) and not _is_plain(one.before, one.after, was, now):
                 yield Line(title, self._list(gone), self._list(come), many=True)
             else:
                 yield Line(title, self._list(was), self._list(now))
             return
-        yield Line(title, self.value(field.before, hint), self.value(field.after, hint))
+        yield Line(title, self.value(one.before, hint), self.value(one.after, hint))
 
     def _items(self, values: Sequence[Any], hint: Any) -> list[str]:
         return [self.value(value, hint) for value in values]
@@ -148,6 +159,31 @@ class Speaker:
                 first.append(shown)
         head = f"{first[0]}: {', '.join(first[1:])}" if len(first) > 1 else "".join(first)
         return f"{head} ({'; '.join(rest)})" if rest else head
+
+
+def _is_order(change: Change) -> bool:
+    """Nothing has changed but the order of what has none."""
+    return change.what == "changed" and bool(change.fields) and all(_is_order_of(change, one) for one in change.fields)
+
+
+def _is_order_of(change: Change, one: FieldChange) -> bool:
+    hint = (_hints(type(change.item)) if change.item is not None else {}).get(one.name)
+    if not any(isinstance(mark, Meta) and mark.extra and mark.extra.get("unordered") for mark in marks(hint)):
+        return False
+    return sorted(map(repr, one.before)) == sorted(map(repr, one.after))
+
+
+def _is_plain(before: Sequence[Any], after: Sequence[Any], was: Sequence[str], now: Sequence[str]) -> bool:
+    """A few plain words, such as the patterns of a code."""
+    return all(isinstance(one, str) for one in (*before, *after)) and max(len(", ".join(was)), len(", ".join(now))) <= _SHORT
+
+
+def _standing_title(kind: type) -> str | None:
+    """The title that every element of this type has."""
+    for info in msgspec.structs.fields(kind) if issubclass(kind, msgspec.Struct) else ():
+        if info.name == "title" and isinstance(info.default, str):
+            return info.default or None
+    return None
 
 
 @cache

@@ -156,7 +156,7 @@ async def entered(call: Call, phrase: Sound) -> str:
     """What is typed at this phrase, which the first key stops: up to # or a pause; "" when nothing is."""
     playback, typed, until = call.play(phrase), "", None
     while True:
-        match await call.next(until):
+        match await call.next(until, keys=not typed):  # a rehearsed caller types a number as one word
             case Key(leg, digit) if leg == call.party:
                 call.stop(playback)
                 if digit != "#":

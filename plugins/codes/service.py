@@ -63,6 +63,8 @@ def _badly_written(feature: Feature, pattern: str) -> Iterator[Problem]:
         yield Problem(feature, N_("A code consists of 0–9, *, # and d (one digit): “{code}” does not."), code=pattern)
     elif "d" in pattern and feature not in NUMBERED_CODES:
         yield Problem(feature, N_("This code is followed by no number, so there can't be a d in it: {code}."), code=pattern)
+    elif feature != "pickup" and not set(pattern) & {"*", "#"}:  # that one is dialled, not typed in a talk
+        yield Problem(feature, N_("A code without * or # would be taken for keys pressed in other people’s menus: {code}."), code=pattern)
     elif len(pattern) > MOST_SIGNS:
         yield Problem(feature, N_("A code has at most {count} signs: {code}."), count=MOST_SIGNS, code=pattern)
 

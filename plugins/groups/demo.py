@@ -30,4 +30,4 @@ async def fill(edit: Edit) -> None:
     )  # fmt: skip
     await store.insert(edit.account_id, sales, edit.tx)
     await store.insert(edit.account_id, support, edit.tx)
-    await store.save(edit.account_id, msgspec.structs.replace(root, title="Ромашка", missed_emails=("office@romashka.example",)), edit.tx)
+    await store.save(edit.account_id, msgspec.structs.replace(root, missed_emails=("office@romashka.example",)), edit.tx)

@@ -5,7 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.sdk import HANGUP, N_, NOTHING, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot, as_findings, people
+from engine.sdk import (
+    HANGUP,
+    N_,
+    NOTHING,
+    Edit,
+    ElementStore,
+    Finding,
+    Invalid,
+    NotFound,
+    Problem,
+    Snapshot,
+    as_findings,
+    models,
+    people,
+)
 from plugins.groups.models import GroupRow
 from plugins.groups.part import Group, GroupsPart
 
@@ -54,8 +68,9 @@ def problems(group: Group) -> list[Problem]:
 
 
 async def add_root(edit: Edit) -> Group:
-    """The PBX itself, in the edit that creates the account (PBX-1: hang up when nobody answers)."""
-    return await store.insert(edit.account_id, Group(id=0, title="PBX", recording=False, no_answer=HANGUP), edit.tx)
+    """The PBX itself, called like it, in the edit that creates the account (PBX-1: hang up when nobody answers)."""
+    account = await models.Account.get(id=edit.account_id, using_db=edit.tx)
+    return await store.insert(edit.account_id, Group(id=0, title=account.title, recording=False, no_answer=HANGUP), edit.tx)
 
 
 async def create_group(edit: Edit, group: Group) -> Group:

@@ -42,7 +42,7 @@ async def group(visit: Visit) -> http.Response:
     answers = targets(visit, "no_answer")
     if visit.is_post:
         with form.saving():
-            changed = _changed(element, form.read())
+            changed = _changed(element, form.read(), visit.snapshot.account.title)
             if element.parent is not None:
                 check_choice("parent", changed.parent, places)
             check_choice("no_answer", changed.no_answer, answers)
@@ -64,11 +64,11 @@ async def group(visit: Visit) -> http.Response:
     )
 
 
-def _changed(element: Group, wish: GroupForm) -> Group:
-    """The root keeps what it can't have: no parent, no schedule, no outbound number, always active (PBX-1)."""
+def _changed(element: Group, wish: GroupForm, pbx: str) -> Group:
+    """The root is called like the PBX and keeps what it can't have: no parent, no schedule, no outbound number, always active (PBX-1)."""
     values = {name: getattr(wish, name) for name in wish.__struct_fields__}
     if element.parent is None:
-        values |= {"parent": None, "schedule": None, "outbound": None, "active": True, "priority": element.priority}
+        values |= {"title": pbx, "parent": None, "schedule": None, "outbound": None, "active": True, "priority": element.priority}
     return msgspec.structs.replace(element, **values)
 
 

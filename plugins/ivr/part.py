@@ -27,7 +27,7 @@ class Menu(Branch, frozen=True, kw_only=True):
     file: Annotated[Ref | None, To(SoundElement), Meta(title="Menu file")] = None
     timeout_seconds: Annotated[int, Meta(title="Timeout, seconds")] = 5
     digit_gap_seconds: Annotated[int, Meta(title="Time between digits, seconds")] = 2
-    keys: Annotated[tuple[MenuKey, ...], Meta(title="Keys")] = ()
+    keys: Annotated[tuple[MenuKey, ...], Meta(title="Keys", extra={"unordered": True})] = ()
 
 
 class IvrPart(Part, frozen=True, kw_only=True):

@@ -33,7 +33,7 @@ class ByRules:
             numbers = snapshot.get(rule.numbers, NumberList)
             if rule.numbers is None or (numbers is not None and numbers.active):
                 yield rule.target
-            if rule.numbers is None and rule.schedule is None:
+            if rule.takes_all:
                 return
         if snapshot.root is not None:
             yield snapshot.root.ref

@@ -87,7 +87,7 @@ async def number_list(visit: Visit) -> http.Response:
     status = next((f.status for f in (settings, adding, table) if not f.ok), 200)
     return visit.render(
         "numbers/list.html", status=status, element=element, settings=settings, adding=adding, table=table, rows=rows, asked=asked,
-        used=_used(visit, element), page=page, pages=pages, addresses=_addresses(visit, element, asked, page, pages),
+        page=page, pages=pages, addresses=_addresses(visit, element, asked, page, pages),
     )  # fmt: skip
 
 

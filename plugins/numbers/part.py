@@ -25,6 +25,11 @@ class Rule(Element, frozen=True, kw_only=True):
     target: Annotated[Ref, Meta(title="Action")]
     active: Annotated[bool, Meta(title="Active")] = True
 
+    @property
+    def takes_all(self) -> bool:
+        """Every caller at every hour: no rule after it is asked."""
+        return self.active and self.numbers is None and self.schedule is None
+
 
 class ListEntry(msgspec.Struct, frozen=True, array_like=True):
     """One caller of a list; `number` in E.164. Kept as an array, since a list may have thousands."""

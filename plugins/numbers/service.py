@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
@@ -48,6 +49,32 @@ def check(part: NumbersPart, whole: Snapshot) -> Iterable[Finding]:
         yield from as_findings(rule.ref, rule_problems(rule))
         if whole.get(rule.did, Did) is None:
             yield Finding("error", rule.ref, N_("The rule “{title}” belongs to a number that does not exist."), {"title": rule.title})
+    for did in whole.core.dids:
+        yield from order_findings(part.rules_by_did.get(did.id, ()))
+
+
+NEVER_ASKED: Final = N_("The rule “{title}” never applies: “{before}” is asked before it and takes every call.")
+SAME_PRIORITY: Final = N_("The rules “{before}” and “{title}” have the same priority: the older one is asked first.")
+
+
+def order_findings(rules: Sequence[Rule]) -> Iterable[Finding]:
+    """Of one number's active rules as they are asked: those that can't apply, and those whose order only their age decides."""
+    first = next((rule for rule in rules if rule.takes_all), None)
+    for before, rule in itertools.pairwise(rules):
+        if first is not None and rules.index(rule) > rules.index(first):
+            yield Finding("warning", rule.ref, NEVER_ASKED, {"title": rule.title, "before": first.title})
+        elif before.priority == rule.priority:
+            yield Finding("warning", rule.ref, SAME_PRIORITY, {"title": rule.title, "before": before.title})
+
+
+def next_priority(rules: Sequence[Rule]) -> int:
+    """For a new rule of a number: the last, but before the one that takes every call where the numbers between leave room."""
+    last = max((rule.priority for rule in rules), default=0)
+    everything = min((rule.priority for rule in rules if rule.takes_all), default=None)
+    if everything is None:
+        return last + 1
+    before = max((rule.priority for rule in rules if rule.priority < everything), default=0)
+    return before + 1 if before + 1 < everything else last + 1
 
 
 store: ElementStore[NumbersPart] = ElementStore(NumbersPart, {"rules": RuleRow, "lists": NumberListRow}, check)

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import N_, Condition, Did, Page, Ref, Trunk, addresses, format_phone
+from engine.sdk import N_, Condition, Did, Page, Ref, Snapshot, Trunk, addresses, format_phone, target_titles
 from plugins.numbers import service
 from plugins.numbers.actions import rules_of
 from plugins.numbers.part import NumberList, NumbersPart, Rule
-from web.sdk import Form, Nothing, Visit, check_choice, confirm, elements, http, target_titles, targets
+from web.sdk import Form, Nothing, Visit, check_choice, confirm, elements, http, targets
 
 STATES: Final[Mapping[str, tuple[str, str]]] = {
     "REGED": ("good", N_("registered with the operator")),
@@ -72,7 +72,7 @@ def _title(visit: Visit, ref: Ref | None) -> str:
     element = visit.snapshot.element(ref)
     if element is not None:
         return element.title
-    return target_titles(visit).get(str(ref), str(ref))
+    return target_titles(visit.t, visit.snapshot, visit.ctx.registry.actions()).get(str(ref), str(ref))
 
 
 # numbers --------------------------------------------------------------------------------------------------------------
@@ -139,8 +139,8 @@ def _rule_choices(visit: Visit) -> dict[str, Any]:
 
 async def new_rule(visit: Visit) -> http.Response:
     did = visit.element(Did)
-    last = max((r.priority for r in _rules(visit, did.id)), default=0)
-    return await _rule(visit, did, Rule(id=0, title="", did=did.ref, priority=last + 1, target=Ref("", 0)))
+    priority = service.next_priority(_rules(visit, did.id))
+    return await _rule(visit, did, Rule(id=0, title="", did=did.ref, priority=priority, target=Ref("", 0)))
 
 
 async def rule(visit: Visit) -> http.Response:
@@ -161,8 +161,16 @@ async def _rule(visit: Visit, did: Did | None, element: Rule) -> http.Response:
             values = {name: getattr(wish, name) for name in wish.__struct_fields__}
             async with visit.edit() as edit:
                 await service.save_rule(edit, msgspec.structs.replace(element, **values))
+            if edit.after is not None and (told := _order_told(visit, edit.after, element.did.id)):
+                return visit.go(back, message=visit.t("Saved. {warning}", warning=told), tone="warn")
             return visit.go(back, message=visit.t("Saved."))
     return visit.render("numbers/rule.html", status=form.status, form=form, element=element, did=did, back=back, **choices)
+
+
+def _order_told(visit: Visit, after: Snapshot, did: int) -> str:
+    """What is wrong with the order of a number's rules."""
+    part = after.part("numbers", NumbersPart)
+    return " ".join(visit.t(f.message, **f.params) for f in service.order_findings(rules_of(part, did) if part else ()))
 
 
 async def delete_rule(visit: Visit) -> http.Response:

@@ -79,7 +79,7 @@ async def _edit(visit: Visit, element: Schedule) -> http.Response:
             return visit.go(visit.url(Schedule.kind, id=made.id), message=visit.t("Saved."))
     await ready(visit)
     return visit.render(
-        "schedules/schedule.html", status=form.status, form=form, element=element, rows=rows, used=_used(visit, element),
+        "schedules/schedule.html", status=form.status, form=form, element=element, rows=rows,
         closed=closed, **_words(visit, element), state=_told(visit, element) if element.id else None,
         clock_there=f"{clock.now().astimezone(element.zone(visit.snapshot)):%H:%M}",
     )  # fmt: skip

@@ -8,7 +8,7 @@ from tortoise.queryset import QuerySet
 from engine.sdk import N_, Page, models, names_of
 from plugins.stats import service
 from plugins.stats.service import Viewer
-from web.sdk import Visit, by_days_and_number, http, page_of, target_titles, timeline
+from web.sdk import Visit, by_days_and_number, http, page_of, timeline
 
 
 def viewer(visit: Visit) -> Viewer:
@@ -62,7 +62,7 @@ async def call(visit: Visit) -> http.Response:
     return visit.render(
         "stats/call.html",
         call=record,
-        lines=timeline(visit.t, record.trace or (), names_of(visit.snapshot) | target_titles(visit), visit.host.sentences),
+        lines=timeline(visit.t, record.trace or (), names_of(visit.t, visit.snapshot, visit.ctx.registry.actions()), visit.host.sentences),
         legs=legs,
         names=names,
         recordings=list(record.recordings),

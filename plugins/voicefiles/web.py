@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import N_, Account, Page, Problem, synthesizer
+from engine.sdk import N_, Page, Problem, synthesizer
 from plugins.voicefiles import service
 from plugins.voicefiles.part import VoiceFile, VoicefilesPart
 from web.sdk import Form, Nothing, Visit, confirm, http, media_file
@@ -68,9 +68,7 @@ async def file(visit: Visit) -> http.Response:
             async with visit.edit() as edit:
                 await service.rename_file(edit, element.id, wish.title)
             return visit.go(visit.url("voicefiles.list"), message=visit.t("Saved."))
-    used = [(e.title, visit.url_of(e.ref)) for e in visit.snapshot.referers(element.ref)]
-    used += [(visit.t(use.title), visit.url("pbx")) for use in visit.snapshot.uses(element.ref) if isinstance(use.holder, Account)]
-    return visit.render("voicefiles/file.html", status=form.status, form=form, element=element, used=used)
+    return visit.render("voicefiles/file.html", status=form.status, form=form, element=element)
 
 
 async def sound(visit: Visit) -> http.StreamResponse:

@@ -87,7 +87,8 @@ async def test_the_record_names_the_reason_of_every_member(shared: Pbx) -> None:
     assert told == EXPECTED
     sentences = with_plugins(office.runtime.ctx.registry.sentences())
     for language, last in (("en", "somebody with a higher priority"), ("ru", "приоритет")):
-        lines = timeline(partial(translate, language), record.trace, names_of(office.snapshot), sentences)
+        words = partial(translate, language)
+        lines = timeline(words, record.trace, names_of(words, office.snapshot, office.runtime.ctx.registry.actions()), sentences)
         words = "\n".join(line.text for line in lines)
         for who in ("User 201", "User 202", "User 203", *(f"User {extension} ({extension})" for extension in range(204, 216))):
             assert who in words

@@ -132,7 +132,7 @@ def test_the_last_calls_are_compared_with_an_older_revision(demo: Shell) -> None
 
 def test_a_new_account_is_sound(shell: Shell) -> None:  # noqa: F811
     assert shell.vats(*ROMASHKA).returncode == 0
-    assert shell.vats("check", "--language", "en").stdout == "Nothing is wrong with the settings.\n"
+    assert shell.vats("check", "--language", "en").stdout == "There is nothing to check yet: the PBX has no numbers\n"
 
 
 @pytest.mark.parametrize(("words", "said"), [(("--since", "99"), "--since: There is no revision 99."), (("--calls", "0"), "--calls: ")])

@@ -40,6 +40,20 @@ async def test_a_phone_contact_is_kept_in_international_form(office: Office, typ
     assert office.snapshot.contacts[contact][1].by_number
 
 
+async def test_a_number_is_one_contact_of_a_user(office: Office) -> None:
+    async with office.edit() as edit:
+        await people.add_contact(edit, office.boris, ContactWish(kind="phone", address="89271234567"))
+        other, _ = await people.add_contact(edit, office.boris, ContactWish(kind="phone", address="89271234568"))
+        await people.add_contact(edit, office.anna, ContactWish(kind="phone", address="89271234567"))  # a shared telephone
+    for change, whose in ((people.add_contact, office.boris), (people.edit_contact, other)):
+        with pytest.raises(Problem) as refused:
+            async with office.edit() as edit:
+                await change(edit, whose, ContactWish(kind="phone", address="+7 927 123-45-67"))
+        assert (refused.value.field, refused.value.message) == ("address", "The user has this number already.")
+    async with office.edit() as edit:
+        await people.edit_contact(edit, other, ContactWish(kind="phone", address="89271234568", priority=3))
+
+
 @pytest.mark.parametrize(
     ("kind", "address"),
     [("phone", "12"), ("phone", "abc"), ("sip", "x"), ("sip", "с кириллицей"), ("sip", "201"), ("sip", "a@b")],

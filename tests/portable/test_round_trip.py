@@ -15,7 +15,7 @@ import pytest
 
 from engine.db import models, secrets
 from engine.errors import Refused
-from engine.sdk import Ref
+from engine.sdk import Ref, pretty
 from engine.settings import Settings
 from plugins.callback.part import CallBackSettings
 from plugins.callback.service import save_settings
@@ -197,14 +197,16 @@ async def test_a_bad_file_is_refused_and_leaves_nothing(house: House, case: str)
 
 
 async def test_numbers_that_another_customer_has_are_refused(house: House) -> None:
-    """The last step fails in the database: rows, sounds, everything is undone."""
+    """And named; nothing is kept, no sounds either."""
     ctx = house.ctx
     data = await ctx.export_account(house.two.id, with_secrets=True)
     account = await fresh_account(ctx)
     before = ctx.snapshot(account)
     with pytest.raises(Refused) as found:
         await ctx.import_account(account, SYSTEM, data)
-    assert "number" in str(found.value)
+    taken = [did.number for did in ctx.snapshot(house.two.id).core.dids]
+    assert taken
+    assert found.value.params["numbers"] == ", ".join(map(pretty, sorted(taken)))
     assert ctx.snapshot(account) == before
     assert not list((ctx.settings.media_root / "voice" / str(account)).glob("*"))
 

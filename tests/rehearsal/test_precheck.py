@@ -71,8 +71,8 @@ def test_who_answers_matters() -> None:
     replay = precheck(house(), house(members=(201,)), ACTIONS, answered)
     (example,) = replay.examples
     way = "“Main” → “Menu 1” → “Group 2”; rung: User 201 (201)"
-    assert way_words(ENGLISH, house(), example.before) == f"{way}, User 202 (202); talk with User 202 (202)"
-    assert way_words(ENGLISH, house(), example.after) == f"{way}; Nobody took the call"
+    assert way_words(ENGLISH, house(), example.before, ACTIONS) == f"{way}, User 202 (202); talk with User 202 (202)"
+    assert way_words(ENGLISH, house(), example.after, ACTIONS) == f"{way}; Nobody took the call"
 
 
 def test_calls_to_a_number_that_is_gone_are_told_as_refused() -> None:
@@ -82,7 +82,8 @@ def test_calls_to_a_number_that_is_gone_are_told_as_refused() -> None:
     core = type(edited.core)(account=edited.account, users=edited.core.users, trunks=edited.core.trunks)
     replay = precheck(house(), Snapshot(2, core, edited.parts), ACTIONS, [call(1)])
     assert replay.elsewhere == 1
-    assert way_words(ENGLISH, edited, replay.examples[0].after) == "+7 495 123-45-67 is none of this PBX’s numbers: such a call is refused."
+    told = way_words(ENGLISH, edited, replay.examples[0].after, ACTIONS)
+    assert told == "+7 495 123-45-67 is none of this PBX’s numbers: such a call is refused."
 
 
 def test_a_record_tells_what_people_did() -> None:

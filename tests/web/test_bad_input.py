@@ -122,7 +122,7 @@ async def test_an_mp3_that_is_a_zip(house: House, visitor: Visitor, language: st
 @BOTH
 async def test_a_file_of_16_megabytes(house: House, visitor: Visitor, language: str) -> None:
     content = b"RIFF\xff\xff\xff\x00WAVEfmt " + b"\0" * (16 * 1024 * 1024)
-    words = ("Файл больше 15 Мб", "The file is larger than 15 MB")
+    words = ("Файл больше 15 МБ", "The file is larger than 15 MB")
     await uploaded(house, visitor, language, content, "long.wav", words, (422,))
 
 

@@ -230,6 +230,9 @@ async def test_lines_numbers_and_rules(house: House, visitor: Visitor) -> None:
     rule = next(e for e in house.ctx.snapshot(house.one.id).elements() if isinstance(e, Rule) and e.did == Ref(Did.kind, did.id))
     assert (rule.title, rule.priority, str(rule.target)) == ("Ночь", 2, "core.hangup:0")
     assert "Разрыв связи" in await admin.get(where)
+    assert "никогда не сработает" not in await admin.get(where)
+    await admin.post(url, title="Поздно", priority=3, target="core.hangup:0", active="1")
+    assert "Правило «Поздно» никогда не сработает: раньше него стоит «Ночь»" in await admin.get(where)
     assert "Реклама" in await admin.get(f"/trunks/{trunk.id}/delete")
     await admin.post(f"/trunks/{trunk.id}/delete", status=422)
     await admin.post(f"/numbers/{did.id}/delete")
@@ -251,6 +254,11 @@ async def test_main_settings_are_saved_and_wrong_ones_marked(house: House, visit
     assert account.client_prefixes == ("810", "8809")
     assert (account.title, account.timezone, account.whitelist) == ("Ромашка плюс", "Europe/Saratov", ("192.0.2.0/24", "198.51.100.7"))
     assert "Ромашка плюс" in await admin.get("/")
+    root = house.ctx.snapshot(house.one.id).root
+    assert root is not None
+    assert root.title == "Ромашка плюс"  # the PBX itself in the tree
+    page = await admin.get(f"/groups/{root.id}")
+    assert 'type="hidden" name="title"' in page
 
 
 async def test_members_are_added_and_ordered(house: House, visitor: Visitor) -> None:

@@ -210,6 +210,25 @@ async def test_the_player_seeks(house: House, server: TestServer, chromium: Chro
     assert shown.complaints == []
 
 
+async def test_a_form_whose_answer_leaves_the_page_may_be_sent_again(server: TestServer, chromium: Chromium) -> None:
+    """The preview goes to a frame, the export is a file: a second press, or Save after it, still does its work."""
+    shown = await screen(chromium, server)
+    page = shown.page
+    await shown.go("/notification-templates/fax.fax")
+    await page.fill("#subject", "Факс {{number}}")
+    preview = page.get_by_role("button", name="Предварительный просмотр")
+    for subject in ("Первый", "Второй"):
+        await page.fill("#html", f"<p>{subject}</p>")
+        await preview.click()
+        await expect(page.frame_locator("iframe[name=preview]").locator("p", has_text=subject)).to_be_visible()
+    await page.get_by_role("button", name="Сохранить", exact=True).click()
+    await expect(page.locator(".notice", has_text="Сохранено")).to_be_visible()
+    await shown.go("/portable")
+    for _ in range(2):
+        async with page.expect_download():
+            await page.get_by_role("button", name="Скачать").click()
+
+
 async def test_the_keyboard_reaches_the_content_first(server: TestServer, chromium: Chromium) -> None:
     shown = await screen(chromium, server)
     await shown.page.keyboard.press("Tab")

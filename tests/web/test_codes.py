@@ -38,6 +38,7 @@ async def test_codes_are_changed_and_switched_off(house: House, visitor: Visitor
         ({"fax": "*6"}, COLLIDES, {"code": "*6", "other": "*6"}),
         ({"pickup": "2"}, COLLIDES_WITH_EXTENSION, {"code": "2"}),
         ({"pickup": "11"}, COLLIDES_WITH_EMERGENCY, {"code": "11", "number": "112"}),
+        ({"cancel": "5"}, "A code without * or # would be taken for keys pressed in other people’s menus: {code}.", {"code": "5"}),
         ({"toggle": "3a"}, "A code consists of 0–9, *, # and d (one digit): “{code}” does not.", {"code": "3a"}),
         ({"toggle": "*3d"}, "This code is followed by no number, so there can't be a d in it: {code}.", {"code": "*3d"}),
     ],

@@ -12,8 +12,13 @@ from engine import people
 from engine.db import models
 from engine.revisions import Actor
 from engine.sdk import Ref
+from plugins.codes.part import DEFAULTS, codes_of
+from plugins.codes.service import save_codes
 from plugins.groups.part import Group
 from plugins.groups.service import save_group
+from plugins.ivr.part import Menu, MenuKey
+from plugins.ivr.service import save_menu
+from plugins.notifications.wording import set_template
 from plugins.schedules.service import delete_schedule
 from plugins.voicefiles.service import delete_file
 from tests.web.conftest import Browser, Visitor
@@ -71,6 +76,43 @@ async def test_who_what_and_by_which_door_in_both_languages(house: House, visito
     told = words(await admin.get("/history"))
     assert "Анна Админ Telegram bot changed Group Отдел заботы Title: Отдел продаж → Отдел заботы" in told
     assert "Distribution method: Sequential from the first → Random" in told
+
+
+async def test_things_of_ours_are_called_in_the_language_of_the_page(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    async with house.ctx.edit(house.one.id, SYSTEM) as edit:
+        await save_codes(edit, msgspec.structs.replace(DEFAULTS, toggle=("*33", "*34")))
+    async with house.ctx.edit(house.one.id, SYSTEM) as edit:
+        kind = house.ctx.registry.letters()["fax.fax"]
+        await set_template(edit, kind, "Факс", "<p>{{number}}</p>")
+    told = words(await admin.get("/history"))
+    assert "добавлено Команды ДВО" in told
+    assert "Feature codes" not in told
+    assert "fax.fax" not in told
+    async with house.ctx.edit(house.one.id, SYSTEM) as edit:
+        await save_codes(edit, msgspec.structs.replace(codes_of(house.ctx.snapshot(house.one.id)), toggle=("*39",)))
+    told = words(await admin.get("/history"))
+    assert "*33, *34 → *39" in told
+    options = (await admin.get("/check")).partition('<select id="since"')[2].partition("</select>")[0]
+    assert "добавлено: Команды ДВО" in options
+    for raw in ("Feature codes", "groups.group:", "changed", "~", "+ "):
+        assert raw not in options
+
+
+async def test_the_order_of_keys_is_no_change(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    menu = house.ctx.snapshot(house.one.id).get(Ref(Menu.kind, house.one.things["menu"]), Menu)
+    assert menu is not None
+    two = (*menu.keys, MenuKey("2", menu.keys[0].target))
+    async with house.ctx.edit(house.one.id, SYSTEM) as edit:
+        await save_menu(edit, msgspec.structs.replace(menu, keys=two))
+    async with house.ctx.edit(house.one.id, SYSTEM) as edit:
+        await save_menu(edit, msgspec.structs.replace(menu, keys=two[::-1], timeout_seconds=9))
+    told = words(await admin.get("/history"))
+    newest = told.partition(": 5 → 9")
+    assert newest[1]
+    assert "Главное меню" in newest[0]
+    assert "Клавиши" not in newest[0]
 
 
 async def test_secrets_are_never_shown(house: House, visitor: Visitor) -> None:

@@ -17,6 +17,7 @@ from plugins.groups.part import Group
 from plugins.groups.service import create_group, save_group
 from plugins.ivr.part import Menu, MenuKey
 from plugins.ivr.service import save_menu
+from plugins.numbers.service import delete_did
 from tests.web.conftest import Browser, Visitor
 from tests.web.house import SYSTEM, House
 from web.pages import check as check_page
@@ -94,6 +95,18 @@ async def settled(who: Browser, path: str = "/check") -> str:
 async def test_a_sound_configuration_is_said_to_be_one(visitor: Visitor) -> None:
     page = await settled(await visitor("romashka-manager"))
     assert "Всё в порядке" in main(page)
+
+
+async def test_without_numbers_there_is_nothing_to_check(house: House, visitor: Visitor) -> None:
+    async with house.ctx.edit(house.one.id, SYSTEM) as edit:
+        for did in edit.before.core.dids:
+            await delete_did(edit, did.id)
+        menu = edit.before.get(Ref(Menu.kind, house.one.things["menu"]), Menu)
+        assert menu is not None
+        await edit.store_of(menu).remove(house.one.id, menu, edit.tx)
+    text = main(await settled(await visitor("romashka-manager")))
+    assert "Проверять пока нечего: у АТС нет номеров" in text
+    assert "Всё в порядке" not in text
 
 
 async def test_findings_lead_to_their_elements(house: House, visitor: Visitor) -> None:
@@ -187,7 +200,7 @@ async def test_after_a_save_the_comparison_is_offered(house: House, visitor: Vis
     ("summary", "wanted"),
     [
         ("+ Sales", "+ Sales"),
-        ("+ Sales · + Support; x", "+ Sales · + Support; x"),
+        ("+ Sales; + Support; x", "+ Sales; + Support; x"),
         ("; ".join(["user “Anna” created"] * 9), "; ".join(["user “Anna” created"] * 3) + " …"),
         ("x" * 200, "x" * 200),
     ],

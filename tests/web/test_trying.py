@@ -33,7 +33,11 @@ async def test_calls_that_would_go_elsewhere_are_counted_and_shown(house: House,
     told = words(page)
     assert {"ru": "Ещё ничего не сохранено", "en": "Nothing is saved yet"}[language] in told
     assert {"ru": "пошли бы иначе", "en": "would go elsewhere"}[language] in told
-    assert "/calls/" in page.partition('id="tried"')[2].partition("</section>")[0]
+    card = page.partition('id="tried"')[2].partition("</section>")[0]
+    assert "/calls/" in card
+    assert {"ru": "<h2>Проверка до сохранения</h2>", "en": "<h2>The check before saving</h2>"}[language] in card
+    heads = {"ru": ("Сейчас", "Станет"), "en": ("Now", "Would be")}[language]
+    assert "".join(f"<th>{head}</th>" for head in heads) in card
     assert 'value="Другое имя"' in page  # what was typed is still there
     assert house.ctx.snapshot(house.one.id) is before
     await admin.post(address, 303, **fields)  # and can be saved from there

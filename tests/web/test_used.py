@@ -28,11 +28,15 @@ def used(page: str) -> str:
         ("/trunks/{}", "trunk", ("Главный", "Номер: Линия")),
         ("/numbers/{}", "did", ("Всем в меню", "Правило: Номер")),
         ("/schedules/{}", "schedule", ("Инвентаризация", "Особый день: Графики работы")),
+        ("/voice-files/{}", "file", ("Главное меню", "IVR-меню: Файл пунктов меню")),
+        ("/number-lists/{}", "list", ("", "")),
     ],
 )
 async def test_where_it_is_used(house: House, visitor: Visitor, path: str, thing: str, words: tuple[str, str]) -> None:
     admin = await visitor("romashka-admin")
-    told = re.sub(r" +", " ", used(await admin.get(path.format(house.one.things[thing]))))
+    page = await admin.get(path.format(house.one.things[thing]))
+    assert page.count("Где используется") == 1
+    told = re.sub(r" +", " ", used(page))
     for word in words:
         assert word in told
 

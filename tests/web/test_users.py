@@ -37,7 +37,7 @@ async def test_wrong_fields_are_marked_and_what_was_typed_stays(house: House, vi
     await admin.get("/users/new")
     page = await admin.post("/users/new", status=422, title="Глеб", extension="201", pin="12", active="1", language="en")
     assert 'value="Глеб"' in page
-    assert "Пин-код: от четырёх до восьми цифр." in page
+    assert "ПИН-код: от четырёх до восьми цифр." in page
     page = await admin.post("/users/new", status=422, title="Глеб", extension="201", active="1", language="en")
     assert "Внутренний номер 201 уже занят." in page
     assert re.search(r'<input id="extension"[^>]*aria-invalid="true"[^>]*aria-describedby="extension-about"', page)

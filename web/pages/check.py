@@ -9,8 +9,9 @@ from typing import Final
 
 from aiohttp import web as http
 
-from engine.sdk import N_, Page, hours_words, models
+from engine.sdk import N_, Page, hours_words
 from web.checking import Report, Work
+from web.pages.history import brief_of
 from web.trying import Moved, moved
 from web.visit import Visit
 
@@ -29,9 +30,9 @@ class Line:
 async def check(visit: Visit) -> http.Response:
     since = _since(visit)
     found = await visit.host.checks.report(visit.account_id, since, PATIENCE)
-    revisions = await models.Revision.of(visit.account_id).filter(number__lt=visit.snapshot.revision).order_by("-number").limit(REVISIONS)
-    older = [(r.number, r.at, r.actor_name, brief(r.summary)) for r in revisions]
     work, report = (found, None) if isinstance(found, Work) else (None, found)
+    revisions = await visit.ctx.journal(visit.account_id, REVISIONS, visit.snapshot.revision) if report else []
+    older = [(r.row.number, r.row.at, r.row.actor_name, brief(brief_of(visit, r))) for r in revisions]
     return visit.render(
         "shell/check.html", since=since, revisions=older, work=work, report=report,
         lines=lines(visit, report) if report else [], moved=_moved(visit, report) if report else [],
@@ -47,9 +48,9 @@ async def again(visit: Visit) -> http.Response:
 def brief(summary: str, most: int = 80) -> str:
     """As much of what a revision changed as fits a line, in whole pieces."""
     told = ""
-    for piece in re.split(r"( · |; )", summary):
+    for piece in re.split(r"(; )", summary):
         if told and len(told) + len(piece) > most:
-            return f"{told.rstrip(' ·;')} …"
+            return f"{told.rstrip(' ;')} …"
         told += piece
     return told
 

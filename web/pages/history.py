@@ -19,6 +19,7 @@ from web.words import page_of
 PER_PAGE: Final = 20
 BRIEF: Final = 4
 """So many changes of a revision are told in the list, so many fields of each."""
+WHAT: Final[Mapping[str, str]] = {"added": N_("added"), "removed": N_("deleted"), "changed": N_("changed")}
 PBX: Final = "pbx"
 """In an address: the main settings, which are no element."""
 CHANNELS: Final[Mapping[str, str]] = {
@@ -52,6 +53,19 @@ async def history(visit: Visit) -> http.Response:
     older = visit.url("history", below=found[PER_PAGE - 1].row.number) if len(found) > PER_PAGE else ""
     records = [_record(visit, one) for one in found[:PER_PAGE]]
     return visit.render("shell/history.html", records=records, older=older, newer=visit.url("history") if below else "", most=BRIEF)
+
+
+def brief_of(visit: Visit, found: Revised, most: int = BRIEF) -> str:
+    """A revision in one line, in the words of the journal."""
+    record = _record(visit, found)
+    told = [f"{visit.t(WHAT[e.told.what])}: {e.told.noun} {_quoted(visit, e.told)}".strip() for e in record.entries[:most]]
+    if len(record.entries) > most:
+        told.append(visit.t("and {count} more", count=len(record.entries) - most))
+    return "; ".join([*filter(None, [record.remark]), *told]) or visit.t("Nothing that is seen here")
+
+
+def _quoted(visit: Visit, told: Told) -> str:
+    return "" if told.title == told.noun else visit.t("“{title}”", title=told.title)
 
 
 async def revision(visit: Visit) -> http.Response:
@@ -153,7 +167,8 @@ def _record(visit: Visit, found: Revised) -> Record:
 def _entries(visit: Visit, before: Snapshot | None, after: Snapshot, *, offered: bool = True) -> list[Entry]:
     actions = {action.kind: action.title for action in visit.ctx.registry.actions().values()}
     entries = []
-    for told in Speaker(visit.t, before, after, actions).told():
+    letters = {kind.id: kind.title for kind in visit.ctx.registry.letters().values()}
+    for told in Speaker(visit.t, before, after, actions, letters).told():
         here = told.ref if told.ref is not None and visit.snapshot.element(told.ref) is not None else None
         of = str(told.ref) if told.ref is not None else PBX if told.main else ""
         entries.append(Entry(told, page_of(visit, here) if here or told.main else "", of if offered else ""))

@@ -72,7 +72,7 @@ async def rehearsal(visit: Visit) -> http.Response:
                 found = await beside(calling(snapshot, visit.ctx.registry.actions(), question, at))
             except NotAdmitted as refused:
                 refusal = visit.tell(refused)
-    lines = rehearsed(visit.t, found.rehearsal, snapshot, visit.host.sentences) if found is not None else []
+    lines = rehearsed(visit.t, found.rehearsal, snapshot, visit.ctx.registry.actions(), visit.host.sentences) if found is not None else []
     people = _people(visit)
     return visit.render(
         "shell/rehearsal.html", status=form.status, form=form,

@@ -139,9 +139,11 @@ for (const form of document.querySelectorAll("form")) {
     form.addEventListener("input", () => applyWhen(form));
   }
   if (form.matches("[data-auto]")) form.addEventListener("change", () => form.requestSubmit());
-  // one click, one row: a second submit of the same page does nothing
+  // one click, one row: a second submit of the same page does nothing; an answer shown in a frame or kept as a file leaves the page
   form.addEventListener("submit", (event) => {
     if (form.method !== "post") return;
+    const target = event.submitter?.formTarget || form.target;
+    if (!form.dataset.sent && (form.matches("[data-stays]") || (target && target !== "_self"))) return;
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "1";
   });

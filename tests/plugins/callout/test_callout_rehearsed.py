@@ -5,16 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from engine.calls.call import Caller
 from engine.calls.causes import USER_BUSY
 from engine.facts.distribution import Served
+from engine.i18n import translate
 from engine.plugin.testing import AT, OUTSIDER, office, sip_user, steps, try_call
-from engine.rehearsal import Rehearsal, Script
+from engine.rehearsal import Rehearsal, Script, read_keys
 from engine.routing.action import Done, Hangup
 from engine.snapshot import Contact, Ref, Snapshot, User
+from engine.telling import rehearsed
 from plugins.callout.actions import CALL_OUT, ToCallOut, known_by_number
 from plugins.callout.facts import PinGuard, WrongPin
 from plugins.callout.part import CallOutPart, CallOutPhrases
@@ -257,3 +260,21 @@ def test_a_blocked_number_is_asked_for_no_pin_but_known_numbers_are_served() -> 
     known = call_out(house(anna(mobile())), Script({"202": (1, "answer")}, keys=typed(1, "202#")), guard=guard)
     assert [s[2] for s in steps(known, "talk")] == ["202"]
     assert isinstance(known.outcome, Hangup | Done)
+
+
+@pytest.mark.parametrize("keys", ["1234# 201#", "1234 201", "1234#, 201"])
+@pytest.mark.feature("CO-1", "CO-2")
+def test_words_are_typed_as_soon_as_they_are_asked_for(keys: str) -> None:
+    words, _ = read_keys(keys)
+    got = call_out(house(anna(pin="1234")), Script({"201": (2, "answer")}, typed=words, caller_leaves=120))
+    assert [s[1] for s in steps(got, "callout_by_pin", "callout_number", "talk")] == ["callout_by_pin", "callout_number", "talk"]
+    assert got.unused_keys == ""
+
+
+def test_what_nobody_waited_for_is_said() -> None:
+    words, timed = read_keys("1234# 201# 9@900")
+    got = call_out(house(), Script(typed=words, keys=timed))  # nobody has such a PIN, and one word is left after three attempts
+    assert got.unused_keys == "9"
+    told = [line.text for line in rehearsed(partial(translate, "en"), got, house(), {ToCallOut.kind: ToCallOut(PinGuard())})]
+    assert told[0] == "Goes to “CallOut”"
+    assert "Keys that nobody waited for: 9" in told
