@@ -25,7 +25,8 @@ from engine.routing.basic import HANGUP
 from engine.runtime.runtime import settle
 from engine.settings import Core, Settings
 from engine.snapshot import Account, CorePart, Did, Ref, SipAccount, Snapshot, Trunk
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.groups.service import save_group
 from plugins.groups.service import store as groups
 from plugins.ivr.part import IvrPart, Menu, MenuKey

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-EMERGENCY: Final = frozenset({"101", "102", "103", "104", "112"})
+EMERGENCY: Final = ("112", "101", "102", "103", "104")
 _SEPARATORS = re.compile(r"[\s().\-\u00a0\u2010-\u2015]+")
 
 

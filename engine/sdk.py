@@ -36,14 +36,13 @@ from engine.calls.codes import collide
 from engine.calls.keys import Chosen, KeyReader, listen
 from engine.calls.ringing import Member, Method, NoOne, Plan, Won, plan, ring
 from engine.calls.talk import HoldExpired, Over, Transfer, converse
-from engine.db import AccountRow, is_away, models
+from engine.db import AccountRow, MailRow, is_away, models
 from engine.db.models import Contact as ContactRow
 from engine.db.models import Did as DidRow
 from engine.db.models import SipAccount as SipAccountRow
 from engine.db.models import Trunk as TrunkRow
 from engine.db.models import User as UserRow
 from engine.db.secrets import decrypt, encrypt
-from engine.documents import page_image, to_pdf
 from engine.errors import (
     CallGone,
     Conflict,
@@ -61,6 +60,7 @@ from engine.facts import Fact
 from engine.facts import decode as decode_fact
 from engine.facts.distribution import DistributionFailed, Served
 from engine.facts.ended import CallEnded
+from engine.fax_pages import page_image, to_pdf
 from engine.gates import DialQuestion, Gate
 from engine.i18n import (
     LANGUAGES,
@@ -76,7 +76,7 @@ from engine.i18n import (
     ngettext,
     translate,
 )
-from engine.numbering import is_emergency, national, pretty, to_e164
+from engine.numbering import EMERGENCY, is_emergency, national, pretty, to_e164
 from engine.outbox import RetryLater, Undeliverable
 from engine.outbox.letters import Letter, LetterKind, LetterTemplate, caller_words, fill, one_line, template_of, unknown_places
 from engine.outbox.notices import owe_letters, owe_posts
@@ -145,7 +145,7 @@ from engine.routing.basic import HANGUP, NOTHING, REPEAT
 from engine.routing.callees import RING_BACK, callee_of, callees
 from engine.routing.conversation import fall_back, said, talk
 from engine.routing.opening import closed_because, shut
-from engine.routing.ordered import Beginning, OrderAction, reach
+from engine.routing.order_action import Beginning, OrderAction, reach
 from engine.routing.recording import tell_of_recording
 from engine.routing.restrictions import client_forbidden
 from engine.settings import Settings
@@ -164,6 +164,7 @@ from engine.snapshot import (
     Feature,
     Finding,
     IdOf,
+    Membership,
     Notice,
     Noticed,
     Part,
@@ -205,6 +206,7 @@ from engine.telling import (
 __all__ = [
     "CALL_REJECTED",
     "CODE_SIGNS",
+    "EMERGENCY",
     "HANGUP",
     "LANGUAGES",
     "NOBODY",
@@ -286,7 +288,9 @@ __all__ = [
     "LetterKind",
     "LetterTemplate",
     "Line",
+    "MailRow",
     "Member",
+    "Membership",
     "Message",
     "MessageOver",
     "Method",

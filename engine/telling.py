@@ -93,6 +93,7 @@ REASONS: Final[Mapping[str, str]] = {
     "left": N_("the caller hung up"),
     "empty": N_("there is nobody to ring"),
     "failed": N_("an internal error"),
+    "no_faxes": N_("the switch receives no faxes"),
     "no_plugin": N_("its plugin is switched off"),
     "gone": N_("it no longer exists"),
     "menu_timeout": N_("nothing was chosen in the menu"),

@@ -16,14 +16,13 @@ import aiohttp_jinja2
 from aiohttp import web as http
 from multidict import MultiDict, MultiDictProxy
 
-from engine.sdk import Context, Forbidden, Page, PluginError, Refused, SettingsError, decrypt, encrypt, models, with_plugins
+from engine.sdk import LANGUAGES, Context, Forbidden, Page, PluginError, Refused, SettingsError, decrypt, encrypt, models, with_plugins
 from web.checking import Checks
 from web.headers import add_headers
 from web.sessions import cookie_name, find_session, set_cookie
 from web.visit import Post, Visit
 
 STATIC: Final = Path(__file__).parent / "static"
-LANGUAGES: Final = ("ru", "en")
 THEMES: Final = ("auto", "light", "dark")
 SMALL_BODY: Final = 512 * 1024
 LARGEST_UNSENT: Final = 64 * 1024

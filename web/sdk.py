@@ -12,7 +12,7 @@ from engine.sdk import Line, sentence, timeline
 from web.confirm import Nothing, confirm
 from web.files import media_file
 from web.forms import Form, read_field
-from web.mailboxes import MailForm, NoticeForm, chat_choices, notice_choices
+from web.mailboxes import MailForm, NoticeForm, by_owner, chat_choices, notice_choices, owner_choices
 from web.pages.members import member_values
 from web.picker import Option, OptionGroup, check_choice, elements, targets, timezones
 from web.tables import Rows, by_days_and_number, page_of
@@ -29,6 +29,7 @@ __all__ = [
     "Rows",
     "Visit",
     "by_days_and_number",
+    "by_owner",
     "chat_choices",
     "check_choice",
     "confirm",
@@ -37,6 +38,7 @@ __all__ = [
     "media_file",
     "member_values",
     "notice_choices",
+    "owner_choices",
     "page_of",
     "read_field",
     "sentence",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.sdk import Branch, Ref, User, people
+from engine.sdk import Branch, Ref, User
 from web.visit import Visit
 
 
@@ -35,7 +35,7 @@ def tree(visit: Visit) -> list[Node]:
     def node(branch: Branch) -> Node:
         made = _node(visit, branch)
         made.children = [node(child) for child in snapshot.branches(branch.ref)]
-        for member in sorted(people.memberships(branch), key=lambda m: m.priority):
+        for member in sorted(branch.members, key=lambda m: m.priority):
             if member.user in snapshot.users:
                 placed.add(member.user)
                 made.children.append(_node(visit, snapshot.users[member.user]))

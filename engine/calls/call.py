@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 LegReason: TypeAlias = Literal[
     "incoming", "internal", "outgoing", "member", "forward", "transfer",
-    "callback_client", "callback_employee", "callout", "order", "widget", "campaign",
+    "callback_client", "callback_employee", "callout",
 ]  # fmt: skip
 """Why a leg exists; billing charges by it (BIL-10). "member" = a contact rung by a distribution."""
 

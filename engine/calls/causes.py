@@ -36,7 +36,6 @@ ENGINE_LOST: Final = "ENGINE_LOST"
 SWITCH_LOST: Final = "SWITCH_LOST"
 """Ours: the switch itself was restarted under the leg."""
 
-NO_ANSWER_CAUSES: Final = frozenset({NO_ANSWER, NO_USER_RESPONSE, ALLOTTED_TIMEOUT, ORIGINATOR_CANCEL})
 LINE_CAUSES: Final = frozenset(
     {GATEWAY_DOWN, NORMAL_TEMPORARY_FAILURE, NORMAL_CIRCUIT_CONGESTION, RECOVERY_ON_TIMER_EXPIRE, NETWORK_OUT_OF_ORDER}
     | {"SWITCH_CONGESTION", "REQUESTED_CHAN_UNAVAIL", "DESTINATION_OUT_OF_ORDER"}
@@ -44,4 +43,3 @@ LINE_CAUSES: Final = frozenset(
 """The line is at fault, not whom it leads to: another line may reach him (R16)."""
 LINE_REFUSALS: Final = frozenset({"sip:401", "sip:402", "sip:403", "sip:407"})
 """So is a provider that does not let us call: unpaid, unknown, this direction not allowed. The cause is CALL_REJECTED as for a 603."""
-ABSENT_CAUSES: Final = frozenset({USER_NOT_REGISTERED, SUBSCRIBER_ABSENT})

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -50,13 +50,6 @@ def fits(sign: str, digit: str) -> bool:
 def collide(one: str, other: str) -> bool:
     """Whether something can be typed that begins with both patterns: then one of them could never be told from the other."""
     return all(fits(a, b) or fits(b, a) for a, b in zip(one, other, strict=False))
-
-
-def collisions(patterns: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Pairs that are not prefix-free, each once."""
-    listed = list(patterns)
-    for n, one in enumerate(listed):
-        yield from ((one, other) for other in listed[n + 1 :] if collide(one, other))
 
 
 def is_code(codes: Codes, feature: Feature, dialled: str) -> bool:

@@ -29,6 +29,8 @@ class LegState:
     ended_by: datetime | None = None
     """When the exact end is unknown: it ended between `ended_at` and this moment (nobody listened)."""
     cause: str = ""
+    created: bool = False
+    """The switch has a channel for it."""
     refused_with: str = ""
     """The other side's own word for its end, "sip:403"; "" when it had none."""
     ready: bool = False

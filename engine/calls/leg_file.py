@@ -24,7 +24,6 @@ class EndedLeg:
     cause: str
     ended_at: datetime | None
     answered_at: datetime | None
-    talk_ms: int
     fax_pages: int | None = None
     """Whole pages of a fax that came in by the leg; None: there was none."""
     fax_complete: bool = False
@@ -44,7 +43,7 @@ def read(path: Path, wanted: Collection[str]) -> dict[str, EndedLeg]:
         if len(row) in (COLUMNS, FAX_COLUMNS) and row[0] in wanted:
             pages, complete = row[COLUMNS:] or ("", "")
             found[row[0]] = EndedLeg(
-                row[0], row[11], _time(row[10]), _time(row[8]), int(row[14]) if row[14].isdigit() else 0,
+                row[0], row[11], _time(row[10]), _time(row[8]),
                 int(pages) if pages.isdigit() else None, complete == "1",
             )  # fmt: skip
     return found

@@ -62,6 +62,8 @@ T = TypeVar("T")
 
 REPLACED = (ATTENDED_TRANSFER, "PICKED_OFF")
 """How switches end a leg whose place a phone has given to another one."""
+END_FOLLOWS_SECONDS = 1.0
+"""Within which a channel's own end comes after the answer that its originate has failed."""
 SWITCH_MUSIC = "local_stream://moh"
 """The switch's own music on hold."""
 RINGBACK_TONE = "tone_stream://%(1000,4000,425);loops=-1"
@@ -269,6 +271,7 @@ class LiveCall:
         """Take an event of one of this call's legs."""
         match event.name:
             case "CHANNEL_CREATE":
+                state.created = True
                 if state.released:  # it was given up before the switch had it: the order to end it found nothing
                     self._node.switch.kill(state.uuid, state.release_cause)
             case "CHANNEL_EXECUTE_COMPLETE":
@@ -370,9 +373,13 @@ class LiveCall:
         self._wake()
 
     def refused(self, leg_uuid: str, cause: str) -> None:
-        """An originate failed before the leg had any event."""
+        """An originate has failed."""
         state = self.legs.get(leg_uuid)
-        if state is not None:
+        if state is None:
+            return
+        if state.created:  # its own end, which says by what answer (R16), is on the way and may come after this
+            self._loop.call_later(END_FOLLOWS_SECONDS, self.leg_over, state, cause)
+        else:
             self.leg_over(state, cause)
 
     def talks(self, state: LegState) -> None:

@@ -17,7 +17,7 @@ from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.ordered import Ordered
 from engine.calls.phones import Phones, PresenceListener
-from engine.calls.reception import Admission, Reception, Rejection, Verdict
+from engine.calls.reception import Admission, Ending, Reception, Rejection
 from engine.calls.trunks import Route, to_number, to_sip
 from engine.errors import CallGone, SwitchError
 from engine.esl.event import Event
@@ -218,7 +218,7 @@ class Node:
         for state in call.open_legs():
             self.left(call, state)
 
-    def run(self, call: LiveCall, serve: Callable[[LiveCall], Awaitable[Verdict]], *, fresh: bool = False) -> None:
+    def run(self, call: LiveCall, serve: Callable[[LiveCall], Awaitable[Ending]], *, fresh: bool = False) -> None:
         """Run a scenario as a task of its own. `fresh`: just claimed, so there is no timer that the guard would replace."""
         if fresh:
             self.guards.begin(call)
@@ -231,30 +231,30 @@ class Node:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, call: LiveCall, serve: Callable[[LiveCall], Awaitable[Verdict]]) -> None:
+    async def _serve(self, call: LiveCall, serve: Callable[[LiveCall], Awaitable[Ending]]) -> None:
         token = call_id.set(call.id)
         try:
-            verdict = await serve(call)
+            ending = await serve(call)
         except CallGone:
-            verdict = Verdict()
+            ending = Ending()
         except Exception:  # the edge of a call: the caller must not be left in silence by a bug
             log.exception("the scenario failed")
-            verdict = Verdict(causes.NORMAL_TEMPORARY_FAILURE)
+            ending = Ending(causes.NORMAL_TEMPORARY_FAILURE)
         try:
-            await self._finish(call, verdict)
+            await self._finish(call, ending)
         except Exception:  # the edge of its record: what fails here must be heard of
             log.exception("the call can't be written down")
         finally:
             call_id.reset(token)
 
-    async def _finish(self, call: LiveCall, verdict: Verdict) -> None:
+    async def _finish(self, call: LiveCall, ending: Ending) -> None:
         """Leave nothing ringing, wait for the true end of every leg, write the call down."""
         self.guards.forget(call)
         for state in call.open_legs():
             if state.leg != call.party:  # also one that was to be joined: its caller may have left before the switch did it
                 call.release(state.leg, causes.ORIGINATOR_CANCEL if state.answered_at is None else causes.NORMAL_CLEARING)
         if not call.gone and call.party.id:
-            self.switch.kill(call.party.id, verdict.cause or causes.NORMAL_CLEARING)
+            self.switch.kill(call.party.id, ending.cause or causes.NORMAL_CLEARING)
         while call.open_legs():
             try:
                 async with asyncio.timeout(LINGER_SECONDS):

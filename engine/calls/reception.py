@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Ending:
     """How a scenario left its caller: hang him up with `cause` (None: he has gone or was served)."""
 
     cause: str | None = None
@@ -32,7 +32,7 @@ class Admission:
     leg: Leg
     direction: Direction
     reason: LegReason
-    serve: Callable[[LiveCall], Awaitable[Verdict]]
+    serve: Callable[[LiveCall], Awaitable[Ending]]
     trunk: int | None = None
     number: str = ""
 

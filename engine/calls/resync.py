@@ -19,7 +19,7 @@ from engine.calls.journal import OpenCall
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
-from engine.calls.reception import Verdict
+from engine.calls.reception import Ending
 from engine.calls.unheard import (
     BRIDGED_STATES,
     OnTheWay,
@@ -64,9 +64,9 @@ class OpenCalls(Protocol):
 class Resumption(Protocol):
     """Routing, as a resumed call sees it."""
 
-    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None, *, joined: bool = True) -> Verdict:
+    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None, *, joined: bool = True) -> Ending:
         """`joined`: the switch has bridged the party with `talking_with` already."""
-    async def transferred(self, call: LiveCall, number: str, by: Leg) -> Verdict:
+    async def transferred(self, call: LiveCall, number: str, by: Leg) -> Ending:
         """A phone has sent the served party to `number` while nobody listened."""
     def left(self, call: LiveCall) -> None:
         """The caller has gone from where he was while nobody listened: state what that means (R1)."""
@@ -358,7 +358,7 @@ class Resync:
             call.feed(replace(dumps[other.uuid], name="CHANNEL_HOLD"), other)
         self._node.run(call, self._scenario(call, party, other))
 
-    def _transfer(self, call: LiveCall, sent: LegState, number: str) -> Callable[[LiveCall], Awaitable[Verdict]]:
+    def _transfer(self, call: LiveCall, sent: LegState, number: str) -> Callable[[LiveCall], Awaitable[Ending]]:
         """What the transfer that nobody heard of asks for; the leg that asked has nothing left to do."""
         asked_by = call.talked_with
         if sent.leg != call.party:  # the caller sent his callee on: the callee is served now
@@ -385,7 +385,7 @@ class Resync:
 
     def _scenario(
         self, call: LiveCall, party: LegState | None, other: LegState | None
-    ) -> Callable[[LiveCall], Awaitable[Verdict]]:
+    ) -> Callable[[LiveCall], Awaitable[Ending]]:
         if party is None and call.ordered is not None:
             return lambda call: self._desk.resume(call, None, None)  # nobody has answered yet
         moving = on_the_way(call) if call.ordered is None else None
@@ -411,7 +411,7 @@ class Resync:
         state.peer = ""
         call.leg_over(state, cause)  # at once: his line is free to be rung again
 
-    def _moved_on(self, call: LiveCall, moving: OnTheWay) -> Callable[[LiveCall], Awaitable[Verdict]]:
+    def _moved_on(self, call: LiveCall, moving: OnTheWay) -> Callable[[LiveCall], Awaitable[Ending]]:
         """Of a transfer that was under way when the last engine died, and of a consultation: the talk that it has interrupted, or,
         when who consulted has gone, the transfer that he meant."""
         by, held = moving.by, moving.held
@@ -452,8 +452,8 @@ class Resync:
                 self._node.on_parked(dump, abandoned=True)
 
 
-async def _over(call: LiveCall) -> Verdict:
-    return Verdict(causes.NORMAL_CLEARING)
+async def _over(call: LiveCall) -> Ending:
+    return Ending(causes.NORMAL_CLEARING)
 
 
 def talk_ended(call: LiveCall) -> LegState | None:

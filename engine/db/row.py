@@ -50,3 +50,21 @@ class AccountRow(Model):
 
     class Meta:
         abstract = True
+
+
+class MailRow(AccountRow):
+    """Something that came for a user or group, who may be gone since: its title is kept. `path`: its file, relative to the media root."""
+
+    id = fields.BigIntField(primary_key=True)
+    call_id = fields.CharField(max_length=64, db_index=True)
+    owner_kind = fields.CharField(max_length=64)
+    owner_id = fields.IntField()
+    owner_title = fields.CharField(max_length=200, default="")
+    caller_number = fields.CharField(max_length=64, null=True)
+    caller_name = fields.CharField(max_length=200, default="")
+    dialled = fields.CharField(max_length=64, default="")
+    at = fields.DatetimeField()
+    path = fields.CharField(max_length=300, unique=True)
+
+    class Meta:
+        abstract = True

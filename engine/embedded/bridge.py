@@ -215,6 +215,7 @@ def order(switch: Switch, one: str, other: str) -> bool:
         leg.step_profile(transfer_source=f"{moment}:{leg.uuid}:uuid_br:{peer.uuid}")
         leg.set("transfer_source", leg.profile.transfer_source)
         leg.push("transfer_history", leg.profile.transfer_source)
+        leg.forget_queued()  # music ordered a moment ago for a leg that was to wait must not be played in the talk
     abandon(switch, a.uuid)
     abandon(switch, b.uuid)
     switch.joining[a.uuid] = b.uuid

@@ -260,10 +260,14 @@ class Channel(ChannelRecord):
         self.notify()
         return True
 
+    def forget_queued(self) -> None:
+        """What was to be done and has not been begun will not be done."""
+        self._private.clear()
+
     def break_(self, *, everything: bool) -> None:
         """uuid_break: end the innermost application that plays or waits; `everything` drops queued ones too."""
         if everything:
-            self._private.clear()
+            self.forget_queued()
         if self.executing:
             self._broken = True
             self.notify()

@@ -53,7 +53,7 @@ class FactWriter:
         *,
         pause_seconds: float = 1.0,
     ) -> None:
-        """`subscribers` is looked at with every fact, so plugins may join later; `pause_seconds` = first wait for an absent database."""
+        """`subscribers`: of the plugins that run; `pause_seconds` = first wait for an absent database."""
         self._db = db
         self._subscribers = subscribers
         self._ring = ring

@@ -7,18 +7,17 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from html.parser import HTMLParser
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Final
 
 from msgspec import Meta
 
 from engine.i18n import N_, format_phone, translate
+from engine.outbox.plain_text import plain_text
 from engine.snapshot import Element, Snapshot
 
 TITLE_LIMIT = 80
 SUBJECT_LIMIT = 250
 _PLACE: Final = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
-_BREAKS: Final = frozenset({"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "hr", "blockquote"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +36,11 @@ class Letter:
 
 
 class LetterTemplate(Element, frozen=True, kw_only=True):
-    """How an account words a kind of letter: places such as {{caller}} are filled in subject and body."""
+    """How an account words a kind of letter: places such as {{caller}} are filled in subject and body.
 
-    kind: ClassVar[str] = "notifications.template"
-    noun: ClassVar[str] = N_("Letter")
+    The plugin that keeps it says by a subclass which kind of element it is.
+    """
+
     letter: Annotated[str, Meta(title="Letter")]
     """The id of its kind."""
     subject: Annotated[str, Meta(title="Subject")]
@@ -81,46 +81,13 @@ def fill(subject: str, html: str, values: Mapping[str, str]) -> Letter:
     """What is filled into the body is text, never markup; a subject is one line, whatever callers are called."""
     title = one_line(_PLACE.sub(lambda place: values.get(place[1], ""), subject), SUBJECT_LIMIT)
     body = _PLACE.sub(lambda place: escape(values.get(place[1], "")).replace("\n", "<br>"), html)
-    return Letter(title, _text_of(body), body)
+    return Letter(title, plain_text(body), body)
 
 
 def unknown_places(text: str, known: Iterable[str]) -> list[str]:
     """Names of places that will never be filled."""
     names = set(known)
     return [name for name in dict.fromkeys(place[1] for place in _PLACE.finditer(text)) if name not in names]
-
-
-class _Words(HTMLParser):
-    """The text of a body, for people whose mail programs show no HTML."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.words: list[str] = []
-        self._silent = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("style", "script", "head", "title"):
-            self._silent += 1
-        elif tag in _BREAKS:
-            self.words.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("style", "script", "head", "title"):
-            self._silent = max(0, self._silent - 1)
-        elif tag in _BREAKS:
-            self.words.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self.words.append(re.sub(r"\s+", " ", data))
-
-
-def _text_of(html: str) -> str:
-    parser = _Words()
-    parser.feed(html)
-    parser.close()
-    lines = (line.strip() for line in "".join(parser.words).split("\n"))
-    return "\n".join(line for line in lines if line) + "\n"
 
 
 def one_line(text: str, limit: int = TITLE_LIMIT) -> str:

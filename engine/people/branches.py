@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Users in groups and menus (USR-1), and deleting a branch of the tree with all that goes with it (GRP-1); inside an edit.
-
-Whatever plugin keeps a branch, its users stand in a field `members` of structs with `user`, `priority` and `place`.
-"""
+"""Users in groups and menus (USR-1), and deleting a branch of the tree with all that goes with it (GRP-1); inside an edit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -16,32 +12,25 @@ from engine.errors import InUse, NotFound, Problem, Refused
 from engine.i18n import N_
 from engine.people.users import remove_user
 from engine.revisions import Edit
-from engine.snapshot import Branch, Ref, Snapshot, User
-
-
-def memberships(branch: Branch) -> tuple[Any, ...]:
-    """Structs with `user`, `priority` and `place`; empty for a branch that takes no users."""
-    found: tuple[Any, ...] = getattr(branch, "members", ())
-    return found
+from engine.snapshot import Branch, Membership, Ref, Snapshot, User
 
 
 def branches_of(snapshot: Snapshot, user_id: int) -> list[Branch]:
     """The groups and menus a user stands in."""
-    return [e for e in snapshot.elements() if isinstance(e, Branch) and any(m.user == user_id for m in memberships(e))]
+    return [e for e in snapshot.elements() if isinstance(e, Branch) and any(m.user == user_id for m in e.members)]
 
 
 async def set_membership(edit: Edit, ref: Ref, user_id: int, priority: int | None) -> None:
     """Put a user into a group or menu with this priority, or take him out (None). One change of a branch per edit."""
     branch = edit.before.get(ref, Branch)
-    if branch is None or not hasattr(branch, "members"):
+    if branch is None:
         raise NotFound
     if priority is not None and not 1 <= priority <= 99:
         raise Problem("priority", N_("From {first} to {last}."), first=1, last=99)
-    rest = tuple(m for m in memberships(branch) if m.user != user_id)
-    kind = get_args(get_type_hints(type(branch))["members"])[0]
-    places = {b.ref: m.place for b in branches_of(edit.before, user_id) for m in memberships(b) if m.user == user_id}
+    rest = tuple(m for m in branch.members if m.user != user_id)
+    places = {b.ref: m.place for b in branches_of(edit.before, user_id) for m in b.members if m.user == user_id}
     place = places.get(ref, max(places.values(), default=0) + 1)
-    members = rest if priority is None else (*rest, kind(user=user_id, priority=priority, place=place))
+    members = rest if priority is None else (*rest, Membership(user=user_id, priority=priority, place=place))
     await edit.store_of(branch).save(edit.account_id, msgspec.structs.replace(branch, members=members), edit.tx)
 
 
@@ -50,8 +39,8 @@ async def set_first_group(edit: Edit, user_id: int, ref: Ref) -> None:
     branch = edit.before.get(ref, Branch)
     if branch is None or branch.place_of(user_id) is None:
         raise NotFound
-    first = min(m.place for b in branches_of(edit.before, user_id) for m in memberships(b) if m.user == user_id)
-    members = tuple(msgspec.structs.replace(m, place=first - 1) if m.user == user_id else m for m in memberships(branch))
+    first = min(m.place for b in branches_of(edit.before, user_id) for m in b.members if m.user == user_id)
+    members = tuple(msgspec.structs.replace(m, place=first - 1) if m.user == user_id else m for m in branch.members)
     await edit.store_of(branch).save(edit.account_id, msgspec.structs.replace(branch, members=members), edit.tx)
     edit.note(f"“{branch.title}” is the first group of “{edit.before.users[user_id].title}”")
 
@@ -67,8 +56,8 @@ async def move_user(edit: Edit, user_id: int, source: Ref | None, target: Ref) -
         return
     if source is not None:
         await set_membership(edit, source, user_id, None)
-    if all(m.user != user_id for m in memberships(branch)):
-        last = max((m.priority for m in memberships(branch)), default=0)
+    if all(m.user != user_id for m in branch.members):
+        last = max((m.priority for m in branch.members), default=0)
         await set_membership(edit, target, user_id, min(last + 1, 99))
     edit.note(f"user “{edit.before.users[user_id].title}” moved to “{branch.title}”")
 
@@ -103,8 +92,8 @@ class Doomed:
 def doomed_with(snapshot: Snapshot, branch: Branch) -> Doomed:
     gone = (*_below(snapshot, branch), branch)
     refs = {b.ref for b in gone}
-    inside = {m.user for b in gone for m in memberships(b)}
-    outside = {m.user for e in snapshot.elements() if isinstance(e, Branch) and e.ref not in refs for m in memberships(e)}
+    inside = {m.user for b in gone for m in b.members}
+    outside = {m.user for e in snapshot.elements() if isinstance(e, Branch) and e.ref not in refs for m in e.members}
     users = tuple(snapshot.users[u] for u in sorted(inside - outside) if u in snapshot.users)
     everything = refs | {u.ref for u in users}
     places = {e.title for ref in everything for e in snapshot.referers(ref) if e.ref not in everything}

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from engine.i18n import N_
-
-EMERGENCY_LIKE: Final = frozenset({"101", "102", "103", "104"})
+from engine.numbering import is_emergency
+from engine.snapshot.rows import extension_problem
 
 
 def extension_warning(number: str | None) -> str:
     """A catalogue sentence, or ""."""
-    if number in EMERGENCY_LIKE:
+    if number is not None and is_emergency(number) and not extension_problem(number):
         return N_("Extensions 101–104 hide the emergency services of the same numbers from your phones.")
     return ""

@@ -3,27 +3,22 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TypeVar
 
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from engine.db import AccountRow
-from engine.db.models import TelegramLink
+from engine.db import MailRow
 from engine.errors import Problem
-from engine.i18n import N_
-from engine.people.telegram import chats_of_others
-from engine.revisions import Edit
+from engine.people.addresses import address_problems
 from engine.snapshot import Branch, Element, Noticed, Ref, Snapshot, User
 
-R = TypeVar("R", bound=AccountRow)
-_EMAIL = re.compile(r"[^@\s;,<>\"]+@[^@\s;,<>\"]+\.[^@\s;,<>\"]+")
+R = TypeVar("R", bound=MailRow)
 
 
 def visible_mail(rows: QuerySet[R], snapshot: Snapshot, user_id: int, everything: bool) -> QuerySet[R]:
-    """Of rows that came for somebody (`owner_kind`, `owner_id`), those a person may see (R25).
+    """Of what came for somebody, that which a person may see (R25).
 
     `everything`: managers and administrators. An employee: what came for himself and for the groups he is in.
     """
@@ -52,18 +47,6 @@ def remove_file(media_root: Path, path: str) -> None:
         full.unlink(missing_ok=True)
 
 
-def address_problems(box: Noticed) -> list[Problem]:
+def mailbox_problems(box: Noticed) -> list[Problem]:
     """What is wrong with the addresses of a mailbox."""
-    return [
-        Problem(field, N_("“{address}” is not an e-mail address."), address=address)
-        for field in ("emails", "hidden_emails") for address in getattr(box, field) if not _EMAIL.fullmatch(address)
-    ]  # fmt: skip
-
-
-async def chat_problems(edit: Edit, box: Noticed, before: Noticed | None) -> list[Problem]:
-    """What is wrong with the chats of a mailbox; those that stood there already may stay."""
-    ours = set(await TelegramLink.of(edit.account_id, edit.tx).values_list("chat_id", flat=True))
-    foreign = await chats_of_others(edit.account_id, box.chats, edit.tx)
-    if foreign or set(box.chats) - ours - set(before.chats if before else ()):  # what was ours once and is nobody's now may stay
-        return [Problem("chats", N_("Choose one of the list."))]
-    return []
+    return [*address_problems("emails", box.emails), *address_problems("hidden_emails", box.hidden_emails)]

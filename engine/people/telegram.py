@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One-time codes that link a Telegram chat to a user (BOT-1): made in the cabinet, used up by the bot."""
+"""Telegram chats of an account (BOT-1): the one-time codes that link them to users, and which of them notices may go to."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from typing import Any, Final
 
 from engine import clock
 from engine.db.models import TelegramCode, TelegramLink
+from engine.errors import Problem
+from engine.i18n import N_
+from engine.revisions import Edit
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,15 @@ async def own_chats(account_id: int, chats: Sequence[int], tx: Any) -> list[int]
     for chat in foreign:
         log.warning("account %s: chat %s belongs to another customer, no notice goes there", account_id, chat)
     return [chat for chat in chats if chat not in foreign]
+
+
+async def chat_problems(edit: Edit, field: str, chats: Iterable[int], before: Iterable[int]) -> list[Problem]:
+    """What is wrong with the chats of a field; those that stood there `before` may stay, unless they are another customer's now."""
+    wanted = set(chats)
+    ours = set(await TelegramLink.of(edit.account_id, edit.tx).values_list("chat_id", flat=True))
+    if wanted - ours - set(before) or await chats_of_others(edit.account_id, wanted, edit.tx):
+        return [Problem(field, N_("Choose one of the list."))]
+    return []
 
 
 def bot_name_file(state: Path) -> Path:

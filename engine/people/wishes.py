@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from engine.i18n import Language
 from engine.snapshot import Ref, UserRole
 
 Title = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -26,7 +27,7 @@ class UserWish(msgspec.Struct, frozen=True, kw_only=True):
     no_ivr_transfer: bool = False
     pin: str | None = None
     forbidden_prefixes: tuple[str, ...] = ()
-    language: Literal["ru", "en"] = "ru"
+    language: Language = "ru"
 
 
 class ContactWish(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +68,7 @@ class PbxWish(msgspec.Struct, frozen=True, kw_only=True):
     title: Title
     area_code: str = ""
     timezone: str = "Europe/Moscow"
-    language: Literal["ru", "en"] = "ru"
+    language: Language = "ru"
     max_hold_seconds: Annotated[int, Meta(ge=0, le=7200)] = 0
     hold_music: Ref | None = None
     recording_notice: Ref | None = None

@@ -13,7 +13,7 @@ import msgspec
 from engine.facts import Fact
 from engine.outbox.letters import LetterKind
 from engine.routing.action import RoutingAction
-from engine.routing.ordered import OrderAction
+from engine.routing.order_action import OrderAction
 from engine.snapshot import Finding, Part, Snapshot, UserRole
 
 if TYPE_CHECKING:

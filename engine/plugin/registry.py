@@ -27,8 +27,8 @@ from engine.plugin.contract import (
 )
 from engine.routing.action import RoutingAction
 from engine.routing.basic import BASIC_ACTIONS
-from engine.routing.ordered import OrderAction
-from engine.routing.orders import CORE_ORDERS
+from engine.routing.carry_out import CORE_ORDERS
+from engine.routing.order_action import OrderAction
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

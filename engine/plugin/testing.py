@@ -11,7 +11,7 @@ from engine.calls.call import Caller
 from engine.rehearsal import Rehearsal, Script, rehearse, rehearse_order
 from engine.routing.action import Entry, RoutingAction
 from engine.routing.basic import BASIC_ACTIONS
-from engine.routing.ordered import OrderAction
+from engine.routing.order_action import OrderAction
 from engine.snapshot import Account, Branch, Contact, CorePart, Did, Part, Ref, SipAccount, Snapshot, Trunk, User
 
 AT = datetime(2026, 1, 14, 9, 0, tzinfo=UTC)

@@ -20,9 +20,9 @@ from engine.rehearsal.rehearsed import RehearsedCall
 from engine.rehearsal.script import Script
 from engine.routing.action import Done, Entry, Hangup, Missed, RoutingAction
 from engine.routing.arrival import Start, begin
-from engine.routing.ordered import OrderAction
+from engine.routing.order_action import OrderAction
 from engine.routing.outbound import dial_number
-from engine.routing.router import Router, verdict
+from engine.routing.router import Router, ending
 from engine.snapshot import Snapshot
 
 T = TypeVar("T")
@@ -141,7 +141,7 @@ def _result(
 ) -> Rehearsal:
     end = _end(call, outcome, stuck)
     missed = way == "in" and not call.talked and not is_served(call.facts) and stuck is None
-    cause = verdict(outcome, call.answered).cause if outcome is not None else None
+    cause = ending(outcome, call.answered).cause if outcome is not None else None
     return Rehearsal(
         tuple(call.steps),
         tuple(call.facts),

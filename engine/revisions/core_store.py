@@ -13,7 +13,7 @@ from engine.errors import NotFound
 from engine.i18n import N_
 from engine.numbering import to_e164
 from engine.revisions.refs import ref_columns, ref_of
-from engine.snapshot import Account, Contact, CorePart, Did, Finding, Ref, SipAccount, Snapshot, Trunk, User
+from engine.snapshot import EXTENSION, Account, Contact, CorePart, Did, Finding, Ref, SipAccount, Snapshot, Trunk, User, references
 
 _SAME_ACCOUNT = (
     "number", "title", "domain", "area_code", "timezone", "language", "max_hold_seconds", "ring_timeout_seconds", "active",
@@ -126,6 +126,11 @@ class CoreStore:
         for did in part.dids:
             if to_e164(did.number) != did.number:
                 yield Finding("error", did.ref, N_("{number} is no phone number in international form (+7…)."), {"number": did.number})
+        for element in whole.elements():
+            for ref in references(element):
+                if ref.kind == EXTENSION and whole.extension(str(ref.id)) is None:
+                    message = N_("It leads to the internal number {number}, which nobody has.")
+                    yield Finding("error", element.ref, message, {"number": str(ref.id)})
         with_phone = {sip.contact for sip in part.sip_accounts}
         for user in part.users:
             for contact in user.contacts:

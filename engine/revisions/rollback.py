@@ -137,11 +137,9 @@ def _with_memberships(part: P, user: User, now: Snapshot, then: Snapshot) -> P:
     return msgspec.structs.replace(part, **changes) if changes else part
 
 
-def _joined(branch: Any, user: User, then: Snapshot) -> Any:
+def _joined(branch: Branch, user: User, then: Snapshot) -> Branch:
     old = then.get(branch.ref, Branch)
-    theirs = tuple(m for m in getattr(old, "members", ()) if m.user == user.id)
-    known = [m.user for m in getattr(branch, "members", ())]
-    if not theirs or user.id in known:
+    theirs = tuple(m for m in old.members if m.user == user.id) if old is not None else ()
+    if not theirs or any(m.user == user.id for m in branch.members):
         return branch
     return msgspec.structs.replace(branch, members=(*branch.members, *theirs))
-

@@ -11,7 +11,7 @@ from engine.calls.call import Call, Callee, Leg, LegReason, Recording
 from engine.calls.causes import NORMAL_CLEARING, HangupCause
 from engine.snapshot import Snapshot, Target
 
-Place: TypeAlias = Literal["rule", "key", "no_answer", "callback", "extension"]
+Place: TypeAlias = Literal["rule", "key", "no_answer", "extension"]
 """Where a choice may stand: the ACT table of the feature list."""
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choices every place offers that need no plugin: hang up, do nothing, repeat (ACT-4, ACT-5, ACT-6)."""
+"""Choices every place offers that need no plugin: hang up, do nothing, repeat, an internal number (ACT-3 to ACT-6)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from engine.calls.call import Call, Step
 from engine.calls.causes import CALL_REJECTED, NORMAL_CLEARING
 from engine.facts.distribution import Served
 from engine.i18n import N_
-from engine.routing.action import Choice, Entry, Hangup, Missed, Nesting, Outcome, Place
-from engine.snapshot import Ref, Snapshot
+from engine.routing.action import Choice, Entry, Forward, Hangup, Missed, Nesting, Outcome, Place
+from engine.snapshot import EXTENSION, Ref, Snapshot, Target
 
 HANGUP: Final = Ref("core.hangup", 0)
 NOTHING: Final = Ref("core.nothing", 0)
@@ -64,4 +64,26 @@ class Repeat:
         return Missed("nothing")
 
 
-BASIC_ACTIONS: Final = (HangUp(), DoNothing(), Repeat())
+class ToExtension:
+    """«Переход на внутренний номер» (ACT-3): whoever has it when the call comes; a group's greeting is left out (R7)."""
+
+    kind: ClassVar[str] = EXTENSION
+    title: ClassVar[str] = N_("Go to internal number")
+    places: ClassVar[frozenset[Place]] = frozenset({"rule", "key", "no_answer"})
+
+    def choices(self, snapshot: Snapshot) -> Iterable[Choice]:
+        for number, owner in sorted(snapshot.extensions.items()):
+            element = snapshot.element(owner)
+            if element is not None and not number.startswith("0"):  # the number is the id, which has no leading zeros
+                yield Choice(Ref(EXTENSION, int(number)), f"{number} · {element.title}")
+
+    async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
+        target = call.snapshot.extension(str(entry.target.id))
+        return Missed("gone") if target is None else Forward(target, "extension")
+
+    def leads(self, snapshot: Snapshot, target: Target) -> Iterable[Target]:
+        owner = snapshot.extension(str(target.id))
+        return () if owner is None else (owner,)
+
+
+BASIC_ACTIONS: Final = (HangUp(), DoNothing(), Repeat(), ToExtension())

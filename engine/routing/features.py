@@ -65,6 +65,8 @@ async def _leave_at(call: Call, router: Nesting, coded: Coded, feature: Feature,
     target = call.snapshot.codes.place_of_code(feature, own.ref) if own is not None else None
     if target is None or not router.serves(target):
         return _refused(call, coded, "no_plugin")
+    if feature == "fax" and not call.takes_faxes:
+        return _refused(call, coded, "no_faxes")
     call.note(Step("sent_by_code", {"by": by.label}, target))
     await aside(call, by, held)
     call.release(by, BLIND_TRANSFER)

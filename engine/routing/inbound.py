@@ -12,18 +12,18 @@ from ipaddress import ip_address, ip_network
 from engine.calls.call import Leg, LegReason
 from engine.calls.cdr import failed_groups
 from engine.calls.live import LiveCall
-from engine.calls.reception import Admission, Rejection, Verdict
+from engine.calls.reception import Admission, Ending, Rejection
 from engine.calls.trunks import gateway_name
 from engine.errors import VatsError
 from engine.esl.event import Event
 from engine.numbering import presented_e164, user_part
 from engine.routing.action import Entry, RoutingAction, Waiting
 from engine.routing.arrival import begin, by_line, by_phone, start_of
+from engine.routing.carry_out import CORE_ORDERS, go_on, to_the_end
 from engine.routing.conversation import sent_on, stay
-from engine.routing.ordered import OrderAction
-from engine.routing.orders import CORE_ORDERS, go_on, to_the_end
+from engine.routing.order_action import OrderAction
 from engine.routing.outbound import dial_number
-from engine.routing.router import Router, verdict
+from engine.routing.router import Router, ending
 from engine.snapshot import Did, Ref, Snapshot, Trunk
 
 log = logging.getLogger(__name__)
@@ -126,13 +126,13 @@ class FrontDesk:
         leg = Leg(event.uuid, caller.number or "anonymous", external=True)
         return Admission(snapshot, caller, leg, arrival.direction, "incoming", self.serve, caller.trunk, did.number)
 
-    async def serve(self, call: LiveCall) -> Verdict:
+    async def serve(self, call: LiveCall) -> Ending:
         """A call that has been let in, from its beginning."""
         actions = self.actions()
         outcome = await begin(call, Router(actions, dial_number), start_of(call.snapshot, actions, call.caller))
-        return verdict(outcome, call.answered)
+        return ending(outcome, call.answered)
 
-    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None, *, joined: bool = True) -> Verdict:
+    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None, *, joined: bool = True) -> Ending:
         """Go on with a call that an earlier engine began: its talk, or the element it was in (without greeting)."""
         router = Router(self.actions(), dial_number, trail=trail_of(call))
         if talking_with is not None:
@@ -148,7 +148,7 @@ class FrontDesk:
             return await to_the_end(call, router, await router.route(call, Entry(at, "repeat")), self.orders())
         return await self.serve(call)
 
-    async def transferred(self, call: LiveCall, number: str, by: Leg) -> Verdict:
+    async def transferred(self, call: LiveCall, number: str, by: Leg) -> Ending:
         """A phone has sent the served party to `number` while no engine listened."""
         router = Router(self.actions(), dial_number, trail=trail_of(call))
         if call.recordings:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from engine.calls.call import Call, Played, Recording, Step
 from engine.calls.causes import CALL_REJECTED, NO_ANSWER, NORMAL_CLEARING, NORMAL_TEMPORARY_FAILURE
-from engine.calls.reception import Verdict
+from engine.calls.reception import Ending
 from engine.errors import CallGone, Recalled, WaitsForEver
 from engine.facts.distribution import Served
 from engine.routing.action import Announced, Done, Entry, Forward, GoTo, Hangup, Missed, Outcome, RoutingAction
@@ -135,13 +135,13 @@ class Router:
         return Missed(why, NO_ANSWER)
 
 
-def verdict(outcome: Done | Hangup | Missed, answered: bool) -> Verdict:
+def ending(outcome: Done | Hangup | Missed, answered: bool) -> Ending:
     """The cause that ends the caller's leg: what an unanswered caller's phone is told (R11)."""
     match outcome:
         case Done():
-            return Verdict(NORMAL_CLEARING)
+            return Ending(NORMAL_CLEARING)
         case Hangup(cause):
             refused = cause == NORMAL_CLEARING and not answered
-            return Verdict(CALL_REJECTED if refused else cause)
+            return Ending(CALL_REJECTED if refused else cause)
         case Missed(_, cause):
-            return Verdict(NORMAL_CLEARING if answered else cause)
+            return Ending(NORMAL_CLEARING if answered else cause)

@@ -20,13 +20,13 @@ from engine.db import is_away, models
 from engine.directory import DirectoryListener
 from engine.errors import SettingsError, SwitchError, VatsError
 from engine.esl.switch import Switch
+from engine.routing.carry_out import carry_out
 from engine.routing.inbound import FrontDesk
-from engine.routing.orders import carry_out
 from engine.runtime import ports
 from engine.runtime.context import RuntimeContext
 from engine.runtime.directory import SnapshotDirectory
+from engine.runtime.gateways import Gateways
 from engine.runtime.journal import SpoolJournal
-from engine.runtime.lines import Lines
 from engine.runtime.live_rows import PRESENCE_TOPIC, LiveRows
 from engine.snapshot import Snapshot
 
@@ -41,7 +41,7 @@ class EngineRole:
     """`directory_url` exists after `open_directory`, `node` after `connect`."""
 
     node: Node
-    lines: Lines
+    gateways: Gateways
 
     def __init__(self, ctx: RuntimeContext) -> None:
         self.ctx = ctx
@@ -100,9 +100,9 @@ class EngineRole:
         )  # fmt: skip
         self.ctx.presences.node = self.node
         self.ctx.serving = self.connected.is_set
-        self.lines = Lines(self.node.switch, settings.state / "lines.told")
+        self.gateways = Gateways(self.node.switch, settings.state / "lines.told")
         for snapshot in self._snapshots():
-            self.lines.changed(snapshot.account.id, snapshot)
+            self.gateways.changed(snapshot.account.id, snapshot)
         self.resync = Resync(
             self.node, self.desk, self.journal, self.ctx.snapshot, settings.media_root / "cdr-csv" / "Master.csv",
             settings.state / "switch.core",
@@ -129,14 +129,14 @@ class EngineRole:
 
     async def _swept(self) -> None:
         self.connected.set()
-        await self.lines.connected(self.resync.core_uuid)
+        await self.gateways.connected(self.resync.core_uuid)
 
     # -- configuration ---------------------------------------------------------------------------------------------------------
 
     def _configuration_changed(self, account_id: int, snapshot: Snapshot | None) -> None:
         self.desk.forget()
         if hasattr(self, "node"):
-            self.lines.changed(account_id, snapshot)
+            self.gateways.changed(account_id, snapshot)
 
     # -- orders ------------------------------------------------------------------------------------------------------------------
 
@@ -188,7 +188,7 @@ class EngineRole:
     async def close(self) -> None:
         """Stop deciding; calls go on in the switch, their journal is on disk."""
         if hasattr(self, "node"):
-            self.lines.close()
+            self.gateways.close()
             await self.node.close_down()
         for task in self._tasks:
             task.cancel()

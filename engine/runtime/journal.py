@@ -41,7 +41,7 @@ def engine_runs(settings: Settings) -> bool:
 
 
 class SpoolJournal:
-    """Implements engine.calls.node.Journal and engine.calls.resync.OpenCalls. `open` before the first call."""
+    """Implements engine.calls.journal.Journal and engine.calls.resync.OpenCalls. `open` before the first call."""
 
     def __init__(
         self, db: Database, settings: Settings, subscribers: Sequence[Subscriber], ring: Callable[[str, int], object]

@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """An account's configuration as an immutable object graph, asked by calls, rehearsals, directory and hosts."""
 
-from engine.snapshot.core import Account, Contact, CorePart, Did, SipAccount, Trunk, User, UserRole
+from engine.snapshot.branch import Branch, Membership
+from engine.snapshot.codes import CodesPart, Feature
+from engine.snapshot.core import EXTENSION, Account, Contact, CorePart, Did, SipAccount, Trunk, User, UserRole
 from engine.snapshot.element import (
-    NOTICES,
-    Alerted,
     Attached,
-    Branch,
-    CodesPart,
     Condition,
     Element,
-    Feature,
     Finding,
     IdOf,
-    Notice,
-    Noticed,
     Part,
     Ref,
     Sound,
@@ -24,9 +19,11 @@ from engine.snapshot.element import (
     Verdict,
     as_findings,
 )
+from engine.snapshot.mailbox import NOTICES, Alerted, Notice, Noticed
 from engine.snapshot.snapshot import Snapshot, Use, references
 
 __all__ = [
+    "EXTENSION",
     "NOTICES",
     "Account",
     "Alerted",
@@ -41,6 +38,7 @@ __all__ = [
     "Feature",
     "Finding",
     "IdOf",
+    "Membership",
     "Notice",
     "Noticed",
     "Part",

@@ -9,13 +9,13 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from engine.i18n import N_
+from engine.i18n import N_, Language
 from engine.snapshot.element import Condition, Element, IdOf, Part, Ref, SoundElement, To
 
 UserRole: TypeAlias = Literal["user", "manager", "admin"]
 """Пользователь, Руководитель, Администратор (ACC-4)."""
 ROLES: Final[Mapping[UserRole, str]] = {"user": N_("User"), "manager": N_("Manager"), "admin": N_("Administrator")}
-LANGUAGES: Final[Mapping[str, str]] = {"ru": N_("Russian"), "en": N_("English")}
+LANGUAGE_NAMES: Final[Mapping[Language, str]] = {"ru": N_("Russian"), "en": N_("English")}
 CONTACTS: Final[Mapping[str, str]] = {"sip": N_("SIP phone"), "phone": N_("Phone")}
 
 
@@ -52,7 +52,7 @@ class User(Element, frozen=True, kw_only=True):
     forbidden_prefixes: Annotated[tuple[str, ...], Meta(title="Forbidden prefixes")] = ()
     contacts: Annotated[tuple[Contact, ...], Meta(title="Contacts")] = ()
     role: Annotated[UserRole, Meta(title="User type", extra={"words": ROLES})] = "user"
-    language: Annotated[str, Meta(title="Language", extra={"words": LANGUAGES})] = "ru"
+    language: Annotated[str, Meta(title="Language", extra={"words": LANGUAGE_NAMES})] = "ru"
 
 
 class SipAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +100,10 @@ class Trunk(Element, frozen=True, kw_only=True):
     """Other trunks' DIDs that this one is allowed to show (fail-over, R16)."""
 
 
+EXTENSION: Final = "core.extension"
+"""Kind of targets that are internal numbers; the id is the number."""
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Main settings of the PBX that the engine itself reads (PBX-1, PBX-4); groups of settings of plugins live in their parts."""
 
@@ -110,7 +114,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     domain: Annotated[str, Meta(title="SIP domain")]
     area_code: Annotated[str, Meta(title="Area code", extra={"most": 8})] = ""
     timezone: Annotated[str, Meta(title="Time zone")] = "Europe/Moscow"
-    language: Annotated[str, Meta(title="Language", extra={"words": LANGUAGES})] = "ru"
+    language: Annotated[str, Meta(title="Language", extra={"words": LANGUAGE_NAMES})] = "ru"
     max_hold_seconds: Annotated[int, Meta(title="Longest hold, seconds", extra={"range": (0, 7200)})] = 0
     """R14; 0 = no limit."""
     hold_music: Annotated[Ref | None, To(SoundElement), Meta(title="Music on hold")] = None

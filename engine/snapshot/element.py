@@ -6,13 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
 from engine.errors import Problem
-from engine.i18n import N_
 
 if TYPE_CHECKING:
     from engine.snapshot.snapshot import Snapshot
@@ -133,74 +132,6 @@ class Attached(Element, frozen=True, kw_only=True):
         return None
 
 
-Notice: TypeAlias = Literal["attachment", "notice", "none"]
-"""«Отправка уведомления с вложением», «Отправка только уведомления», «Не отправлять»."""
-NOTICES: Final[Mapping[Notice, str]] = {
-    "attachment": N_("Notice with the message attached"),
-    "notice": N_("Notice only"),
-    "none": N_("Do not send"),
-}
-
-
-class Noticed(Attached, frozen=True, kw_only=True):
-    """A mailbox of something that comes for the owner, and who is told of it (VM-3)."""
-
-    emails: Annotated[tuple[str, ...], Meta(title="E-mail")] = ()
-    hidden_emails: Annotated[tuple[str, ...], Meta(title="Hidden e-mail")] = ()
-    notice: Annotated[Notice, Meta(title="Notices of new messages", extra={"words": NOTICES})] = "attachment"
-    chats: Annotated[tuple[int, ...], IdOf("telegram.chat"), Meta(title="Telegram chats")] = ()
-
-
-class Branch(Element, frozen=True, kw_only=True):
-    """An element of the tree that a call enters on its way down: a group or a menu (R3)."""
-
-    priority: Annotated[int, Meta(title="Priority")] = 1
-    """Among its siblings; lower = earlier (GRP-4)."""
-    active: Annotated[bool, Meta(title="Active")] = True
-    extension: Annotated[str | None, Meta(title="Extension")] = None
-    schedule: Annotated[Ref | None, To(Condition), Meta(title="Schedule")] = None
-    recording: Annotated[bool, Meta(title="Call recording")] = False
-    outbound: Annotated[Ref | None, To("core.did"), Meta(title="Outbound number")] = None
-    """The number shown on outgoing calls of its users; unset = the parent's (GRP-2)."""
-
-    forbidden_prefixes: Annotated[tuple[str, ...], Meta(title="Forbidden prefixes")] = ()
-    """First digits of numbers that its users may not call, nor those of groups inside it (RST-1); of the root: the PBX's own."""
-
-    left_as: ClassVar[Literal["left", "menu"]] = "left"
-    """Why nobody talked when the caller hung up in it: waiting for somebody, or choosing in a menu (R1)."""
-    falls_back: ClassVar[bool] = False
-    """Whether its kind has a no-answer action (GRP-8); the calls of one that has none go by the nearest parent's."""
-
-    takes_back: ClassVar[bool] = False
-    """Whether a caller who has heard a phrase that he chose in it comes back to it (R4)."""
-
-    def fallback(self) -> Ref | None:
-        """Its no-answer action; None when nothing is chosen."""
-        return None
-
-    def place_of(self, user: int) -> int | None:
-        """Where it stands among the user's groups in the order of adding (R15), for what groups give to their members; None = none of his.
-
-        A menu gives nothing to its users: it is none of theirs.
-        """
-        return None
-
-
-@runtime_checkable
-class Alerted(Protocol):
-    """An element that names people to be told of the calls it missed (GRP-7)."""
-
-    @property
-    def title(self) -> str: ...
-    @property
-    def ref(self) -> Ref: ...
-    @property
-    def missed_emails(self) -> tuple[str, ...]: ...
-    @property
-    def missed_chats(self) -> tuple[int, ...]:
-        """Telegram's chat ids."""
-
-
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What one plugin keeps in an account's snapshot: tuples of Elements, under a version for exports."""
 
@@ -208,22 +139,6 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
     places: ClassVar[Mapping[str, str]] = {}
     """Kinds of targets that are no elements but places at one, by the kind whose ids they carry: a user's voicemail goes by the user's."""
-
-
-Feature: TypeAlias = Literal["blind", "consult", "toggle", "cancel", "fax", "voicemail", "pickup"]
-"""What an employee can do by a code (PBX-6)."""
-
-
-class CodesPart(Part, frozen=True, kw_only=True):
-    """The part of the plugin that says by which keys employees steer a call (PBX-6); at most one plugin has such a part."""
-
-    def feature_codes(self) -> Mapping[Feature, tuple[str, ...]]:
-        """Patterns by feature, as engine.calls.codes reads them; also of an account where nothing was ever saved."""
-        return {}
-
-    def place_of_code(self, feature: Feature, group: Ref) -> Target | None:
-        """Where a code that names no number sends the other party: the fax or the mailbox of this group."""
-        return None
 
 
 Severity: TypeAlias = Literal["error", "warning"]

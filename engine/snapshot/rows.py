@@ -17,7 +17,8 @@ from engine.db.models import Extension
 from engine.db.row import AccountRow
 from engine.errors import Invalid, NotFound, Problem
 from engine.i18n import N_
-from engine.snapshot.element import Branch, Element, Finding, Part, Ref
+from engine.snapshot.branch import Branch
+from engine.snapshot.element import Element, Finding, Part, Ref
 from engine.snapshot.snapshot import Snapshot
 
 P = TypeVar("P", bound=Part)

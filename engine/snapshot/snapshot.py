@@ -11,8 +11,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from engine.snapshot.branch import Branch
+from engine.snapshot.codes import CodesPart
 from engine.snapshot.core import Account, Contact, CorePart, Did, SipAccount, Trunk, User
-from engine.snapshot.element import Attached, Branch, CodesPart, Condition, Element, Part, Ref, Sound, SoundElement, Target, Verdict
+from engine.snapshot.element import Attached, Condition, Element, Part, Ref, Sound, SoundElement, Target, Verdict
 from engine.snapshot.pointers import PLACE, pointers
 
 A = TypeVar("A", bound=Attached)

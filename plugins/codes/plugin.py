@@ -12,7 +12,7 @@ from plugins.codes.web import PAGES
 
 
 class Codes(Plugin):
-    meta = PluginMeta("codes", N_("Feature codes"), after=("groups", "voicemail"))
+    meta = PluginMeta("codes", N_("Feature codes"), after=("groups", "voicemail", "fax"))
 
     def part(self) -> PartStore[FeatureCodesPart]:
         return store

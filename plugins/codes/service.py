@@ -10,6 +10,7 @@ import msgspec
 
 from engine.sdk import (
     CODE_SIGNS,
+    EMERGENCY,
     N_,
     NUMBERED_CODES,
     Edit,
@@ -29,7 +30,6 @@ MOST_PATTERNS: Final = 8
 COLLIDES: Final = N_("The codes {code} and {other} can't be told apart: one begins like the other.")
 COLLIDES_WITH_EXTENSION: Final = N_("The code {code} and the internal number {number} can't be told apart: one begins like the other.")
 COLLIDES_WITH_EMERGENCY: Final = N_("The code {code} would take calls to the emergency number {number}.")
-EMERGENCY: Final = ("112", "101", "102", "103", "104")
 
 
 def check(part: FeatureCodesPart, whole: Snapshot) -> Iterable[Finding]:

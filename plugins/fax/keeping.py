@@ -67,8 +67,11 @@ class Keeper:
         if machine.notice != "none":
             letter = texts.mail(row, snapshot, language, attached=attached)
             files = [{"path": path, "name": name}] if attached else []
-            await owe_letters(self.ctx.enqueue, account, machine, letter, files, key=key, at=row.at, tx=tx)
+            await owe_letters(
+                self.ctx.enqueue, account, machine.emails, machine.hidden_emails, letter, key=f"{key}:mail", at=row.at, tx=tx,
+                attachments=files,
+            )  # fmt: skip
         if self.ctx.settings.bot.token:
             post = {"html": texts.caption(row, snapshot, language), "document": path, "name": name}
             chats = await people.own_chats(account, machine.chats, tx)
-            await owe_posts(self.ctx.enqueue, account, chats, post, key=key, tx=tx)
+            await owe_posts(self.ctx.enqueue, account, chats, post, key=f"{key}:chat", tx=tx)

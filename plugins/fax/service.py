@@ -17,7 +17,7 @@ from plugins.fax.part import OWNERS, FaxPart, Machine
 def check(part: FaxPart, whole: Snapshot) -> Iterable[Finding]:
     owners = [machine.parent for machine in part.machines]
     for machine in part.machines:
-        yield from as_findings(machine.ref, people.address_problems(machine))
+        yield from as_findings(machine.ref, people.mailbox_problems(machine))
         if machine.parent is None or machine.parent.kind not in OWNERS or owners.count(machine.parent) > 1:
             yield Finding("error", machine.ref, N_("A fax belongs to one user or one group, and each has one at most."))
 
@@ -31,7 +31,8 @@ async def set_machine(edit: Edit, owner: Ref, **fields: Any) -> None:
         raise NotFound
     before = edit.before.attached(owner, Machine)
     machine = msgspec.structs.replace(before or Machine(id=0, title="", parent=owner), **fields)
-    found = [*people.address_problems(machine), *await people.chat_problems(edit, machine, before)]
+    found = people.mailbox_problems(machine)
+    found.extend(await people.chat_problems(edit, "chats", machine.chats, before.chats if before else ()))
     if found:
         raise Invalid(found)
     if before is None:

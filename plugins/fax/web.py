@@ -17,11 +17,13 @@ from web.sdk import (
     NoticeForm,
     Visit,
     by_days_and_number,
+    by_owner,
     chat_choices,
     confirm,
     http,
     media_file,
     notice_choices,
+    owner_choices,
     page_of,
 )
 
@@ -44,7 +46,7 @@ async def machine(visit: Visit) -> http.Response:
             return visit.go(visit.url("fax.settings", of=owner.ref), message=visit.t("Saved."))
     return visit.render(
         "fax/machine.html", status=form.status, owner=owner, title=people.mailbox_title(visit.snapshot, owner.ref), form=form,
-        notices=notice_choices(visit), chats=await chat_choices(visit, now), of_user=owner.kind == User.kind,
+        notices=notice_choices(visit), chats=await chat_choices(visit, now.chats), of_user=owner.kind == User.kind,
         is_set=visit.snapshot.attached(owner.ref, Machine) is not None, possible=visit.ctx.settings.switch.takes_faxes,
     )  # fmt: skip
 
@@ -74,12 +76,9 @@ def _readable(visit: Visit) -> QuerySet[FaxRow]:
 
 async def faxes(visit: Visit) -> http.Response:
     rows = await page_of(visit, _filtered(visit, _readable(visit)), "at", size=25)
-    owners = await _readable(visit).distinct().values_list("owner_kind", "owner_id", "owner_title")
-    titles = {f"{kind}:{id}": people.mailbox_title(visit.snapshot, Ref(str(kind), int(id))) or str(title) for kind, id, title in owners}
-    return visit.render(
-        "fax/faxes.html", rows=rows, query=visit.query, owners=sorted(titles.items(), key=lambda o: o[1].casefold()),
-        possible=visit.ctx.settings.switch.takes_faxes,
-    )  # fmt: skip
+    owners = await owner_choices(visit, _readable(visit))
+    possible = visit.ctx.settings.switch.takes_faxes
+    return visit.render("fax/faxes.html", rows=rows, query=visit.query, owners=owners, possible=possible)
 
 
 def _filtered(visit: Visit, query: QuerySet[FaxRow]) -> QuerySet[FaxRow]:
@@ -87,13 +86,7 @@ def _filtered(visit: Visit, query: QuerySet[FaxRow]) -> QuerySet[FaxRow]:
     wish = visit.query
     if wish.get("seen") in ("yes", "no"):
         query = query.filter(seen=wish["seen"] == "yes")
-    try:
-        owner = Ref.parse(wish.get("owner", ""))
-    except ValueError:
-        owner = None
-    if owner is not None:
-        query = query.filter(owner_kind=owner.kind, owner_id=min(owner.id, 2**31 - 1))
-    return by_days_and_number(visit, query, "at")
+    return by_days_and_number(visit, by_owner(query, wish.get("owner", "")), "at")
 
 
 async def _fax(visit: Visit) -> FaxRow:

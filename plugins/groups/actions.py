@@ -56,7 +56,7 @@ class ToGroup:
 
     kind: ClassVar[str] = Group.kind
     title: ClassVar[str] = N_("Transfer to group")
-    places: ClassVar[frozenset[Place]] = frozenset({"rule", "key", "no_answer", "callback", "extension"})
+    places: ClassVar[frozenset[Place]] = frozenset({"rule", "key", "no_answer", "extension"})
 
     def choices(self, snapshot: Snapshot) -> Iterable[Choice]:
         return [Choice(e.ref, e.title) for e in snapshot.elements() if isinstance(e, Group)]
@@ -126,7 +126,7 @@ class ToUser:
 
     kind: ClassVar[str] = User.kind
     title: ClassVar[str] = N_("Transfer to user")
-    places: ClassVar[frozenset[Place]] = frozenset({"rule", "key", "no_answer", "callback", "extension"})
+    places: ClassVar[frozenset[Place]] = frozenset({"rule", "key", "no_answer", "extension"})
 
     def choices(self, snapshot: Snapshot) -> Iterable[Choice]:
         return [Choice(u.ref, u.title) for u in snapshot.core.users]

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from engine.sdk import Branch, Call, Choice, DistributionFailed, Member, Ref, Snapshot, Step, callees, closed_because, people
-from plugins.groups.part import Group, Membership
+from engine.sdk import Branch, Call, Choice, DistributionFailed, Member, Membership, Ref, Snapshot, Step, callees, closed_because, people
+from plugins.groups.part import Group
 
 Why: TypeAlias = Literal["no_answer", "busy", "left", "closed", "inactive", "empty"]
 

@@ -3,8 +3,8 @@
 
 import msgspec
 
-from engine.sdk import HANGUP, Edit
-from plugins.groups.part import Group, GroupsPart, Membership
+from engine.sdk import HANGUP, Edit, Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.groups.service import store
 
 SALES, SUPPORT = "Отдел продаж", "Техническая поддержка"

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final
 
-import msgspec
 from msgspec import Meta
 
 from engine.sdk import N_, Branch, IdOf, Method, Part, Ref, SoundElement, To
@@ -18,14 +17,6 @@ METHODS: Final[Mapping[Method, str]] = {
     "RANDOM": N_("Random"),
     "NONE": N_("No ringing"),
 }
-
-
-class Membership(msgspec.Struct, frozen=True):
-    """A user in a group or menu; `priority`: lower is rung earlier; `place`: which of his groups it is, in the order of adding (R15)."""
-
-    user: Annotated[int, IdOf("core.user", goes=True), Meta(title="User")]
-    priority: Annotated[int, Meta(title="Priority", extra={"range": (1, 99)})] = 1
-    place: Annotated[int, Meta(title="Order of adding")] = 0
 
 
 class Group(Branch, frozen=True, kw_only=True):
@@ -40,7 +31,6 @@ class Group(Branch, frozen=True, kw_only=True):
     missed_emails: Annotated[tuple[str, ...], Meta(title="E-mail for missed-call alerts")] = ()
     missed_chats: Annotated[tuple[int, ...], IdOf("telegram.chat"), Meta(title="Telegram chats for missed-call alerts")] = ()
     no_answer: Annotated[Ref | None, Meta(title="No-answer action")] = None
-    members: Annotated[tuple[Membership, ...], Meta(title="Users")] = ()
     falls_back: ClassVar[bool] = True
 
     def fallback(self) -> Ref | None:

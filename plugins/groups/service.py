@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from engine.sdk import (
@@ -23,8 +22,6 @@ from engine.sdk import (
 )
 from plugins.groups.models import GroupRow
 from plugins.groups.part import Group, GroupsPart
-
-_EMAIL = re.compile(r"[^@\s;,<>\"]+@[^@\s;,<>\"]+\.[^@\s;,<>\"]+")
 
 
 def check(part: GroupsPart, whole: Snapshot) -> Iterable[Finding]:
@@ -66,10 +63,7 @@ def problems(group: Group) -> list[Problem]:
     if not 1 <= group.priority <= 1000:
         found.append(Problem("priority", N_("From 1 to 1000.")))
     found.extend(people.prefix_problems("forbidden_prefixes", group.forbidden_prefixes))
-    found.extend(
-        Problem("missed_emails", N_("“{address}” is not an e-mail address."), address=a)
-        for a in group.missed_emails if not _EMAIL.fullmatch(a)
-    )  # fmt: skip
+    found.extend(people.address_problems("missed_emails", group.missed_emails))
     return found
 
 
@@ -81,7 +75,7 @@ async def add_root(edit: Edit) -> Group:
 
 async def create_group(edit: Edit, group: Group) -> Group:
     """Store a new group below `group.parent`. Raises Invalid, NotFound."""
-    _validate(edit, group)
+    await _validate(edit, group, None)
     if group.parent is None:
         raise Invalid([Problem("parent", N_("Choose where the group goes."))])
     return await store.insert(edit.account_id, group, edit.tx)
@@ -89,12 +83,13 @@ async def create_group(edit: Edit, group: Group) -> Group:
 
 async def save_group(edit: Edit, group: Group) -> None:
     """Overwrite a group. Raises Invalid, NotFound."""
-    _validate(edit, group)
+    await _validate(edit, group, edit.before.get(group.ref, Group))
     await store.save(edit.account_id, group, edit.tx)
 
 
-def _validate(edit: Edit, group: Group) -> None:
+async def _validate(edit: Edit, group: Group, before: Group | None) -> None:
     found = problems(group)
+    found.extend(await people.chat_problems(edit, "missed_chats", group.missed_chats, before.missed_chats if before else ()))
     if found:
         raise Invalid(found)
     parent = edit.before.element(group.parent) if group.parent else None

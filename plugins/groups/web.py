@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import Branch, Condition, Did, Method, Page, Ref, SoundElement, models, people
+from engine.sdk import Branch, Condition, Did, Method, Page, Ref, SoundElement, people
 from plugins.groups import service
 from plugins.groups.part import METHODS, Group
-from web.sdk import Form, Nothing, Option, OptionGroup, Visit, check_choice, confirm, elements, http, member_values, targets
+from web.sdk import Form, Nothing, Option, OptionGroup, Visit, chat_choices, check_choice, confirm, elements, http, member_values, targets
 
 
 class GroupForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ async def group(visit: Visit) -> http.Response:
         parents=places,
         answers=answers,
         children=visit.snapshot.branches(element.ref),
-        chats=await _chats(visit, element),
+        chats=await chat_choices(visit, element.missed_chats),
         ancestors=list(reversed(list(visit.snapshot.ancestors(element))))[:-1],
         **member_values(visit, element),
         **_choices(visit),
@@ -88,14 +88,6 @@ def _parents(visit: Visit, element: Group | None) -> list[OptionGroup]:
         if isinstance(one, Group) and (element is None or all(a.ref != element.ref for a in visit.snapshot.ancestors(one))):
             options.append(Option(str(one.ref), one.title))
     return [OptionGroup("", options)]
-
-
-async def _chats(visit: Visit, element: Group) -> list[tuple[int, str, bool]]:
-    """Linked Telegram chats for alerts: (chat, title, ticked); a chat ticked earlier stays visible after its unlinking."""
-    links = await models.TelegramLink.of(visit.account_id).order_by("id")
-    titles = {link.chat_id: link.title or str(link.chat_id) for link in links}
-    titles |= {chat: str(chat) for chat in element.missed_chats if chat not in titles}
-    return [(chat, title, chat in element.missed_chats) for chat, title in titles.items()]
 
 
 async def new_group(visit: Visit) -> http.Response:

@@ -9,7 +9,6 @@ import msgspec
 from msgspec import Meta
 
 from engine.sdk import N_, Branch, Part, Ref, SoundElement, To
-from plugins.groups.api import Membership
 
 
 class MenuKey(msgspec.Struct, frozen=True):
@@ -29,7 +28,6 @@ class Menu(Branch, frozen=True, kw_only=True):
     timeout_seconds: Annotated[int, Meta(title="Timeout, seconds")] = 5
     digit_gap_seconds: Annotated[int, Meta(title="Time between digits, seconds")] = 2
     keys: Annotated[tuple[MenuKey, ...], Meta(title="Keys", extra={"unordered": True})] = ()
-    members: Annotated[tuple[Membership, ...], Meta(title="Users")] = ()
 
 
 class IvrPart(Part, frozen=True, kw_only=True):

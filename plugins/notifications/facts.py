@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-from engine.sdk import CallEnded, Context, people
+from engine.sdk import CallEnded, Context, owe_letters, owe_posts, people
 from plugins.notifications import service, texts
-
-log = logging.getLogger(__name__)
 
 
 class MissedCalls:
@@ -22,18 +19,10 @@ class MissedCalls:
         snapshot = self.ctx.snapshot(fact.account)
         told = service.recipients(fact, snapshot)
         language = snapshot.account.language
-        for address in told.emails:
-            mail = texts.mail(fact, snapshot, language)
-            key = service.email_key(fact.call, address)
-            payload = {
-                "account": fact.account, "to": address, "subject": mail.subject, "text": mail.text, "html": mail.html,
-                "at": fact.ended_at.isoformat(), "key": key,
-            }  # fmt: skip
-            await self.ctx.enqueue(fact.account, "email", address.casefold()[:200], payload, key=key, tx=tx)
-        chats = told.chats if self.ctx.settings.bot.token else ()
-        foreign = await people.chats_of_others(fact.account, chats, tx) if chats else set()
-        for chat in chats:
-            if chat in foreign:
-                log.warning("account %s: chat %s belongs to another customer, no missed-call card goes there", fact.account, chat)
-                continue
-            await service.owe_card(self.ctx, fact.account, chat, fact.call, tx)
+        letter = texts.mail(fact, snapshot, language)
+        for address in told.emails:  # each its own letter: the groups' people do not learn each other's addresses
+            key = f"missed:{fact.call}:mail"
+            await owe_letters(self.ctx.enqueue, fact.account, (address,), (), letter, key=key, at=fact.ended_at, tx=tx)
+        if self.ctx.settings.bot.token:
+            chats = await people.own_chats(fact.account, told.chats, tx)
+            await owe_posts(self.ctx.enqueue, fact.account, chats, {"card": fact.call}, key=f"missed:{fact.call}:chat", tx=tx)

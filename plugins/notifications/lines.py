@@ -3,13 +3,26 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 from functools import partial
 from html import escape
 from typing import Any, Final
 
-from engine.sdk import N_, Context, Snapshot, Trunk, clock, format_datetime, format_duration, format_phone, people, translate
+from engine.sdk import (
+    N_,
+    Context,
+    Letter,
+    Snapshot,
+    Trunk,
+    clock,
+    format_datetime,
+    format_duration,
+    format_phone,
+    owe_letters,
+    owe_posts,
+    people,
+    translate,
+)
 from plugins.notifications import service
 from plugins.notifications.models import LineTrouble
 
@@ -64,20 +77,13 @@ class LineWatch:
         subject, words = _words(snapshot, line, trouble, language, works=works)
         told = service.recipients_of_all(snapshot)
         event = f"line:{trouble.id}:{'up' if works else 'down'}"
+        letter = Letter.of(subject, [words])
         for address in told.emails:
-            key = f"{event}:{hashlib.sha256(address.casefold().encode()).hexdigest()[:24]}"
-            html = f"<html><body><h3>{escape(subject)}</h3><p>{escape(words)}</p></body></html>"
-            payload = {
-                "account": account, "to": address, "subject": subject, "text": f"{subject}\n\n{words}\n", "html": html,
-                "at": clock.now().isoformat(), "key": key,
-            }  # fmt: skip
-            await self.ctx.enqueue(account, "email", address.casefold()[:200], payload, key=key, tx=tx)
-        chats = told.chats if self.ctx.settings.bot.token else ()
-        foreign = await people.chats_of_others(account, chats, tx) if chats else set()
-        for chat in chats:
-            if chat not in foreign:
-                payload = {"account": account, "chat": chat, "html": f"<b>{escape(subject)}</b>\n{escape(words)}"}
-                await self.ctx.enqueue(account, "telegram", str(chat), payload, key=f"{event}:{chat}", tx=tx)
+            await owe_letters(self.ctx.enqueue, account, (address,), (), letter, key=event, at=clock.now(), tx=tx)
+        if self.ctx.settings.bot.token:
+            chats = await people.own_chats(account, told.chats, tx)
+            post = {"html": f"<b>{escape(subject)}</b>\n{escape(words)}"}
+            await owe_posts(self.ctx.enqueue, account, chats, post, key=event, tx=tx)
 
 
 def _words(snapshot: Snapshot, line: Trunk, trouble: LineTrouble, language: str, *, works: bool) -> tuple[str, str]:

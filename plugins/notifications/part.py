@@ -3,8 +3,15 @@
 
 from __future__ import annotations
 
-from engine.sdk import LetterTemplate, Part
+from typing import ClassVar
+
+from engine.sdk import N_, LetterTemplate, Part
+
+
+class Template(LetterTemplate, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "notifications.template"
+    noun: ClassVar[str] = N_("Letter")
 
 
 class NotificationsPart(Part, frozen=True, kw_only=True):
-    templates: tuple[LetterTemplate, ...] = ()
+    templates: tuple[Template, ...] = ()

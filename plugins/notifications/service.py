@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +10,7 @@ from typing import Any, Final
 
 from tortoise.exceptions import IntegrityError
 
-from engine.sdk import N_, Alerted, CallEnded, Context, Element, Refused, Snapshot, clock, decode_fact, models
+from engine.sdk import N_, Alerted, CallEnded, Context, Element, Refused, Snapshot, clock, decode_fact, models, owe_posts
 from plugins.notifications.models import Attempt, Card, Claim
 from plugins.stats.api import Viewer, record_of_call
 
@@ -70,16 +69,6 @@ def failed_titles(ended: CallEnded, snapshot: Snapshot) -> list[str]:
     return [e.title for ref in ended.failed_groups if (e := snapshot.element(ref))]
 
 
-def email_key(call_id: str, address: str) -> str:
-    return f"missed:{call_id}:mail:{hashlib.sha256(address.casefold().encode()).hexdigest()[:24]}"
-
-
-async def owe_card(ctx: Context, account_id: int, chat: int, call_id: str, tx: Any) -> None:
-    """Put the card of a call into the outbox, once per chat; its text is made when it is sent."""
-    payload = {"account": account_id, "chat": chat, "card": call_id}
-    await ctx.enqueue(account_id, "telegram", str(chat), payload, key=f"missed:{call_id}:chat:{chat}", tx=tx)
-
-
 # what happened --------------------------------------------------------------------------------------------------------
 
 
@@ -125,10 +114,9 @@ async def take(ctx: Context, presser: Presser, call_id: str) -> None:
 
 async def refresh_cards(ctx: Context, claim: Claim, tx: Any) -> None:
     """Let every card of the call show who has taken it, behind whatever its chat still waits for."""
-    for card in await Card.of(claim.account_id, tx).filter(call_id=claim.call_id):
-        payload = {"account": claim.account_id, "chat": card.chat_id, "refresh": claim.call_id}
-        key = f"taken:{claim.call_id}:chat:{card.chat_id}"
-        await ctx.enqueue(claim.account_id, "telegram", str(card.chat_id), payload, key=key, tx=tx)
+    cards = await Card.of(claim.account_id, tx).filter(call_id=claim.call_id)
+    chats = [card.chat_id for card in cards]
+    await owe_posts(ctx.enqueue, claim.account_id, chats, {"refresh": claim.call_id}, key=f"taken:{claim.call_id}:chat", tx=tx)
 
 
 async def call_back(ctx: Context, presser: Presser, call_id: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.sdk import N_, Edit, ElementStore, Finding, Invalid, LetterKind, LetterTemplate, Problem, Snapshot, template_of, unknown_places
+from engine.sdk import N_, Edit, ElementStore, Finding, Invalid, LetterKind, Problem, Snapshot, template_of, unknown_places
 from plugins.notifications.models import TemplateRow
-from plugins.notifications.part import NotificationsPart
+from plugins.notifications.part import NotificationsPart, Template
 
 LONGEST_SUBJECT = 200
 LONGEST_BODY = 50_000
@@ -47,9 +47,9 @@ async def set_template(edit: Edit, kind: LetterKind, subject: str, html: str) ->
     subject = " ".join(subject.split())
     before = template_of(edit.before, kind.id)
     if before is None:
-        await store.insert(edit.account_id, LetterTemplate(id=0, title=kind.id, letter=kind.id, subject=subject, html=html), edit.tx)
+        await store.insert(edit.account_id, Template(id=0, title=kind.id, letter=kind.id, subject=subject, html=html), edit.tx)
     else:
-        changed = LetterTemplate(id=before.id, title=before.title, letter=kind.id, subject=subject, html=html)
+        changed = Template(id=before.id, title=before.title, letter=kind.id, subject=subject, html=html)
         await store.save(edit.account_id, changed, edit.tx)
 
 

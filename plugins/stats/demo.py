@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.sdk import Branch, Edit, Ref, User, clock, models, people
+from engine.sdk import Branch, Edit, Ref, User, clock, models
 
 CALLERS = (
     ("+79271234567", "Марина"), ("+79161112233", ""), ("+74957776655", "ООО «Лютик»"), ("+78462001122", ""), ("+79035554411", "Пётр"),
@@ -40,7 +40,7 @@ async def fill(edit: Edit) -> None:
     users = [u for u in now.users.values() if u.contacts]
     group, menu = now.named("groups.group", "Отдел продаж"), now.named("ivr.menu", "Главное меню")
     sales = now.element(group) if group else None
-    rung = [now.users[m.user] for m in people.memberships(sales)] if isinstance(sales, Branch) else users[:2]
+    rung = [now.users[m.user] for m in sales.members] if isinstance(sales, Branch) else users[:2]
     for n, moment in enumerate(moments(clock.now(), ZoneInfo(now.account.timezone), chance)):
         started = moment.astimezone(UTC)
         caller: str | None

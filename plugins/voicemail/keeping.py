@@ -66,8 +66,10 @@ class Keeper:
         if box.notice != "none":
             letter = texts.mail(row, snapshot, language, attached=attached)
             files = [{"path": row.path, "name": texts.file_name(row)}] if attached else []
-            await owe_letters(self.ctx.enqueue, account, box, letter, files, key=key, at=row.at, tx=tx)
+            await owe_letters(
+                self.ctx.enqueue, account, box.emails, box.hidden_emails, letter, key=f"{key}:mail", at=row.at, tx=tx, attachments=files
+            )
         if self.ctx.settings.bot.token:
             post = {"html": texts.caption(row, snapshot, language), "voice": row.path, "seconds": round(row.seconds)}
             chats = await people.own_chats(account, box.chats, tx)
-            await owe_posts(self.ctx.enqueue, account, chats, post, key=key, tx=tx)
+            await owe_posts(self.ctx.enqueue, account, chats, post, key=f"{key}:chat", tx=tx)

@@ -52,7 +52,7 @@ store: ElementStore[VoicemailPart] = ElementStore(VoicemailPart, {"mailboxes": M
 
 
 def problems(box: Mailbox) -> list[Problem]:
-    found = people.address_problems(box)
+    found = people.mailbox_problems(box)
     if not 5 <= box.max_seconds <= MOST_SECONDS:
         found.append(Problem("max_seconds", N_("From {first} to {last} seconds."), first=5, last=MOST_SECONDS))
     if not (box.silence_seconds == 0 or 2 <= box.silence_seconds <= 30):
@@ -69,7 +69,7 @@ async def set_mailbox(edit: Edit, owner: Ref, **fields: Any) -> None:
     found = problems(box)
     if box.greeting is not None and edit.before.get(box.greeting, SoundElement) is None:
         found.append(Problem("greeting", N_("Choose one of the list.")))
-    found.extend(await people.chat_problems(edit, box, before))
+    found.extend(await people.chat_problems(edit, "chats", box.chats, before.chats if before else ()))
     if found:
         raise Invalid(found)
     if before is None:

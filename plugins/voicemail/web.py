@@ -21,6 +21,7 @@ from web.sdk import (
     NoticeForm,
     Visit,
     by_days_and_number,
+    by_owner,
     chat_choices,
     check_choice,
     confirm,
@@ -28,6 +29,7 @@ from web.sdk import (
     http,
     media_file,
     notice_choices,
+    owner_choices,
     page_of,
 )
 
@@ -61,7 +63,7 @@ async def mailbox(visit: Visit) -> http.Response:
             return visit.go(visit.url("voicemail.settings", of=owner.ref), message=visit.t("Saved."))
     return visit.render(
         "voicemail/mailbox.html", status=form.status, owner=owner, title=people.mailbox_title(visit.snapshot, owner.ref), form=form,
-        sounds=sounds, notices=notice_choices(visit), chats=await chat_choices(visit, box),
+        sounds=sounds, notices=notice_choices(visit), chats=await chat_choices(visit, box.chats),
         of_user=owner.kind == User.kind, is_set=visit.snapshot.attached(owner.ref, Mailbox) is not None,
     )  # fmt: skip
 
@@ -88,11 +90,8 @@ async def own(visit: Visit) -> http.Response:
 async def messages(visit: Visit) -> http.Response:
     who = listener(visit)
     rows = await page_of(visit, _filtered(visit, service.audible(visit.snapshot, who)), "at", size=25)
-    boxes = await service.audible(visit.snapshot, who).distinct().values_list("owner_kind", "owner_id", "owner_title")
-    titles = {f"{kind}:{id}": people.mailbox_title(visit.snapshot, Ref(str(kind), int(id))) or str(title) for kind, id, title in boxes}
-    return visit.render(
-        "voicemail/messages.html", rows=rows, query=visit.query, boxes=sorted(titles.items(), key=lambda b: b[1].casefold())
-    )
+    boxes = await owner_choices(visit, service.audible(visit.snapshot, who))
+    return visit.render("voicemail/messages.html", rows=rows, query=visit.query, boxes=boxes)
 
 
 def _filtered(visit: Visit, query: QuerySet[MessageRow]) -> QuerySet[MessageRow]:
@@ -100,13 +99,7 @@ def _filtered(visit: Visit, query: QuerySet[MessageRow]) -> QuerySet[MessageRow]
     wish = visit.query
     if wish.get("heard") in ("yes", "no"):
         query = query.filter(heard=wish["heard"] == "yes")
-    try:
-        box = Ref.parse(wish.get("box", ""))
-    except ValueError:
-        box = None
-    if box is not None:
-        query = query.filter(owner_kind=box.kind, owner_id=min(box.id, 2**31 - 1))
-    return by_days_and_number(visit, query, "at")
+    return by_days_and_number(visit, by_owner(query, wish.get("box", "")), "at")
 
 
 async def _message(visit: Visit) -> MessageRow:

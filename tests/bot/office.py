@@ -31,7 +31,7 @@ from engine.sdk import CallEnded, Ref
 from engine.settings import Bot, Core, Mail, Settings
 from engine.settings import Database as DatabaseSettings
 from plugins.groups.part import Group
-from plugins.groups.service import create_group, save_group, store
+from plugins.groups.service import create_group, store
 from tests.fakes.botapi import FakeBotApi
 from tests.fakes.botapi_chats import Chat, Person
 
@@ -80,7 +80,8 @@ class Office:
         async with self.ctx.edit(where.id, SYSTEM) as edit:
             group = edit.before.get(where.groups[title], Group)
             assert group is not None
-            await save_group(edit, msgspec.structs.replace(group, missed_emails=tuple(emails), missed_chats=tuple(chats)))
+            changed = msgspec.structs.replace(group, missed_emails=tuple(emails), missed_chats=tuple(chats))
+            await store.save(where.id, changed, edit.tx)  # a chat may be another customer's since it was chosen
 
     # calls ----------------------------------------------------------------------------------------------------------------
 

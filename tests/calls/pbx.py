@@ -20,7 +20,8 @@ from engine.people import ContactWish, UserWish, add_contact, create_user
 from engine.revisions import Edit
 from engine.runtime import Runtime
 from engine.snapshot import Contact, Element, Ref, Snapshot
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.groups.service import store as groups
 from plugins.ivr.part import Menu
 from plugins.ivr.service import store as menus

@@ -11,7 +11,7 @@ import pytest
 from engine.db import models
 from engine.people import ContactWish
 from engine.snapshot import Ref
-from plugins.groups.part import Membership
+from plugins.groups.api import Membership
 from tests.calls.installation import REAL, own_address
 from tests.calls.pbx import Pbx
 from tests.calls.telephone import Line, Provider

@@ -12,7 +12,7 @@ import pytest
 
 from engine.people import ContactWish
 from engine.snapshot import Ref
-from plugins.groups.part import Membership
+from plugins.groups.api import Membership
 from tests.calls.pbx import Pbx
 from tests.calls.telephone import Line
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.sdk import Ref, Refused, models
 from plugins.ivr.part import MenuKey
 from tests.calls.installation import Installation
 from tests.calls.pbx import Pbx, company
@@ -183,3 +184,37 @@ async def test_softphones_over_tcp(shared: Pbx) -> None:
         await two.over(ringing["call"])
         await one.over(call)
     assert sound.hears(hears, 500) > 0.4
+
+
+@pytest.mark.feature("ACT-3", "R7")
+@pytest.mark.parametrize("place", ["rule", "key", "no answer"])
+async def test_an_action_goes_to_an_internal_number(shared: Pbx, place: str) -> None:
+    """Of a group, whose greeting is left out; the number can't be taken away while it is used."""
+    greeting = await shared.file("greeting", sound.tone(shared.folder / f"greeting{shared.account}.wav", 900, 5))
+    sales = await shared.group("Sales", await shared.user("201"), greeting=greeting, extension="300")
+    assert shared.snapshot.extension("300") == sales
+    target = Ref("core.extension", 300)
+    if place == "rule":
+        await shared.rule(target)
+    elif place == "key":
+        menu_file = await shared.file("menu", sound.tone(shared.folder / f"menu{shared.account}.wav", 600, 20))
+        await shared.rule(await shared.menu("Menu", file=menu_file, keys=(MenuKey("1", target),)))
+    else:
+        await shared.rule(await shared.group("Closed", active=False, no_answer=target))
+    async with shared.telephone("201") as phone, shared.provider() as caller:
+        talk = await caller.calls(shared.did[1:])
+        if place == "key":
+            await talk.answered()
+            await caller.hears(600)
+            await caller.press("1")
+        answering = await phone.answers()  # without five seconds of greeting
+        if place != "key":
+            await talk.answered()
+        await shared.step("talk")
+        await talk.hang_up()
+        await answering.ended()
+    (record,) = await shared.records(1)
+    assert all("greeting" not in str(step.get("facts")) for step in record.trace)
+    with pytest.raises(Refused, match="300"):
+        async with shared.edit() as edit:
+            await models.Extension.of(shared.account, edit.tx).filter(number="300").delete()

@@ -91,6 +91,7 @@ TARGETS: dict[str, tuple[Callable[[Scene], Ref], dict[str, Wait]]] = {
     "voicemail.group": (lambda s: Ref("voicemail.group", s.sales.id), {"greeting": step("play"), "speaking": step("message")}),
     "fax.user": (lambda s: Ref("fax.user", s.anna), {"receiving": step("fax")} if REAL else {}),
     "fax.group": (lambda s: Ref("fax.group", s.sales.id), {"receiving": step("fax")} if REAL else {}),
+    "core.extension": (lambda s: Ref("core.extension", 201), {"chosen": step("rings", who="201"), "ringing": RINGS}),
     "core.hangup": (lambda s: HANGUP, {"chosen": GIVEN_UP, "menu": hears(FILE)}),
     "core.nothing": (lambda s: NOTHING, {"chosen": GIVEN_UP, "menu": hears(FILE)}),
     "core.repeat": (lambda s: REPEAT, {"chosen": GIVEN_UP, "again": hears(FILE)}),
@@ -146,7 +147,7 @@ async def test_every_action_is_left() -> None:
     assert {a.kind for a in known if a.places} == set(TARGETS)
 
 
-@pytest.mark.feature(*(f"ACT-{n}" for n in (1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)), "R1", "GRP-5", "VM-1")
+@pytest.mark.feature(*(f"ACT-{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)), "R1", "GRP-5", "VM-1")
 @pytest.mark.parametrize(("kind", "moment"), CASES)
 async def test_the_caller_leaves(shared: Pbx, kind: str, moment: str) -> None:
     office = shared
@@ -162,7 +163,7 @@ async def test_the_caller_leaves(shared: Pbx, kind: str, moment: str) -> None:
                 await talk.answered()
                 await caller.hears(FILE, seconds=0.2)
                 await caller.press("2")
-            elif kind != "core.user":
+            elif kind not in ("core.user", "core.extension"):
                 await talk.answered()
             await moments[moment](there, caller)
         await leaves(talk, caller)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from plugins.groups.part import Membership
+from plugins.groups.api import Membership
 from tests.calls.pbx import Pbx
 from tests.calls.telephone import Line
 from tests.calls.test_distribution import refused, sip, unattended

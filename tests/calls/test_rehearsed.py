@@ -9,7 +9,7 @@ import pytest
 
 from engine.rehearsal import Question, past_call, rehearse_call
 from engine.sdk import HANGUP, Ref, Step, models
-from plugins.groups.part import Membership
+from plugins.groups.api import Membership
 from plugins.ivr.part import MenuKey
 from tests.calls.pbx import Pbx
 from tests.calls.test_distribution import sip, unattended

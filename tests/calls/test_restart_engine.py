@@ -19,7 +19,7 @@ from engine import clock
 from engine.calls.trunks import gateway_name
 from engine.db import models
 from engine.people import ContactWish
-from plugins.groups.part import Membership
+from plugins.groups.api import Membership
 from plugins.ivr.part import MenuKey
 from tests.calls.apart import ApartPbx, apart
 from tests.calls.installation import REAL

@@ -9,7 +9,7 @@ import pytest
 
 from engine.people import ContactWish
 from engine.sdk import HANGUP, NOTHING, REPEAT, Ref, User
-from plugins.groups.part import Membership
+from plugins.groups.api import Membership
 from plugins.ivr.part import MenuKey
 from plugins.numbers import service as numbers
 from plugins.numbers.part import ListEntry, NumberList

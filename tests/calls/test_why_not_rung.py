@@ -11,7 +11,7 @@ import pytest
 from engine.i18n import translate
 from engine.people import UserWish, create_user
 from engine.telling import names_of, timeline, with_plugins
-from plugins.groups.part import Membership
+from plugins.groups.api import Membership
 from plugins.schedules.api import Schedule
 from plugins.schedules.service import save_schedule
 from tests.calls.pbx import Pbx

@@ -13,13 +13,13 @@ from engine.calls.call import Caller, Leg, Step
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
-from engine.calls.reception import Admission, Rejection, Verdict
+from engine.calls.reception import Admission, Ending, Rejection
 from engine.esl.event import Event
 from engine.facts import Fact
 from engine.gates import Gates
 from engine.snapshot import Snapshot
 
-Serve = Callable[[LiveCall], Awaitable[Verdict]]
+Serve = Callable[[LiveCall], Awaitable[Ending]]
 OUTSIDER = Caller("+79271234567", "", True, None, 1, "+74951234567")
 
 

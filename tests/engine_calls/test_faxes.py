@@ -7,7 +7,7 @@ import pytest
 
 from engine.calls.call import Faxed
 from engine.calls.live import LiveCall
-from engine.calls.reception import Verdict
+from engine.calls.reception import Ending
 from engine.calls.unheard import hear_of_fax
 from engine.errors import CallGone
 from engine.esl.event import Event
@@ -33,7 +33,7 @@ class Receives:
         self.gone = False
         self._ends = ends_at_once
 
-    async def __call__(self, call: LiveCall) -> Verdict:
+    async def __call__(self, call: LiveCall) -> Ending:
         fax = call.receive_fax(PATH)
         if self._ends:
             call.end_fax(fax)

@@ -9,7 +9,7 @@ import pytest
 from engine.calls.call import Callee, Caller, Joined, Playback, Played, TransferAsked
 from engine.calls.live import LiveCall
 from engine.calls.presence import Registration
-from engine.calls.reception import Verdict
+from engine.calls.reception import Ending
 from engine.calls.ringing import Member, NoOne, plan, ring
 from engine.calls.talk import Over, TalkEnd, Transfer, converse
 from engine.plugin.testing import office, sip_user
@@ -29,10 +29,10 @@ async def floor() -> Floor:
 async def test_a_missing_sound_does_not_hold_the_caller(floor: Floor) -> None:
     heard: list[str] = []
 
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         await said(call, Sound("gone.wav"))
         heard.append("went on")
-        return Verdict()
+        return Ending()
 
     floor.call("a", serve)
     await floor.until(lambda: floor.orders.of("playback"))
@@ -44,13 +44,13 @@ async def test_a_stopped_playback_is_never_heard_of_again(floor: Floor) -> None:
     got: list[object] = []
     played: list[Playback] = []
 
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         played.append(call.play(Sound("one.wav")))
         await call.next()  # a key
         call.stop(played[0])
         played.append(call.play(Sound("two.wav")))
         got.append(await call.next())
-        return Verdict()
+        return Ending()
 
     floor.call("a", serve)
     await floor.until(lambda: played)
@@ -68,12 +68,12 @@ COLLEAGUE = 2020
 
 
 def _talk(ends: list[TalkEnd], contact: int | None) -> object:
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         user, phone = call.snapshot.contacts.get(contact or 0, (None, None))
         (other,) = call.dial(Callee("202", phone, user, None if phone else "+79271112233"))
         await call.next()
         ends.append(await converse(call, other))
-        return Verdict()
+        return Ending()
 
     return serve
 
@@ -180,10 +180,10 @@ async def test_an_employee_joins_the_two_whom_he_has_called(floor: Floor, first:
 async def test_a_talk_that_the_switch_began_is_not_cut_by_the_dead_mans_timer(floor: Floor) -> None:
     seen: list[object] = []
 
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         seen.append(await call.next())
         await call.next()
-        return Verdict()
+        return Ending()
 
     floor.call("a", serve)
     other = floor.call("b", serve, EMPLOYEE)
@@ -214,10 +214,10 @@ async def test_each_phone_of_a_login_is_a_leg_and_all_of_them_one_line(floor: Fl
     phones, lines = floor.node.phones, floor.node.phones.lines
     user, contact = next(found for found in floor.snapshot.contacts.values() if found[1].address == "202")
 
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         call.dial(Callee("202", contact, user))
         await call.next()
-        return Verdict()
+        return Ending()
 
     phones.registrations.add(1, Registration("202", "office.test", "sip:202@192.0.2.1:5060"))
     phones.registrations.add(1, Registration("202", "office.test", "sip:202@10.0.0.2:1;fs_path=sip%3A192.0.2.2%3A5070"))
@@ -251,9 +251,9 @@ async def test_lines_are_tried_one_after_another_until_one_reaches_the_called_ph
     number = Callee("+79031234567", None, None, "+79031234567", None, "outgoing")
     got: list[object] = []
 
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         got.append(await ring(call, ((((number,),),),)))
-        return Verdict()
+        return Ending()
 
     call = floor.call("a", serve, EMPLOYEE)
     for n, cause in enumerate(("GATEWAY_DOWN", "NORMAL_TEMPORARY_FAILURE", "NORMAL_TEMPORARY_FAILURE"), 1):
@@ -274,9 +274,9 @@ async def test_who_still_rings_is_told_that_the_caller_left_whatever_others_said
     for login in ("201", "202"):
         floor.node.phones.registrations.add(1, Registration(login, "office.test", f"sip:{login}@127.0.0.1:5070"))
 
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         await ring(call, plan("BY_USER", [Member(1, callees(user, call.snapshot.account)) for user in users]))
-        return Verdict()
+        return Ending()
 
     floor.call("a", serve)
     await floor.until(lambda: len(floor.dialled()) == 2)

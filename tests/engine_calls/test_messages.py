@@ -9,7 +9,7 @@ import pytest
 
 from engine.calls.call import Ended, MessageOver
 from engine.calls.live import LiveCall
-from engine.calls.reception import Verdict
+from engine.calls.reception import Ending
 from engine.errors import CallGone
 from engine.plugin.testing import office
 from tests.engine_calls.floor import Floor
@@ -25,7 +25,7 @@ class Leaves:
         self.gone = False
         self._ends = ends_at_once
 
-    async def __call__(self, call: LiveCall) -> Verdict:
+    async def __call__(self, call: LiveCall) -> Ending:
         call.record(call.party, "recordings/1/a.wav")
         message = call.record_message(PATH, limit=timedelta(seconds=60), until_silence=timedelta(seconds=4))
         if self._ends:

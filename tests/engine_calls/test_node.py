@@ -13,7 +13,7 @@ from engine.calls.cdr import summarise
 from engine.calls.live import LiveCall
 from engine.calls.ordered import Ordered
 from engine.calls.presence import Registration
-from engine.calls.reception import Verdict
+from engine.calls.reception import Ending
 from engine.calls.ringing import ring
 from engine.calls.talk import converse
 from engine.esl.switch import Refusal
@@ -32,12 +32,12 @@ async def floor() -> Floor:
 async def test_a_caller_left_alone_by_a_talk_is_guarded_again(floor: Floor) -> None:
     ends: list[object] = []
 
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         (other,) = call.dial(Callee("202", number="+79271112233"))
         await call.next()
         ends.append(await converse(call, other))
         await call.next()  # held for too long, a transfer: he waits for somebody else now
-        return Verdict()
+        return Ending()
 
     floor.call("a", serve)
     await floor.until(floor.dialled)
@@ -61,10 +61,10 @@ async def test_a_caller_left_alone_by_a_talk_is_guarded_again(floor: Floor) -> N
 async def test_a_refused_leg_has_ended(floor: Floor, answer: str, cause: str) -> None:
     got: list[Event] = []
 
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         call.dial(Callee("202", number="+79271112233"))
         got.append(await call.next())
-        return Verdict()
+        return Ending()
 
     floor.call("a", serve)
     await floor.until(floor.dialled)
@@ -79,10 +79,10 @@ async def test_a_refused_leg_has_ended(floor: Floor, answer: str, cause: str) ->
 async def test_a_phone_rings_on_while_the_connection_is_lost(floor: Floor) -> None:
     got: list[Event] = []
 
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         call.dial(Callee("202", number="+79271112233"))
         got.append(await call.next())
-        return Verdict()
+        return Ending()
 
     floor.call("a", serve)
     await floor.until(floor.dialled)
@@ -96,12 +96,12 @@ async def test_a_phone_rings_on_while_the_connection_is_lost(floor: Floor) -> No
 
 
 async def test_an_ordered_call_is_the_employees(floor: Floor) -> None:
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         user = floor.snapshot.users[201]
         (phone,) = call.dial(Callee("201", user.contacts[0], user))
         await call.next()
         call.serve(phone)
-        return Verdict()
+        return Ending()
 
     client = Caller("+79271234567", "", True, None, None, "+74951234567")
     call = floor.node.order("order-1", floor.snapshot, client, Ordered("callback", {}))
@@ -116,9 +116,9 @@ async def test_an_ordered_call_is_the_employees(floor: Floor) -> None:
 
 @pytest.mark.feature("OUT-3", "R17")
 async def test_emergency_calls_pass_every_gate(floor: Floor) -> None:
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         await call.next()
-        return Verdict()
+        return Ending()
 
     floor.node._gates.add("no credit", lambda question: "no credit")
     call = floor.call("a", serve, Caller("201", "", False, 201, None, "112"))
@@ -152,10 +152,10 @@ async def test_a_caller_who_hangs_up_while_he_is_claimed_is_not_served(floor: Fl
 
 
 async def test_a_leg_given_up_before_the_switch_had_it_is_ended_when_it_appears(floor: Floor) -> None:
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         call.dial(Callee("202", number="+79271112233"))
         await call.next()
-        return Verdict()
+        return Ending()
 
     floor.call("a", serve)
     await floor.until(floor.dialled)
@@ -171,9 +171,9 @@ async def test_a_leg_given_up_before_the_switch_had_it_is_ended_when_it_appears(
 
 @pytest.mark.parametrize("whose", ["his own customer's", "another customer's", "his own call"])
 async def test_nobody_picks_up_another_customers_call(floor: Floor, whose: str) -> None:
-    async def waits(call: LiveCall) -> Verdict:
+    async def waits(call: LiveCall) -> Ending:
         await call.next()
-        return Verdict()
+        return Ending()
 
     group, elsewhere = Ref("groups.group", 1), Ref("groups.group", 2)
     ringing, picker = floor.call("a", waits), floor.call("b", waits)
@@ -193,9 +193,9 @@ async def test_phones_of_a_caller_who_leaves_show_a_missed_call(floor: Floor) ->
     user, phone = floor.snapshot.contacts[floor.snapshot.core.users[0].contacts[0].id]
     floor.node.phones.registrations.add(1, Registration(phone.address, "office.test", "sip:201@127.0.0.1"))
 
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         await ring(call, ((((Callee("201", phone, user),),),),))
-        return Verdict()
+        return Ending()
 
     floor.call("a", serve)
     await floor.until(floor.dialled)

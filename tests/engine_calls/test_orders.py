@@ -24,9 +24,9 @@ from engine.calls.ordered import Ordered
 from engine.calls.presence import Registration
 from engine.errors import NotFound
 from engine.plugin.testing import office, sip_user
+from engine.routing.carry_out import CORE_ORDERS, CallBackOrder
 from engine.routing.inbound import FrontDesk
-from engine.routing.ordered import OrderAction
-from engine.routing.orders import CORE_ORDERS, CallBackOrder
+from engine.routing.order_action import OrderAction
 from engine.runtime.engine_role import EngineRole
 from engine.snapshot import Snapshot
 from tests.engine_calls.floor import Floor

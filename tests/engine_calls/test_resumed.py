@@ -7,13 +7,14 @@ import pytest
 
 from engine.calls.call import Step
 from engine.calls.live import LiveCall
-from engine.calls.reception import Verdict
+from engine.calls.reception import Ending
 from engine.facts.distribution import DistributionFailed
 from engine.plugin.testing import office, sip_user
 from engine.routing.inbound import FrontDesk
 from engine.snapshot import Ref, Snapshot
 from plugins.groups.actions import ToGroup, ToUser
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from tests.engine_calls.floor import Floor
 
 ROOT, SALES = Ref("groups.group", 1), Ref("groups.group", 2)
@@ -40,7 +41,7 @@ async def test_a_caller_goes_on_where_he_waited_not_in_the_group_stepped_over() 
     floor = Floor(house())
     desk = desk_of(floor.snapshot)
 
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         tried_a_closed_group(call)
         await floor.until(lambda: floor.orders.of("setvar"))  # marked at the end of the loop's turn
         return await desk.resume(call, SALES, None)  # where he was last, as the switch remembers it
@@ -58,10 +59,10 @@ async def test_a_caller_who_left_meanwhile_is_missed_by_the_group_he_waited_in()
     floor = Floor(house())
     desk = desk_of(floor.snapshot)
 
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         tried_a_closed_group(call)
         desk.left(call)
-        return Verdict()
+        return Ending()
 
     call = floor.call("a", serve)
     await floor.until(lambda: call.facts)

@@ -18,7 +18,7 @@ from engine.calls.journal import OpenCall, Opening
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.presence import Registration
-from engine.calls.reception import Admission, Rejection, Verdict
+from engine.calls.reception import Admission, Ending, Rejection
 from engine.calls.resync import Resync
 from engine.calls.talk import TalkEnd, Transfer, converse
 from engine.errors import NotFound
@@ -103,22 +103,22 @@ class Desk:
     served: list[Any] = field(default_factory=list)
 
     def admit(self, event: Event) -> Admission | Rejection:
-        async def wait(call: LiveCall) -> Verdict:
+        async def wait(call: LiveCall) -> Ending:
             self.served.append(call.id)
             await call.next()
-            return Verdict()
+            return Ending()
 
         return Admission(SNAPSHOT, OUTSIDER, Leg(event.uuid, "caller", external=True), "in", "incoming", wait)
 
-    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None) -> Verdict:
+    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None) -> Ending:
         self.served.append(("resumed", call.id, talking_with.id if talking_with else None))
         await call.next()
-        return Verdict()
+        return Ending()
 
-    async def transferred(self, call: LiveCall, number: str, by: Leg) -> Verdict:
+    async def transferred(self, call: LiveCall, number: str, by: Leg) -> Ending:
         self.served.append(("transferred", call.id, call.party.id, number, by.id))
         await call.next()
-        return Verdict()
+        return Ending()
 
     def left(self, call: LiveCall) -> None:
         self.served.append(("left", call.id))
@@ -298,11 +298,11 @@ async def talking(sweeping: Sweeping, ends: list[TalkEnd]) -> str:
     (user,) = SNAPSHOT.core.users
     sweeping.floor.node.phones.registrations.add(1, Registration(user.contacts[0].address, "office.test", "sip:201@127.0.0.1"))
 
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         (leg,) = call.dial(Callee("201", user.contacts[0], user))
         await call.next()
         ends.append(await converse(call, leg))
-        return Verdict()
+        return Ending()
 
     sweeping.world.channel("a", application="", state="CS_EXCHANGE_MEDIA")
     sweeping.floor.call("a", serve)

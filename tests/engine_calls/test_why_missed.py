@@ -10,7 +10,7 @@ import pytest
 from engine.calls.call import Step
 from engine.calls.cdr import left_in, why_missed
 from engine.calls.live import LiveCall
-from engine.calls.reception import Verdict
+from engine.calls.reception import Ending
 from engine.plugin.testing import office
 from engine.snapshot import Branch, Part, Ref
 from tests.engine_calls.floor import Floor
@@ -55,10 +55,10 @@ PART = TestPart(branches=(Questions(id=1, title="Questions"), Queue(id=2, title=
     ],
 )
 async def test_where_the_call_was_at_its_end(steps: list[Step], why: str) -> None:
-    async def serve(call: LiveCall) -> Verdict:
+    async def serve(call: LiveCall) -> Ending:
         for step in steps:
             call.note(step)
-        return Verdict()
+        return Ending()
 
     floor = Floor(office((), {"test": PART}))
     call = floor.call("a", serve)

@@ -17,7 +17,8 @@ from engine.people import passwords
 from engine.revisions import Actor, Edit, Revisions
 from engine.sdk import Ref, Snapshot
 from engine.settings import Core, Settings
-from plugins.groups.part import Group, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group
 from plugins.groups.service import store as groups
 from plugins.ivr.part import Menu
 from plugins.ivr.service import store as menus

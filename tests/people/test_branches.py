@@ -9,7 +9,8 @@ from engine import people
 from engine.errors import InUse, NotFound, Refused
 from engine.people import UserWish
 from engine.sdk import Branch, Ref
-from plugins.groups.part import Group, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group
 from plugins.groups.service import create_group
 from plugins.ivr.part import Menu, MenuKey
 from plugins.ivr.service import create_menu
@@ -19,7 +20,7 @@ from tests.people.conftest import Office
 def members(office: Office, ref: Ref) -> list[tuple[int, int]]:
     branch = office.snapshot.get(ref, Branch)
     assert branch is not None
-    return [(m.user, m.priority) for m in people.memberships(branch)]
+    return [(m.user, m.priority) for m in branch.members]
 
 
 @pytest.mark.feature("USR-1")

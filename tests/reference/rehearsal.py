@@ -15,7 +15,8 @@ from engine.routing.action import Done, Entry, Hangup, Missed
 from engine.routing.basic import BASIC_ACTIONS, HANGUP, NOTHING, REPEAT
 from engine.snapshot import Contact, Did, Ref, Snapshot
 from engine.snapshot import User as Employee
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.ivr.part import IvrPart, Menu, MenuKey
 from plugins.numbers.part import ListEntry, NumberList, NumbersPart, Rule
 from plugins.schedules.part import DayGroup, HourRange, Schedule, SchedulesPart

@@ -13,7 +13,8 @@ from engine.plugin.testing import office, sip_user
 from engine.routing.basic import BASIC_ACTIONS
 from engine.sdk import HANGUP, Contact, Did, Ref, RoutingAction, Snapshot, User
 from plugins.groups.actions import ToGroup, ToUser
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.groups.service import store as groups_store
 from plugins.ivr.actions import ToMenu
 from plugins.ivr.part import IvrPart, Menu, MenuKey

@@ -11,7 +11,8 @@ import pytest
 from engine.plugin.testing import office, sip_user
 from engine.revisions.checks import generic
 from engine.snapshot import Ref, Snapshot, User
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.ivr.part import IvrPart, Menu, MenuKey
 from plugins.numbers.part import NumbersPart, Rule
 from plugins.schedules.part import Schedule, SchedulesPart

@@ -15,7 +15,8 @@ from engine.plugin.testing import office, sip_user
 from engine.revisions.checks import generic, kinds_of
 from engine.snapshot import Account, CorePart, Element, IdOf, Part, Ref, Snapshot, User
 from engine.snapshot.pointers import pointers, renamed
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.voicemail.part import Mailbox, VoicemailPart
 
 
@@ -108,7 +109,7 @@ def house(root: Group = ROOT) -> Snapshot:
 def test_uses_name_the_field_and_count_places_at_an_element() -> None:
     uses = house().uses(BORIS.ref)
     assert [(use.holder.title, use.title, use.goes) for use in uses if isinstance(use.holder, Group)] == [
-        ("PBX", "No-answer action", False), ("PBX", "Users", True),
+        ("PBX", "Users", True), ("PBX", "No-answer action", False),
     ]  # fmt: skip
     assert [e.title for e in house().referers(BORIS.ref)] == ["PBX"]
     only_member = msgspec.structs.replace(ROOT, no_answer=None)

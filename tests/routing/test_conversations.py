@@ -21,7 +21,8 @@ from engine.routing.outbound import dial_number
 from engine.routing.router import Router
 from engine.snapshot import Condition, Contact, Did, Part, Ref, Snapshot, Verdict
 from plugins.groups.actions import ToGroup, ToUser
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.ivr.actions import ToMenu
 from plugins.ivr.part import IvrPart, Menu
 

@@ -9,7 +9,8 @@ import pytest
 from engine.plugin.testing import office, sip_user
 from engine.routing.restrictions import is_forbidden, starts_with
 from engine.snapshot import Ref, Snapshot
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 
 ROOT = Group(id=1, title="PBX", forbidden_prefixes=("8809",))
 OUTER = Group(id=2, title="Sales", parent=ROOT.ref, forbidden_prefixes=("810",))

@@ -15,7 +15,7 @@ from engine import clock
 from engine.calls.call import Leg
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
-from engine.calls.reception import Verdict
+from engine.calls.reception import Ending
 from engine.db import Database, models
 from engine.facts.record import TraceStep
 from engine.facts.spool import Spool
@@ -104,6 +104,6 @@ async def test_an_engine_lives_while_the_database_is_away(database: Database, tm
     journal.close()
 
 
-async def _parked(call: LiveCall) -> Verdict:
+async def _parked(call: LiveCall) -> Ending:
     await asyncio.Event().wait()
     raise AssertionError("nobody wakes it")

@@ -227,7 +227,8 @@ async def root_of(ctx: TestContext, edit: Edit, title: str) -> int:
 
 
 async def fill_plugins(ctx: TestContext, customer: Customer, word: str) -> None:
-    from plugins.groups.part import Group, Membership
+    from plugins.groups.api import Membership
+    from plugins.groups.part import Group
     from plugins.groups.service import create_group
     from plugins.ivr.part import Menu, MenuKey
     from plugins.ivr.service import create_menu
@@ -309,7 +310,7 @@ async def fill_voicemail(ctx: TestContext, customer: Customer) -> None:
 async def fill_fax(ctx: TestContext, customer: Customer) -> None:
     """The fax of the employee «user» with two pages, and an incomplete one in that of the group."""
     from engine import clock
-    from engine.documents import to_pdf
+    from engine.fax_pages import to_pdf
     from plugins.fax.models import FaxRow
     from plugins.fax.service import set_machine
     from tests.phones.paper import draw

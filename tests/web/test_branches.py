@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.sdk import Did, Ref, Trunk
+from engine.sdk import Did, Ref, Trunk, models
 from plugins.groups.part import Group
 from plugins.ivr.part import Menu
 from plugins.numbers.part import Rule
@@ -17,6 +17,8 @@ from tests.web.house import House
 async def test_a_group_is_created_and_set_up(house: House, visitor: Visitor) -> None:
     admin = await visitor("romashka-admin")
     root = house.one.things["root"]
+    for chat in (7101, 7102):
+        await models.TelegramLink.create(account_id=house.one.id, user_id=house.one.users["admin"], chat_id=chat)
     await admin.get(f"/groups/{root}/new")
     where = await admin.post(f"/groups/{root}/new", title="Поддержка", extension="310", priority=2, method="ALL_AT_ONCE")
     await admin.get(where)
@@ -34,7 +36,7 @@ async def test_a_group_is_created_and_set_up(house: House, visitor: Visitor) -> 
         attempts=3,
         pause_seconds=7,
         missed_emails="a@romashka.example; b@romashka.example",
-        missed_chats=["7001", "7002"],
+        missed_chats=["7101", "7102"],
         no_answer=f"ivr.menu:{house.one.things['menu']}",
         outbound=f"core.did:{house.one.things['did']}",
     )
@@ -43,9 +45,9 @@ async def test_a_group_is_created_and_set_up(house: House, visitor: Visitor) -> 
     assert group is not None
     assert (group.title, group.extension, group.method, group.attempts, group.recording) == ("Техподдержка", "311", "RANDOM", 3, True)
     assert group.missed_emails == ("a@romashka.example", "b@romashka.example")
-    assert group.missed_chats == (7001, 7002)
+    assert group.missed_chats == (7101, 7102)
     assert group.no_answer == Ref("ivr.menu", house.one.things["menu"])
-    assert 'value="7001" checked' in await admin.get(where)
+    assert 'value="7101" checked' in await admin.get(where)
 
 
 async def test_a_form_cannot_name_what_it_was_not_offered(house: House, visitor: Visitor) -> None:
@@ -59,6 +61,29 @@ async def test_a_form_cannot_name_what_it_was_not_offered(house: House, visitor:
     assert "Выберите значение из списка." in await admin.post(url, status=422, **{**fields, "parent": itself})
     page = await admin.post(url, status=422, **{**fields, "greeting": f"voicefiles.file:{house.two.things['file']}"})
     assert 'role="alert"' in page
+
+
+@pytest.mark.feature("GRP-7", "BOT-1")
+async def test_alerts_go_to_no_chat_that_is_not_ours(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    root, url = house.one.things["root"], f"/groups/{house.one.things['group']}"
+    fields = {"title": "Отдел продаж", "parent": f"groups.group:{root}", "priority": 1, "active": "1"}
+    ours = await models.TelegramLink.of(house.one.id).order_by("id").first()
+    assert ours is not None
+    await admin.get(url)
+    for strange in (house.two.id + 7_000, 424242):  # another customer's, and nobody's
+        page = await admin.post(url, status=422, **fields, missed_chats=[str(ours.chat_id), str(strange)])
+        assert "Выберите значение из списка." in page
+    await admin.get(f"/groups/{root}/new")
+    await admin.post(f"/groups/{root}/new", status=422, title="Ночная смена", missed_chats=["424242"])
+    await admin.get(url)
+    await admin.post(url, **fields, missed_chats=[str(ours.chat_id)])
+    await ours.delete()
+    assert f'value="{ours.chat_id}" checked' in await admin.get(url)
+    await admin.post(url, **fields, missed_chats=[str(ours.chat_id)])  # what stood there may stay
+    group = house.ctx.snapshot(house.one.id).get(Ref("groups.group", house.one.things["group"]), Group)
+    assert group is not None
+    assert group.missed_chats == (ours.chat_id,)
 
 
 @pytest.mark.feature("RST-1")

@@ -10,9 +10,9 @@ import msgspec
 from aiohttp import web as http
 from msgspec import Meta
 
-from engine.sdk import N_, Page, Problem, models, people
+from engine.sdk import LANGUAGES, N_, Page, Problem, models, people
 from web.forms import Form
-from web.host import LANGUAGES, THEMES
+from web.host import THEMES
 from web.limits import Limiter, guess
 from web.sessions import close_session, cookie_name, open_session, set_cookie
 from web.visit import Visit

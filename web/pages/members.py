@@ -22,19 +22,19 @@ class MemberForm(msgspec.Struct, frozen=True):
 
 
 def branch_of(visit: Visit, text: str) -> Branch:
-    """The group or menu a form or an address names; NotFound when it takes no users."""
+    """The group or menu a form or an address names; NotFound when there is none."""
     try:
         found = visit.snapshot.get(Ref.parse(text), Branch)
     except ValueError:
         found = None
-    if found is None or not hasattr(found, "members"):
+    if found is None:
         raise NotFound()
     return found
 
 
 def member_values(visit: Visit, branch: Branch) -> dict[str, object]:
     """What the template shell/members.html needs."""
-    inside = {m.user: m.priority for m in people.memberships(branch)}
+    inside = {m.user: m.priority for m in branch.members}
     rows = sorted(((visit.snapshot.users[u], p) for u, p in inside.items() if u in visit.snapshot.users), key=lambda r: (r[1], r[0].title))
     others = elements(visit, User, without=[Ref(User.kind, u) for u in inside])
     return {"members": rows, "others": others, "next_priority": min(max(inside.values(), default=0) + 1, 99)}
@@ -60,7 +60,7 @@ async def remove_member(visit: Visit) -> http.Response:
     """2.1.3.2: a user in several groups leaves this one; out of his last group he is deleted wholly, and the page says so."""
     branch = branch_of(visit, visit.request.match_info["branch"])
     user = visit.element(User)
-    if all(m.user != user.id for m in people.memberships(branch)):
+    if all(m.user != user.id for m in branch.members):
         raise NotFound()
     last = len(people.branches_of(visit.snapshot, user.id)) == 1
     back = visit.url_of(branch.ref)

@@ -54,7 +54,7 @@ def groups_of(snapshot: Snapshot) -> dict[int, list[Branch]]:
     for element in snapshot.elements():
         if not isinstance(element, Branch):
             continue
-        for member in people.memberships(element):
+        for member in element.members:
             found.setdefault(member.user, []).append(element)
     return found
 
@@ -69,7 +69,7 @@ async def new_user(visit: Visit) -> http.Response:
             async with visit.edit() as edit:
                 user_id = await people.create_user(edit, wish)
                 if branch is not None:
-                    last = max((m.priority for m in people.memberships(branch)), default=0)
+                    last = max((m.priority for m in branch.members), default=0)
                     await people.set_membership(edit, branch.ref, user_id, min(last + 1, 99))
             warning = people.extension_warning(wish.extension)
             message = visit.t(warning) if warning else visit.t("The user is created. Now add a phone.")

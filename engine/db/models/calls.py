@@ -125,7 +125,7 @@ class LiveCallRow(AccountRow):
 
 
 class CallOrder(AccountRow):
-    """A wish for a call (originate, hang up, transfer, …), claimed by the engine that owns the switch node."""
+    """A call that nobody dials but somebody wants, claimed by the engine that owns the switch node. `kind`: of its order action."""
 
     id = fields.BigIntField(primary_key=True)
     kind = fields.CharField(max_length=64)

@@ -23,7 +23,8 @@ from plugins.callback.part import CallBackPart, CallBackSettings, First
 from plugins.callout.actions import CALL_OUT, ToCallOut
 from plugins.callout.facts import PinGuard
 from plugins.groups.actions import ToGroup, ToUser
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.ivr.actions import ToMenu
 from plugins.ivr.part import IvrPart, Menu, MenuKey
 from plugins.voicefiles.part import VoiceFile, VoicefilesPart

@@ -22,7 +22,8 @@ from plugins.callout.actions import CALL_OUT, ToCallOut, known_by_number
 from plugins.callout.facts import PinGuard, WrongPin
 from plugins.callout.part import CallOutPart, CallOutPhrases
 from plugins.groups.actions import ToGroup, ToUser
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.voicefiles.part import VoiceFile, VoicefilesPart
 
 MOBILE = "+79271234567"

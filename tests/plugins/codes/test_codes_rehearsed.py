@@ -13,7 +13,8 @@ from engine.routing.action import Done
 from engine.snapshot import Ref, Snapshot
 from plugins.codes.part import DEFAULTS, FeatureCodes, FeatureCodesPart, codes_of
 from plugins.groups.actions import ToGroup, ToUser
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.voicemail.actions import ToGroupVoicemail
 from plugins.voicemail.part import VoicemailPart
 

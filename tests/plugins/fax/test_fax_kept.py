@@ -22,7 +22,8 @@ from plugins.fax import service
 from plugins.fax.facts import FaxReceived
 from plugins.fax.models import FaxRow
 from plugins.fax.part import USER_FAX, Machine
-from plugins.groups.part import Group, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group
 from plugins.groups.service import save_group
 from tests.bot.office import SYSTEM, Office, open_office
 from tests.phones.paper import draw, pages_of_pdf

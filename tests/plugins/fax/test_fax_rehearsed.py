@@ -16,7 +16,8 @@ from plugins.fax.actions import LONGEST, ToGroupFax, ToUserFax
 from plugins.fax.facts import FaxDropped, FaxReceived
 from plugins.fax.part import GROUP_FAX, USER_FAX, FaxPart, Machine
 from plugins.groups.actions import ToGroup, ToUser
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.ivr.actions import ToMenu
 from plugins.ivr.part import IvrPart, Menu, MenuKey
 from plugins.voicefiles.actions import PlayPhrase

@@ -14,7 +14,8 @@ from engine.routing.action import Done, Hangup, Missed
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
 from engine.snapshot import Contact, Ref, Snapshot
 from plugins.groups.actions import ToGroup, ToUser
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.voicefiles.part import VoiceFile, VoicefilesPart
 
 ACTIONS = (ToGroup(), ToUser())

@@ -13,7 +13,8 @@ from engine.routing.action import Done, Hangup, Missed
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
 from engine.snapshot import Ref, Snapshot
 from plugins.groups.actions import ToGroup, ToUser
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.ivr.actions import ToMenu
 from plugins.ivr.part import IvrPart, Menu, MenuKey
 from plugins.voicefiles.part import VoiceFile, VoicefilesPart

@@ -17,7 +17,8 @@ from engine.routing.basic import BASIC_ACTIONS
 from engine.sdk import Did, Ref, User
 from engine.telling import sentence, with_plugins
 from plugins.groups.actions import ToGroup, ToUser
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.ivr.actions import ToMenu
 from plugins.ivr.part import IvrPart, Menu
 from plugins.numbers.actions import SENTENCES, ByRules

@@ -18,7 +18,8 @@ from engine.facts.spool import Spool
 from engine.facts.writer import FactWriter
 from engine.people import delete_user
 from engine.sdk import InUse, Invalid, NotFound, Notice, Problem, Ref
-from plugins.groups.part import Group, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group
 from plugins.groups.service import save_group
 from plugins.voicemail import keeping, service
 from plugins.voicemail.facts import MessageLeft

@@ -12,7 +12,8 @@ from engine.rehearsal import Rehearsal, Script
 from engine.routing.action import Done, Missed
 from engine.snapshot import Ref, Snapshot
 from plugins.groups.actions import ToGroup, ToUser
-from plugins.groups.part import Group, GroupsPart, Membership
+from plugins.groups.api import Membership
+from plugins.groups.part import Group, GroupsPart
 from plugins.ivr.actions import ToMenu
 from plugins.ivr.part import IvrPart, Menu, MenuKey
 from plugins.voicefiles.part import VoiceFile, VoicefilesPart

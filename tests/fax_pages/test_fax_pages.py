@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PdfParser import PdfParser
 
-from engine import documents
-from engine.documents import page_image, to_pdf
+from engine import fax_pages
 from engine.errors import Refused
+from engine.fax_pages import page_image, to_pdf
 from tests.phones.paper import draw, pages_of_pdf
 
 pytestmark = pytest.mark.feature("VM-2")
@@ -69,14 +69,14 @@ async def test_a_last_page_that_broke_off_is_left_out(tmp_path: Path) -> None:
 
 
 async def test_an_endless_page_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "MOST_PIXELS", 1728 * 1000)
+    monkeypatch.setattr(fax_pages, "MOST_PIXELS", 1728 * 1000)
     tiff = draw(tmp_path / "a.tif", 1)
     with pytest.raises(Refused):
         await to_pdf(tiff, tmp_path / "a.pdf")
     with pytest.raises(Refused):
         await page_image(tiff, 1)
-    monkeypatch.setattr(documents, "MOST_PIXELS", 50_000_000)
-    monkeypatch.setattr(documents, "MOST_PAGES", 2)
+    monkeypatch.setattr(fax_pages, "MOST_PIXELS", 50_000_000)
+    monkeypatch.setattr(fax_pages, "MOST_PAGES", 2)
     assert await to_pdf(draw(tmp_path / "b.tif", 4), tmp_path / "b.pdf") == 2
 
 
@@ -97,6 +97,6 @@ def test_damaged_files_are_refused_or_read(tmp_path: Path, cut: int, flips: list
         if at < len(content):
             content[at] = value
     tiff.write_bytes(content[: len(content) - cut] if cut < len(content) else content)
-    pages = documents._convert(str(tiff), str(tmp_path / "a.pdf"))
-    assert 0 <= pages <= documents.MOST_PAGES
-    documents._draw(str(tiff), 1)
+    pages = fax_pages._convert(str(tiff), str(tmp_path / "a.pdf"))
+    assert 0 <= pages <= fax_pages.MOST_PAGES
+    fax_pages._draw(str(tiff), 1)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database is blocked for a minute, from before the first call: no call waits for it, and its rows appear afterwards, once."""
+"""The database is blocked for a minute, from before the first call: no call waits for it, and its rows appear afterwards, once.
+
+Not among the call tests, whose workers keep one installation and can't open a database of another kind beside it.
+"""
 
 from __future__ import annotations
 
@@ -139,6 +142,7 @@ async def calls(office: Pbx, client: Provider) -> None:
         await client.refuses(486)
 
 
+@pytest.mark.kind("call")
 @pytest.mark.feature("R5", "R6", "CO-1", "IVR-4", "GRP-3", "VM-1", "CB-2", "SCH-1", "DIR-1", "NUM-1")
 async def test_calls_go_on_without_the_database(office: Pbx) -> None:
     async with office.provider(CLIENT) as client:

@@ -56,7 +56,7 @@ def _print(trunk: Trunk) -> str:
     return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
 
 
-class Lines:
+class Gateways:
     """`file` remembers what the switch was told. Needs a running event loop."""
 
     def __init__(self, switch: Switch, file: Path) -> None:

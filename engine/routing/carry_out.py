@@ -12,14 +12,14 @@ from engine.calls import causes
 from engine.calls.call import NOBODY, Call, Callee, Caller, Step
 from engine.calls.live import LiveCall
 from engine.calls.ordered import Ordered
-from engine.calls.reception import Verdict
+from engine.calls.reception import Ending
 from engine.calls.ringing import Member, Won, plan
 from engine.routing.action import Done, GoTo, Hangup, Missed, Nesting, Outcome, RoutingAction
 from engine.routing.callees import callees
 from engine.routing.conversation import said, talk
-from engine.routing.ordered import Beginning, OrderAction, reach
+from engine.routing.order_action import Beginning, OrderAction, reach
 from engine.routing.outbound import dial_number
-from engine.routing.router import Router, verdict
+from engine.routing.router import Router, ending
 from engine.snapshot import Sound
 
 CALL_BACK: Final = "callback"
@@ -28,33 +28,33 @@ CONNECTING: Final = Sound("prompts/callback-employee.wav")
 
 async def carry_out(
     call: LiveCall, ordered: Ordered, actions: Mapping[str, RoutingAction], orders: Mapping[str, OrderAction]
-) -> Verdict:
+) -> Ending:
     """The scenario of an order; also of one that an earlier engine began and whose parties do not talk yet."""
     order = orders.get(ordered.kind)
     if order is None:  # its plugin has been taken away
-        return Verdict(causes.NORMAL_TEMPORARY_FAILURE)
+        return Ending(causes.NORMAL_TEMPORARY_FAILURE)
     router = Router(actions, dial_number)
     return await to_the_end(call, router, await order.run(call, ordered.arguments, router), orders)
 
 
 async def go_on(
     call: LiveCall, ordered: Ordered, actions: Mapping[str, RoutingAction], orders: Mapping[str, OrderAction]
-) -> Verdict:
+) -> Ending:
     """The call of an earlier engine whose parties do not talk (any more): go on with what was ordered."""
     asked = next((s for _, s in reversed(call.steps) if s.what in ("talk", "transfer_asked")), None)
     if asked is not None and asked.what == "transfer_asked":
-        return verdict(await Router(actions, dial_number).follow(call, GoTo(str(asked.facts["number"]), call.caller.user)), call.answered)
+        return ending(await Router(actions, dial_number).follow(call, GoTo(str(asked.facts["number"]), call.caller.user)), call.answered)
     if asked is not None:
-        return Verdict(causes.NORMAL_CLEARING)
+        return Ending(causes.NORMAL_CLEARING)
     return await carry_out(call, ordered, actions, orders)
 
 
-async def to_the_end(call: LiveCall, router: Router, outcome: Outcome, orders: Mapping[str, OrderAction]) -> Verdict:
+async def to_the_end(call: LiveCall, router: Router, outcome: Outcome, orders: Mapping[str, OrderAction]) -> Ending:
     """Follow an outcome; of an ordered call, whose kind may have a last word to its party."""
     final = await router.follow(call, outcome)
     if call.ordered is not None and (order := orders.get(call.ordered.kind)) is not None:
         await order.afterwards(call, call.ordered.arguments, final)
-    return verdict(final, call.answered)
+    return ending(final, call.answered)
 
 
 class CallBack(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from engine.plugin.testing import office
-from engine.runtime import lines as module
-from engine.runtime.lines import Lines
+from engine.runtime import gateways as module
+from engine.runtime.gateways import Gateways
 from engine.snapshot import Snapshot, Trunk
 
 CORE, OTHER = "core-1", "core-2"
@@ -67,16 +67,16 @@ async def life(
 ) -> list[str]:
     """What an engine with this configuration, which then changes so, tells a switch that has these gateways."""
     switch = Told(*gateways)
-    lines = Lines(switch, file)
-    lines.changed(1, snapshot)
-    await lines.connected(core)
+    gateways = Gateways(switch, file)
+    gateways.changed(1, snapshot)
+    await gateways.connected(core)
     await settled()
     for changed in then:
-        lines.changed(1, changed)
+        gateways.changed(1, changed)
         await settled()
-    await lines.connected(core)  # the next sweep has nothing to tell
+    await gateways.connected(core)  # the next sweep has nothing to tell
     await settled()
-    lines.close()
+    gateways.close()
     return switch.orders
 
 
@@ -109,17 +109,17 @@ async def test_a_change_while_the_engine_runs(file: Path, after: Snapshot | None
 
 async def test_what_could_not_be_told_is_told_after_the_reconnect(file: Path) -> None:
     switch = Told()
-    lines = Lines(switch, file)
-    lines.changed(1, house(trunk(1)))
-    await lines.connected(CORE)
+    gateways = Gateways(switch, file)
+    gateways.changed(1, house(trunk(1)))
+    await gateways.connected(CORE)
     await settled()
     switch.orders.clear()
-    lines.changed(1, house())
+    gateways.changed(1, house())
     switch.connected = False  # before it could be told to add
     await settled()
     assert await life(file, house()) == ["kill trunk-1", "rescan", "acl"]  # the engine died: the next one knows
     switch.connected = True
-    await lines.connected(CORE)
+    await gateways.connected(CORE)
     await settled()
     assert switch.orders == ["kill trunk-1", "kill trunk-1", "rescan", "acl"]
 
