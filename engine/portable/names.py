@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from engine.errors import Refused
 from engine.i18n import N_
-from engine.snapshot import Ref, Snapshot, User
+from engine.snapshot import EXTENSION, Ref, Snapshot, User
 from engine.snapshot.pointers import Renamed, pointers
 
 
@@ -37,8 +37,8 @@ def naming(whole: Snapshot, names: Mapping[Ref, int]) -> Renamed:
     outside = {p.target.kind for e in whole.elements() for p in pointers(e) if p.field.by_id is not None} - {ref.kind for ref in names}
 
     def name(ref: Ref) -> Ref | None:
-        if ref.id == 0:
-            return ref
+        if ref.id == 0 or ref.kind == EXTENSION:
+            return ref  # what has no id of its own, or a number that people dial
         owner = whole.owner(ref)
         if owner in names:
             return Ref(ref.kind, names[owner])
