@@ -13,7 +13,7 @@ import msgspec
 
 from engine.snapshot.branch import Branch
 from engine.snapshot.codes import CodesPart
-from engine.snapshot.core import Account, Contact, CorePart, Did, SipAccount, Trunk, User
+from engine.snapshot.core import EXTENSION, Account, Contact, CorePart, Did, SipAccount, Trunk, User
 from engine.snapshot.element import Attached, Condition, Element, Part, Ref, Sound, SoundElement, Target, Verdict
 from engine.snapshot.pointers import PLACE, pointers
 
@@ -55,7 +55,9 @@ class Snapshot:
         return {place: kind for part in self.parts.values() for place, kind in part.places.items()}
 
     def owner(self, ref: Ref) -> Ref:
-        """The element at which a target is a place (a user for his voicemail); any other reference as it is."""
+        """The element at which a target is a place (a user for his voicemail, whose an internal number is); any other reference as it is."""
+        if ref.kind == EXTENSION:
+            return self.extension(str(ref.id)) or ref
         kind = self._places.get(ref.kind)
         return Ref(kind, ref.id) if kind is not None else ref
 
