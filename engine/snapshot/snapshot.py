@@ -55,7 +55,7 @@ class Snapshot:
         return {place: kind for part in self.parts.values() for place, kind in part.places.items()}
 
     def owner(self, ref: Ref) -> Ref:
-        """The element at which a target is a place (a user for his voicemail, whose an internal number is); any other reference as it is."""
+        """The element at which a target is a place (a user for his voicemail, whoever has a number); any other reference as it is."""
         if ref.kind == EXTENSION:
             return self.extension(str(ref.id)) or ref
         kind = self._places.get(ref.kind)
