@@ -90,6 +90,7 @@ class Channel(ChannelRecord):
             return
         self.state = state
         self.epoch += 1
+        self._broken = False  # a break meant what it leaves: it must not end what comes next
         self.switch.redirected(self)
         self.notify()
 

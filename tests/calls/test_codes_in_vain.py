@@ -28,7 +28,7 @@ async def test_the_talk_goes_on(shared: Pbx, code: str, why: str) -> None:
             talks_too = await other.answers()
             await busy.answered()
         await scene.types(code)
-        await shared.step("skipped" if why != "inactive" else "consultation_over" if code != "*1203" else "transfer_returns")
+        await shared.step("skipped" if why != "inactive" else "code_refused" if code != "*1203" else "transfer_returns")
         scene.forget()
         await scene.caller.hears(FIRST, seconds=1.0)
         await scene.one.hears(CALLER, seconds=1.0)
