@@ -355,3 +355,24 @@ async def test_two_who_are_parted_both_park(house: House) -> None:
         await joined(esl, uuid, "leg")
         await talk.hang_up()
         await call.ended()
+
+
+async def test_who_is_taken_from_music_into_a_talk_is_joined_at_once(house: House) -> None:
+    """uuid_break and uuid_bridge in one go, while the other leg still talks with a third: the break is no break of the joining."""
+    a, b, c = await house.phone("101"), await house.phone("102", register=True), await house.phone("103", register=True)
+    async with house.esl() as esl:
+        talk, uuid = await parked(esl, a)
+        two = await dialled(esl, b, "two")
+        three = await dialled(esl, c, "three")
+        await joined(esl, "two", "three")
+        await esl.execute(uuid, "playback", "local_stream://moh")
+        answers = [esl.send(f"api {line}") for line in (f"uuid_break {uuid} all", "uuid_kill three", f"uuid_bridge {uuid} two")]
+        for answer in answers:
+            assert "+OK" in (await answer)[1]
+        await esl.event("CHANNEL_BRIDGE", **{"Unique-ID": uuid})
+        await three.ended()
+        b.say(900)
+        await a.hears(900)
+        await talk.hang_up()
+        await esl.api("uuid_kill two")
+        await two.ended()
