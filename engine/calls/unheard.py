@@ -32,14 +32,15 @@ class Taken:
 def rejoin(node: Node, taken: Collection[Taken]) -> None:
     """After a restart: phones have joined legs of two calls while nobody listened (REFER with Replaces); one call has both now.
 
-    That is the call whose served party is one of them; when neither is, both phones that were served have left: the older one.
+    That is the call whose served party is one of them; when neither is, both parties were the phone's own legs, which have left or are
+    about to: the older one.
     """
     for served in (True, False):
         for one in sorted(taken, key=lambda t: t.call.started_at):
             party = one.call.legs.get(one.call.party.id)
-            if served is not (party is not None and party.alive):
+            if served and (party is None or not party.alive):
                 continue
-            for state in [party] if served and party is not None else one.call.open_legs():
+            for state in [party] if served and party is not None else [s for s in one.call.open_legs() if s is not party]:
                 bond = _bond(one.dumps.get(state.uuid))
                 with_whom = node.adopt(one.call, bond) if bond and bond not in one.call.legs else None
                 if with_whom is None:
