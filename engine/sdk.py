@@ -143,11 +143,12 @@ from engine.routing.action import (
 )
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
 from engine.routing.callees import RING_BACK, callee_of, callees
-from engine.routing.conversation import fall_back, said, talk
+from engine.routing.conversation import fall_back, talk
 from engine.routing.opening import closed_because, shut
 from engine.routing.order_action import Beginning, OrderAction, reach
 from engine.routing.recording import tell_of_recording
 from engine.routing.restrictions import client_forbidden
+from engine.routing.saying import said
 from engine.settings import Settings
 from engine.snapshot import (
     NOTICES,

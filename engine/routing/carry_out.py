@@ -16,10 +16,11 @@ from engine.calls.reception import Ending
 from engine.calls.ringing import Member, Won, plan
 from engine.routing.action import Done, GoTo, Hangup, Missed, Nesting, Outcome, RoutingAction
 from engine.routing.callees import callees
-from engine.routing.conversation import said, talk
+from engine.routing.conversation import talk
 from engine.routing.order_action import Beginning, OrderAction, reach
 from engine.routing.outbound import dial_number
 from engine.routing.router import Router, ending
+from engine.routing.saying import said
 from engine.snapshot import Sound
 
 CALL_BACK: Final = "callback"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from engine.calls.call import Call, Callee, Leg, Played, Step
+from engine.calls.call import Call, Callee, Leg, Step
 from engine.calls.ringing import Won, ring
 from engine.calls.talk import Coded, HoldExpired, Over, Transfer, converse
 from engine.routing.action import Done, Forward, GoTo, Nesting, Outcome
@@ -14,7 +14,7 @@ from engine.routing.callees import again
 from engine.routing.features import obey
 from engine.routing.moves import Back, Returns
 from engine.routing.recording import record_if_due
-from engine.snapshot import Branch, Ref, Sound
+from engine.snapshot import Branch, Ref
 
 
 async def talk(call: Call, router: Nesting, won: Won) -> Outcome:
@@ -107,10 +107,3 @@ def fall_back(branch: Branch | None, otherwise: Outcome) -> Outcome:
     if branch is None or target is None or target == NOTHING:
         return otherwise
     return Forward(branch.ref, "repeat") if target == REPEAT else Forward(target)
-
-
-async def said(call: Call, *sounds: Sound) -> None:
-    """Play to the end."""
-    playback = call.play(*sounds)
-    while not (isinstance(event := await call.next(), Played) and event.playback == playback):
-        pass

@@ -11,8 +11,9 @@ from engine.calls.call import Call, Callee, Step
 from engine.calls.ringing import Won, ring
 from engine.routing.action import GoTo, Hangup, Missed, Outcome
 from engine.routing.callees import RING_BACK
-from engine.routing.conversation import said, talk
+from engine.routing.conversation import talk
 from engine.routing.restrictions import is_forbidden, outside_number
+from engine.routing.saying import said
 from engine.snapshot import Sound
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.calls.call import Call, Leg, Played, Step
+from engine.calls.call import Call, Leg, Step
 from engine.routing.action import Nesting
+from engine.routing.saying import said
 from engine.snapshot import Branch, Ref, User
 
 
@@ -39,6 +40,4 @@ async def tell_of_recording(call: Call, router: Nesting, users: Iterable[User], 
     router.told_of_recording = True
     call.answer()
     call.note(Step("recording_notice"))
-    playback = call.play(notice)
-    while not (isinstance(event := await call.next(), Played) and event.playback == playback):
-        pass
+    await said(call, notice)

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import statistics
-import struct
 
 import numpy as np
 import pytest
@@ -23,19 +21,6 @@ PROMPT = 900
 LIMIT = 0.5 if REAL else 0.2
 """Seconds. FreeSWITCH's own figure stands in docs/verification.md."""
 TIMES = 5
-
-
-async def presses(phone: Provider, code: int) -> float:
-    """100 ms of a key; when its first end packet went."""
-    phone._timestamp += 160
-    for index in range(5):
-        phone._send(101, struct.pack("!BBH", code, 10, 160 * (index + 1)), step=0, marker=not index)
-        await asyncio.sleep(0.02)
-    ended = asyncio.get_running_loop().time()
-    for _ in range(3):
-        phone._send(101, struct.pack("!BBH", code, 0x8A, 960), step=0)
-    phone._timestamp += 960
-    return ended
 
 
 def last_of_prompt(phone: Provider) -> float:
@@ -61,7 +46,7 @@ async def test_a_key_stops_the_prompt(shared: Pbx) -> None:
                 talk = await caller.calls(shared.did[1:])
                 await talk.answered()
                 await caller.hears(PROMPT)
-                ended = await presses(caller, 1)
+                ended = await caller.press("1")
                 await caller.hears(425)
                 took.append(last_of_prompt(caller) - ended)
                 await talk.hang_up()

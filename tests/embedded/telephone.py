@@ -111,17 +111,20 @@ class Telephone(Phone):
         header = struct.pack("!BBHII", 0x80, kind | marker << 7, self._sequence & 0xFFFF, self._timestamp & 0xFFFFFFFF, 0x77)
         self.rtp.sendto(header + payload, self.peer)
 
-    async def press(self, digits: str) -> None:
-        """RFC 4733, 100 ms a key."""
+    async def press(self, digits: str) -> float:
+        """RFC 4733, 100 ms a key; when the first end packet of the last one went (loop time)."""
+        ended = 0.0
         for digit in digits:
             code = "0123456789*#".index(digit)
             self._timestamp += 160
             for index in range(5):
                 self._send(101, struct.pack("!BBH", code, 10, 160 * (index + 1)), step=0, marker=not index)
                 await asyncio.sleep(0.02)
+            ended = asyncio.get_running_loop().time()
             for _ in range(3):
                 self._send(101, struct.pack("!BBH", code, 0x8A, 960), step=0)
             self._timestamp += 960
+        return ended
 
     async def hears(self, hertz: float, within: float = 5.0, seconds: float = 0.3, *, since: int | None = None) -> None:
         """Wait until the last `seconds` heard are this tone, or any since `since` (a length of `heard`): it may be over already."""

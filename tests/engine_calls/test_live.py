@@ -14,7 +14,7 @@ from engine.calls.ringing import Member, NoOne, plan, ring
 from engine.calls.talk import Over, TalkEnd, Transfer, converse
 from engine.plugin.testing import office, sip_user
 from engine.routing.callees import callees
-from engine.routing.conversation import said
+from engine.routing.saying import said
 from engine.snapshot import Snapshot, Sound, Trunk
 from tests.engine_calls.floor import OUTSIDER, Floor
 
