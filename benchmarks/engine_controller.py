@@ -19,8 +19,8 @@ from engine.esl.switch import Switch
 from engine.gates import Gates
 from engine.routing.action import Choice, Done, Entry, Nesting, Outcome, Place, RoutingAction
 from engine.routing.basic import BASIC_ACTIONS, HANGUP
-from engine.routing.conversation import said
 from engine.routing.inbound import FrontDesk
+from engine.routing.saying import said
 from engine.runtime.journal import SpoolJournal
 from engine.settings import Core, Settings
 from engine.snapshot import Account, CorePart, Did, Ref, Snapshot, Sound, Trunk
