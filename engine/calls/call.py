@@ -86,7 +86,9 @@ class Recording:
     path: str
     """Relative to the media root."""
     leg: Leg | None = None
-    """On whose channel it runs; it ends with it. None when an earlier engine began it on a leg that has gone."""
+    """On whose channel it runs. None when an earlier engine began it on a leg that has gone."""
+    turned: bool = False
+    """It began on the other side's channel: left is what this leg hears, as it was before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,13 +70,6 @@ RINGBACK_TONE = "tone_stream://%(1000,4000,425);loops=-1"
 """Russian ringback: 425 Hz, 1 s on, 4 s off (GOST 28384)."""
 
 
-def part_path(first: str, number: int) -> str:
-    """Where the next part of a conversation's recording lies: “…/call.wav” → “…/call-2.wav”."""
-    stem, dot, ending = first.rpartition(".")
-    stem = stem.removesuffix(f"-{number - 1}") if number > 2 else stem
-    return f"{stem}-{number}{dot}{ending}"
-
-
 class LiveCall:
     """Implements engine.calls.Call over the event socket. Made by the node; all methods run on its event loop."""
 
@@ -191,7 +184,8 @@ class LiveCall:
                     self.talked_with = before[-1] if before else same[0]
             elif step.what == "record" and isinstance(path := step.facts.get("path"), str):
                 mine = self.party if step.facts.get("leg") == self.party.label else None
-                self.recordings.append(Recording(path, path, mine))
+                self.recordings = [r for r in self.recordings if r.path != path]  # it went on, on another leg
+                self.recordings.append(Recording(path, path, mine, step.facts.get("turned") is True))
 
     def serve(self, leg: Leg) -> None:
         """The scenario serves this leg from now on: the first party of an ordered call, or who was left when the caller transferred."""
@@ -211,9 +205,9 @@ class LiveCall:
         self._node.journal_leg(self, self.legs[leg.id])  # the journal knows whom we serve
         running = self.recordings[-1] if self.recordings else None
         if running is not None and before is not None and running.leg == before.leg:  # it ends with its channel; the talk goes on (R13)
-            if before.alive and not before.leaving:  # by a code, whose leg may listen for a while
+            if before.alive:
                 self.end_recording(running)
-            self.record(leg, part_path(running.path, len(self.recordings) + 1))
+            self.recordings[-1] = self._records(replace(running, leg=leg, turned=not running.turned), onward=True)
 
     def legs_of(self, reason: LegReason) -> list[LegState]:
         return [s for s in self.legs.values() if s.reason == reason]
@@ -447,11 +441,17 @@ class LiveCall:
         self._queue = deque(e for e in self._queue if not (isinstance(e, Played) and e.playback == playback))
 
     def record(self, leg: Leg, path: str) -> Recording:
-        self._node.switch.setvar(leg.id, "RECORD_STEREO", "true")
-        self._node.switch.record_start(leg.id, self._node.path_on_switch(path))
-        recording = Recording(str(uuid.uuid4()), path, leg)
+        recording = self._records(Recording(str(uuid.uuid4()), path, leg))
         self.recordings.append(recording)
-        self.note(Step("record", {"leg": leg.label, "path": path}))
+        return recording
+
+    def _records(self, recording: Recording, *, onward: bool = False) -> Recording:
+        """Order it on its leg: a new file, or `onward` behind what the file holds."""
+        assert recording.leg is not None
+        kind = {"RECORD_STEREO": "true", "RECORD_STEREO_SWAP": str(recording.turned).lower(), "RECORD_APPEND": str(onward).lower()}
+        self._node.switch.setvar_multi(recording.leg.id, kind)
+        self._node.switch.record_start(recording.leg.id, self._node.path_on_switch(recording.path))
+        self.note(Step("record", {"leg": recording.leg.label, "path": recording.path, "turned": recording.turned}))
         return recording
 
     def end_recording(self, recording: Recording) -> None:

@@ -28,6 +28,7 @@ def start(
     if stream is None or channel.is_down() or path in channel.recordings:
         return False
     stereo = channel.is_true("RECORD_STEREO") and not only_read
+    turned = channel.is_true("RECORD_STEREO_SWAP") and not only_read
 
     def ended(end: RecordEnd) -> None:
         channel.recordings.pop(path, None)
@@ -45,10 +46,11 @@ def start(
 
     channel.recordings[path] = stream.record(
         path,
-        mode="stereo" if stereo else "mono",
+        mode="turned" if turned else "stereo" if stereo else "mono",
         side="read" if only_read or channel.is_true("RECORD_READ_ONLY") else "both",
         limit_s=limit,
         silence=silence,
+        append=channel.is_true("RECORD_APPEND"),
         done=ended,
     )
     channel.fire("RECORD_START", {"Record-File-Path": path})

@@ -55,6 +55,26 @@ async def test_a_talk_and_its_recording(shared: Pbx, leaver: str) -> None:
     assert sound.strength(right[middle], 500) < 0.01
 
 
+@pytest.mark.feature("R13")
+async def test_a_talk_of_a_moment_is_recorded_too(shared: Pbx) -> None:
+    """FreeSWITCH can be told to throw away what is short."""
+    await shared.rule(await shared.group("Sales", await shared.user("201"), recording=True))
+    async with shared.telephone("201") as phone, shared.provider() as caller:
+        talk = await caller.calls(shared.did[1:])
+        ringing = await phone.answers()
+        await talk.answered()
+        phone.say(1300)
+        await caller.hears(1300)
+        await caller.listen(0.5)
+        await talk.hang_up()
+        await ringing.ended()
+        (record,) = await shared.records(1)
+    (recording,) = record.recordings
+    assert 0.4 <= recording.seconds < 1.4
+    _, right = sound.read(shared.media / recording.path)
+    assert sound.starts_at(right, 1300) is not None
+
+
 @pytest.mark.feature("GRP-2", "DIR-2", "R7")
 async def test_the_greeting_is_heard_as_it_is_in_the_file(shared: Pbx) -> None:
     """A sound that correlates with nothing but itself: a sweep with noise."""

@@ -136,8 +136,10 @@ async def test_the_recording_goes_on_with_whoever_is_served_instead(floor: Floor
     call.record(call.party, "recordings/1/a.wav")
     floor.says("CUSTOM", "a", subclass="sofia::transferor")
     floor.says("CHANNEL_PARK", other, source="1:b:bl_xfer:203/from-phone/XML", dialled="203")
-    assert floor.orders.of("record_start") == [["a", "/media/recordings/1/a.wav"], [other, "/media/recordings/1/a-2.wav"]]
-    assert [r.path for r in call.recordings] == ["recordings/1/a.wav", "recordings/1/a-2.wav"]
+    assert floor.orders.of("record_start") == [["a", "/media/recordings/1/a.wav"], [other, "/media/recordings/1/a.wav"]]
+    assert floor.orders.of("record_stop") == [["a", "/media/recordings/1/a.wav"]]  # two must not write into one file
+    assert [r.path for r in call.recordings] == ["recordings/1/a.wav"]
+    assert [r.turned for r in call.recordings] == [True]  # left is he who was on the left, and who is there in his place
     await floor.until(lambda: ends)
 
 

@@ -13,11 +13,11 @@ from typing import BinaryIO, Literal
 
 from .g711 import SAMPLE_RATE, Law, decode, interleave, mix, transcode
 from .packet import ahead
-from .wav import HEADER_BYTES, pcm16_header
+from .wav import HEADER_BYTES, PCM, WavError, pcm16_header, read_format
 
 log = logging.getLogger(__name__)
 
-Mode = Literal["stereo", "mono"]
+Mode = Literal["stereo", "turned", "mono"]
 Side = Literal["both", "read", "write"]
 
 _FLUSH_SAMPLES = SAMPLE_RATE
@@ -109,11 +109,14 @@ class Track:
 
 
 class WavWriter:
-    """The file of one recording. All methods run in the writer thread; the first error is kept and ends the recording."""
+    """The file of one recording, a new one or (`onward`) behind what an earlier recording of the same kind has left in it.
 
-    def __init__(self, path: str, channels: int) -> None:
+    All methods run in the writer thread; the first error is kept and ends the recording."""
+
+    def __init__(self, path: str, channels: int, onward: bool = False) -> None:
         self._path = path
         self._channels = channels
+        self._onward = onward
         self._file: BinaryIO | None = None
         self._bytes = 0
         self.error: OSError | None = None
@@ -122,10 +125,21 @@ class WavWriter:
         try:
             if folder := os.path.dirname(self._path):
                 os.makedirs(folder, exist_ok=True)
+            if self._onward and os.path.exists(self._path) and os.path.getsize(self._path):
+                self._file = open(self._path, "r+b", buffering=0)  # noqa: SIM115 - closed by close(), in another job
+                self._bytes = self._before(self._file)
+                return
             self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115 - closed by close(), in another job
             self._file.write(pcm16_header(self._channels, 0))
         except (OSError, ValueError) as error:
             self._failed(error)
+
+    def _before(self, file: BinaryIO) -> int:
+        """The bytes of sound that are there. Raises ValueError for a file of another kind: it stays as it is."""
+        there = read_format(file, os.path.getsize(self._path))
+        if (there.encoding, there.bits, there.channels, there.rate, there.offset) != (PCM, 16, self._channels, SAMPLE_RATE, HEADER_BYTES):
+            raise WavError("the file holds sound of another kind")
+        return there.frames * there.frame_bytes
 
     def append(self, pcm: bytes) -> None:
         """The header is brought up to date each time, so that a killed process leaves a playable file."""
@@ -158,7 +172,8 @@ class WavWriter:
 class Recording:
     """A running recording, returned by Stream.record.
 
-    Stereo: left = received from the stream's peer, right = sent to it. Mono: their sum, or one of them by `side`.
+    Stereo: left = received from the stream's peer, right = sent to it; turned: the other way about.
+    Mono: their sum, or one of them by `side`.
     `done` is called once from the event loop, when the file is complete and closed."""
 
     def __init__(
@@ -171,6 +186,7 @@ class Recording:
         clock: int,
         limit_seconds: float | None,
         silence: tuple[int, float] | None,
+        append: bool,
         done: Callable[[RecordEnd], None],
         detach: Callable[["Recording"], None],
         writers: ThreadPoolExecutor,
@@ -193,7 +209,7 @@ class Recording:
         self._writers = writers
         self._loop = asyncio.get_running_loop()
         self._finished = False
-        self._writer = WavWriter(path, 2 if mode == "stereo" else 1)
+        self._writer = WavWriter(path, 1 if mode == "mono" else 2, append)
         writers.submit(self._writer.open)
 
     @property
@@ -249,6 +265,8 @@ class Recording:
         left, right = self._left.take(count), self._right.take(count)
         if self._mode == "stereo":
             pcm = interleave(left, right, self.law)
+        elif self._mode == "turned":
+            pcm = interleave(right, left, self.law)
         elif self._side == "both":
             pcm = mix(left, right, self.law)
         else:

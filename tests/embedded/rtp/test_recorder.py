@@ -268,6 +268,62 @@ async def test_closing_the_stream_keeps_what_was_recorded(recorder: Recorder, be
     assert recorder.ends.empty()
 
 
+async def test_it_goes_on_behind_what_another_stream_has_recorded(
+    bench: Bench, phone: Phone, other_phone: Phone, tmp_path: Path
+) -> None:
+    """Who is served changes within a talk: one file, and whoever stays keeps his side."""
+    path = tmp_path / "call.wav"
+    first, second = Recorder(bench, bench.stream(phone), path), Recorder(bench, bench.stream(other_phone), path)
+    recording = first.start(append=True)
+    _speaks(bench, first.stream, phone, 500)
+    recording.stop()
+    second.start(append=True, mode="turned")  # ordered at once, the first has not been written to its end yet
+    before = (await first.end()).ms
+    _speaks(bench, second.stream, other_phone, 300)
+    bench.advance(100)
+    assert second.recording is not None
+    second.recording.stop()
+    after = (await second.end()).ms
+    left, right = read_wav(path)
+    assert len(left) == len(right) == 8 * (before + after) == pytest.approx(8 * 900, abs=TOLERANCE)
+    assert spans(left) == [(pytest.approx(0, abs=TOLERANCE), pytest.approx(4000, abs=TOLERANCE))]
+    assert spans(right) == [(pytest.approx(4000, abs=TOLERANCE), pytest.approx(6400, abs=TOLERANCE))]
+
+
+async def test_a_file_of_another_kind_stays_as_it_is(recorder: Recorder, bench: Bench) -> None:
+    recorder.start(mode="mono")
+    bench.advance(300)
+    await recorder.stop()
+    before = recorder.path.read_bytes()
+    recorder.start(append=True)
+    bench.writers.submit(int).result()
+    bench.advance(2000)
+    assert (await recorder.end()).reason is RecordReason.FAILED
+    recorder.path.write_bytes(b"no sound at all")
+    recorder.start(append=True)
+    bench.writers.submit(int).result()
+    bench.advance(2000)
+    assert (await recorder.end()).reason is RecordReason.FAILED
+    assert recorder.path.read_bytes() == b"no sound at all"
+    recorder.path.write_bytes(before[:-1])  # a writer that was killed: half a sample is overwritten
+    recorder.start(append=True, mode="mono")
+    bench.advance(100)
+    (channel,) = read_wav(recorder.path) if await _stopped(recorder) else ()
+    assert len(channel) == 8 * 400 - 1
+
+
+def _speaks(bench: Bench, stream: Stream, phone: Phone, ms: int) -> None:
+    for number in range(ms // 20):
+        bench.deliver(stream, rtp(number, 160 * number, LOUD_A * 160), phone.address)
+        bench.advance(20)
+
+
+async def _stopped(recorder: Recorder) -> bool:
+    assert recorder.recording is not None
+    recorder.recording.stop()
+    return (await recorder.end()).reason is RecordReason.STOPPED
+
+
 async def test_a_file_that_cannot_be_written(recorder: Recorder, bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "deep").write_text("a file where a folder should be")
     recorder.start()
