@@ -65,11 +65,11 @@ def memory(quick: bool) -> dict[str, Any]:
 def held(pbx: PbxProcess, port: int, more: int, wanted: int) -> dict[str, Any]:
     """Start calls and wait until all hear the menu's file and are journalled."""
     asyncio.run(control(port, f"hold {more}"))
-    for _ in range(100):
-        found = pbx.ask("stat")
-        if found["calls"] == wanted:
-            break
+    found = pbx.ask("stat")
+    until = time.monotonic() + 10
+    while found["calls"] != wanted and time.monotonic() < until:
         time.sleep(0.1)
+        found = pbx.ask("stat")
     assert found["calls"] == wanted, found
     time.sleep(1.0)  # the live view has written its rows
     return pbx.ask("stat")

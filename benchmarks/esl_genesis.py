@@ -9,18 +9,20 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Awaitable, Callable, Mapping
 
 from genesis.inbound import Inbound
 
+Handler = Callable[[Mapping[str, str]], Awaitable[None]]
 PASSWORD = "bench"
 NAMES = ("CHANNEL_PARK", "CHANNEL_ANSWER", "CHANNEL_EXECUTE_COMPLETE", "CHANNEL_BRIDGE", "CHANNEL_HANGUP_COMPLETE")
 
 
-def uuid_of(number):
+def uuid_of(number: int) -> str:
     return f"4f1c9e9e-7c1a-4c52-9d3f-{number:012d}"
 
 
-async def control(port, line):
+async def control(port: int, line: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"auth {PASSWORD}\n\napi {line}\n\n".encode())
     seen = b""
@@ -32,13 +34,13 @@ async def control(port, line):
     writer.close()
 
 
-async def events(port, count):
+async def events(port: int, count: int) -> dict[str, float]:
     left = count
     began = ended = (0.0, 0.0)
     done = asyncio.Event()
 
-    def handler():
-        async def take(event):
+    def handler() -> Handler:
+        async def take(event: Mapping[str, str]) -> None:
             nonlocal left, began, ended
             if left == count:
                 began = time.perf_counter(), time.process_time()
@@ -61,20 +63,20 @@ async def events(port, count):
     return {"per_second": count / (ended[0] - began[0]), "cpu_us": 1e6 * (ended[1] - began[1]) / count}
 
 
-async def calls(port, count, at_once):
+async def calls(port: int, count: int, at_once: int) -> dict[str, float]:
     over = 0
 
     async with Inbound("127.0.0.1", port, PASSWORD) as client:
 
-        async def parked(event):
+        async def parked(event: Mapping[str, str]) -> None:
             nonlocal over
             uuid = event["Unique-ID"]
             played, gone = asyncio.Event(), asyncio.Event()
 
-            async def on_played(event):
+            async def on_played(event: Mapping[str, str]) -> None:
                 played.set()
 
-            async def on_gone(event):
+            async def on_gone(event: Mapping[str, str]) -> None:
                 gone.set()
 
             client.register_channel_handler(uuid, "CHANNEL_EXECUTE_COMPLETE", on_played)
@@ -99,7 +101,7 @@ async def calls(port, count, at_once):
     return {"per_second": count / wall, "cpu_us": 1e6 * cpu / count}
 
 
-def main(role, port, count, *rest):
+def main(role: str, port: str, count: str, *rest: str) -> None:
     import logging
 
     logging.disable(logging.CRITICAL)

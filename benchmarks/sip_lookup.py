@@ -19,7 +19,7 @@ HEADERS = [("From", "<sip:a@b>;tag=1"), ("To", "<sip:x>"), ("Call-ID", "c"), ("C
 class Side:
     """A listener that sends nowhere."""
 
-    name, port, bound_host, max_connections = "trunk", 5080, "127.0.0.1", 0
+    name, port, bound_host, max_connections, silence = "trunk", 5080, "127.0.0.1", 0, 8.0
 
     def __init__(self) -> None:
         self.connections: dict[Any, Any] = {}
