@@ -159,22 +159,29 @@ async def test_a_blind_transfer_by_an_employee_who_called(shared: Pbx) -> None:
     """The caller sends his callee on to a colleague and leaves."""
     async with AsyncExitStack() as stack:
         for login in ("201", "202", "203"):
-            await shared.user(login)
+            await shared.user(login, recording=login == "201")
         one, two, three = [await stack.enter_async_context(shared.telephone(login)) for login in ("201", "202", "203")]
         talk = await one.call("202")
         ringing = await two.answers()
         await talk.answered()
+        one.say(500)
         two.say(900)
         await one.hears(900)
+        await two.listen(0.5)
         assert await talk.refer(f"sip:203@{shared.domain}") == 202
         third = await three.answers()
         three.say(1300)
         await two.hears(1300)
         await three.hears(900)
+        await three.listen(1.0)
         await ringing.hang_up()
         await third.ended()
         (record,) = await shared.records(1)
     assert record.talked
+    (recording,) = record.recordings  # one file (R13): 202 stays on his side, 203 comes to that of 201
+    left, right = sound.read(shared.media / recording.path)
+    assert [sound.strength(part, tone) > 0.8 for part, tone in ((left[2000:4000], 500), (right[2000:4000], 900))] == [True, True]
+    assert [sound.strength(part[-6000:-2000], tone) > 0.8 for part, tone in ((left, 1300), (right, 900))] == [True, True]
 
 
 @pytest.mark.feature("R20")
@@ -292,6 +299,7 @@ async def test_a_phone_takes_the_place_of_another_one(shared: Pbx, who: str) -> 
             stays, says, leaves, (call_id, to_tag, from_tag) = one, 500, ringing, ringing.tags
         else:
             stays, says, leaves, (call_id, to_tag, from_tag) = two, 900, talk, talk.tags
+        await two.listen(0.5)
         stays.heard.clear()
         header = [("Replaces", f"{call_id};to-tag={to_tag};from-tag={from_tag}")]
         taken = await three.call("202", extra=header)
@@ -307,4 +315,9 @@ async def test_a_phone_takes_the_place_of_another_one(shared: Pbx, who: str) -> 
         (record,) = await shared.records(1)
     assert record.talked
     assert {leg.label for leg in record.legs} == {"201", "202", "203"}
-    assert record.recordings
+    (recording,) = record.recordings
+    left, right = sound.read(shared.media / recording.path)
+    end = slice(-6000, -2000)
+    callers, callees = (says, 1300) if who == "callee" else (1300, says)  # who takes a place takes its side
+    assert [sound.strength(side[end], tone) > 0.8 for side, tone in ((left, callers), (right, callees))] == [True, True]
+    assert sound.strength(left[2000:4000], 500) > 0.8
