@@ -39,6 +39,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "key": N_("The caller presses {digit}"),
     "rings": N_("Rings {who}, up to {seconds} s"),
     "phone_rings": N_("The phone rings: {who}"),
+    "early_media": N_("The caller hears what the operator of {who} plays before the answer"),
     "answered": N_("{who} answered"),
     "skipped": N_("{who} is not rung: {why}"),
     "gate_closed": N_("{who} is not rung: {why}"),

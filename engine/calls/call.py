@@ -59,6 +59,8 @@ class Callee:
     timeout: timedelta = timedelta(seconds=20)
     shows: Caller | None = None
     """Whom he is shown instead of the call's caller: whoever consults him (R19)."""
+    heard_early: bool = False
+    """What he sends before he answers, an operator's announcement or his own ringing, is for the party to hear: EarlyMedia tells of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,13 @@ class Ringing:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyMedia:
+    """A leg that is rung sends sound before it answers (183 with a description, RFC 3960); told only where it was asked for."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     leg: Leg
 
@@ -213,8 +222,9 @@ class TimeUp:
 
 
 Event: TypeAlias = (
-    Key | Played | Ringing | Answered | Ended | Joined | Held | TransferAsked | Recorded | MessageOver | Faxed | Parted | TimeUp
-)
+    Key | Played | Ringing | EarlyMedia | Answered | Ended | Joined | Held | TransferAsked
+    | Recorded | MessageOver | Faxed | Parted | TimeUp
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +293,8 @@ class Call(Protocol):
         """
     def dial_instead(self, leg: Leg) -> Leg | None:
         """By the next line, when that of this ended leg was at fault and another may be taken (R16); None when none is left."""
+    def let_hear(self, leg: Leg) -> None:
+        """The party hears the early media of this leg instead of the ringing, until it answers or ends."""
     def release(self, leg: Leg, cause: HangupCause = NORMAL_CLEARING) -> None: ...
     def bridge(self, one: Leg, other: Leg) -> None: ...
     def hold(self, leg: Leg, music: Sound | None) -> None:

@@ -79,7 +79,7 @@ class Dialling:
             "vats_contact": str(leg.contact or 0),
             "origination_caller_id_number": route.caller_number,
             "origination_caller_id_name": route.caller_name or route.caller_number,
-            "ignore_early_media": "true",
+            "ignore_early_media": str(not callee.heard_early).lower(),
             "originate_timeout": str(math.ceil(seconds) + 1),
             "force_transfer_context": "from-phone",
             **call.hold_music,

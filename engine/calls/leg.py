@@ -35,6 +35,8 @@ class LegState:
     """The other side's own word for its end, "sip:403"; "" when it had none."""
     ready: bool = False
     """Answered and parked: can be bridged."""
+    early: bool = False
+    """It has parked, or been joined, before it answered: its early media is to be heard."""
     released: bool = False
     """The action gave it up; its events are for the CDR only."""
     release_cause: str = ""

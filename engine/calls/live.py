@@ -18,6 +18,7 @@ from engine.calls.call import (
     Answered,
     Callee,
     Caller,
+    EarlyMedia,
     Ended,
     Event,
     Fax,
@@ -105,6 +106,8 @@ class LiveCall:
         self._ringback: Sound | None = None
         self._rings = False
         self._place: Ref | None = None
+        self._heard_early: Leg | None = None
+        """Whose early media the party hears."""
         self._dialling = Dialling(self, node)
         self.joins = Joins(self, node)
         self.recall = Recall(lambda: self.snapshot.codes.feature_codes(), self.serve)
@@ -260,7 +263,7 @@ class LiveCall:
 
     def _stale(self, event: Event) -> bool:
         match event:
-            case Answered(leg) | Ended(leg) | Ringing(leg) | Key(leg) | Held(leg):
+            case Answered(leg) | Ended(leg) | Ringing(leg) | EarlyMedia(leg) | Key(leg) | Held(leg):
                 state = self.legs.get(leg.id)
                 return state is None or state.released
             case _:
@@ -288,6 +291,9 @@ class LiveCall:
                     self._node.changed(self)
                 if state.leg == self.party:
                     self._answered = True
+                if state.early and not state.ready:
+                    state.ready = True
+                    self.emit(Answered(state.leg))
             case "CHANNEL_PROGRESS" | "CHANNEL_PROGRESS_MEDIA":
                 state.alerting = state.alerting or event.name == "CHANNEL_PROGRESS"
                 if state.direction == "out" and state.ringing_at is None:
@@ -320,6 +326,10 @@ class LiveCall:
         if event.endpoint_disposition == "ATTENDED_TRANSFER":
             return  # a transferring phone's consultation leg; the switch ends it itself
         if state.direction == "out" and not state.ready and state.leg != self.party:
+            if state.answered_at is None and event.answer_state != "answered":
+                state.early = True
+                self.emit(EarlyMedia(state.leg))
+                return
             state.ready = True
             self.emit(Answered(state.leg))
             return
@@ -347,6 +357,8 @@ class LiveCall:
         if not self.open_legs():
             self.all_ended.set()
         self._parting.is_free(state.uuid)
+        if self._heard_early == state.leg:
+            self._heard_no_more()
         if self.consults and state.leg in self._outliving and (state.leaving or cause in (BLIND_TRANSFER, *REPLACED)):
             self.joins.hold_back(state)
         elif state.leg == self.party and state.leg in self._outliving:
@@ -430,6 +442,26 @@ class LiveCall:
         sound = RINGBACK_TONE if music is None else self._node.path_on_switch(music.path)
         self._playing.background(self.party, sound, loop=music is not None)
 
+    def let_hear(self, leg: Leg) -> None:
+        if self.gone or not self.legs[leg.id].alive:
+            return
+        self._heard_early = leg
+        self._playing.forget_background()
+        if not self._answered:
+            self._node.switch.pre_answer(self.party.id)
+        self._node.guard(self, armed=False)  # the switch itself answers the party when the leg answers, and parks it when it does not
+        self._node.switch.setvar_multi(self.party.id, {"park_after_early_bridge": "true", "continue_on_fail": "true"})
+        self.joins.ordered(self.party.id, leg.id)
+        party = self.party
+        self._parting.when_parked({party.id, leg.id}, lambda: self._node.switch.bridge(party.id, leg.id))
+
+    def _heard_no_more(self) -> None:
+        self._heard_early = None
+        if not self.gone and self.legs[self.party.id].alive:
+            self._node.guard(self, armed=True)
+            if self._rings:  # by another line
+                self.ringback(self._ringback)
+
     def play(self, *sounds: Sound, loop: bool = False) -> Playback:
         self._rings = False
         playback = self._playing.play(self.party, sounds, loop=loop)
@@ -504,14 +536,17 @@ class LiveCall:
 
     def bridge(self, one: Leg, other: Leg) -> None:
         served = self.party in (one, other)
+        first, state = self.legs.get(one.id), self.legs.get(other.id)
+        early, self._heard_early = self._heard_early in (one, other), None
+        joined = first is not None and first.peer == other.id
         if served:
             self._rings = False
             self._playing.forget_background()
             listened = self.recall.end()
             if listened is not None and listened not in (one, other):
                 self.release(listened, BLIND_TRANSFER)
-        if one.id in self.legs and self.legs[one.id].peer == other.id:
-            return  # the switch joined them already (pickup, Replaces)
+        if joined and (not served or self.talked_with in (first, state)):
+            return  # phones have joined them (pickup, Replaces)
         if served:
             self._node.guard(self, armed=False)
             self.answer()
@@ -519,14 +554,13 @@ class LiveCall:
             self._music.pop(leg.id, None)
             if leg.id in self._parted:  # a phone that transfers him means numbers that phones dial
                 self._node.switch.setvar(leg.id, "force_transfer_context", "from-phone")
-        self.joins.ordered(one.id, other.id)
-        self._parting.when_parked({one.id, other.id}, lambda: self._node.switch.bridge(one.id, other.id))
-        state = self.legs.get(other.id)
-        if state is not None:
-            state.peer = one.id
-            self.legs[one.id].peer = other.id
+        if not joined and not early:  # else the switch has done it for the early media, or is about to
+            self.joins.ordered(one.id, other.id)
+            self._parting.when_parked({one.id, other.id}, lambda: self._node.switch.bridge(one.id, other.id))
+        if state is not None and first is not None:
+            state.peer, first.peer = one.id, other.id
             if served:
-                self.talks(state if other != self.party else self.legs[one.id])
+                self.talks(state if other != self.party else first)
 
     def hold(self, leg: Leg, music: Sound | None) -> None:
         own = self.snapshot.sound(self.snapshot.account.hold_music)

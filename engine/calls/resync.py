@@ -376,7 +376,8 @@ class Resync:
         """The leg that the served party talks with now."""
         if party is None or not party.alive:
             return None
-        other = next((s for s in call.open_legs() if s is not party and (s.peer == party.uuid or party.peer == s.uuid)), None)
+        joined = (s for s in call.open_legs() if s is not party and (s.peer == party.uuid or party.peer == s.uuid))
+        other = next((s for s in joined if s.answered_at is not None), None)  # else the party hears early media: it rings still
         if other is None:
             party.peer = ""
         else:
@@ -404,7 +405,8 @@ class Resync:
         if other is None and (ended := talk_ended(call)) is not None:
             call.note(Step("talk_over", {"who": ended.leg.label, "cause": ended.cause}))
             return _over
-        return lambda call: self._desk.resume(call, at, other.leg if other is not None else None)
+        begun = call.talk_started_at is not None  # else the switch has answered the two, whom early media had joined
+        return lambda call: self._desk.resume(call, at, other.leg if other is not None else None, joined=begun)
 
     def _give_up(self, call: LiveCall, state: LegState, cause: str) -> None:
         call.release(state.leg, cause)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
-from engine.calls.call import Answered, Call, Callee, Ended, Joined, Leg, Ringing, Step, TimeUp
+from engine.calls.call import Answered, Call, Callee, EarlyMedia, Ended, Joined, Leg, Ringing, Step, TimeUp
 from engine.calls.causes import LOSE_RACE, NO_ANSWER, ORIGINATOR_CANCEL
 from engine.calls.keys import Chosen, KeyReader, listen
 
@@ -144,6 +144,9 @@ async def ring(
                     case Ringing(leg) if leg in live and not live[leg].heard:
                         live[leg].heard = True
                         call.note(Step("phone_rings", {"who": leg.label}))
+                    case EarlyMedia(leg) if leg in live and len(live) == 1:
+                        call.note(Step("early_media", {"who": leg.label}))
+                        call.let_hear(leg)
                     case Answered(leg) if leg in live:
                         won, told, over = live.pop(leg), LOSE_RACE, "answered_first"
                         call.note(Step("answered", {"who": leg.label}))

@@ -68,8 +68,10 @@ def catch_up(node: Node, call: LiveCall, playing: frozenset[str], dumps: Mapping
         if state.released:
             node.switch.kill(state.uuid)
         elif state.direction == "out" and not state.ready and is_parked(dump) and state.leg != call.party:
-            for name in ("CHANNEL_ANSWER", "CHANNEL_PARK"):
+            for name in ("CHANNEL_ANSWER", "CHANNEL_PARK") if dump.answer_state == "answered" else ("CHANNEL_PARK",):
                 call.feed(replace(dump, name=name), state)
+        elif state.early and not state.ready and dump.answer_state == "answered":
+            call.feed(replace(dump, name="CHANNEL_ANSWER"), state)
         elif state.leg == call.party:
             call.expect_end(playing)
             hear_of_message(call, dump)

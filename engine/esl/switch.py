@@ -377,8 +377,8 @@ class Switch:
         call = self._call_of(uuid) if uuid else ""
         # a leg that left at the same moment is no surprise (a dead-man timer is wound again for whoever is there), nor a phone that
         # was not answered: its call says so. Anything else refused is
-        left = (name in ("kill", "sched_transfer") and "No such channel" in answer) or (name == "record" and "Cannot locate session" in answer)
-        usual = left or (name == "originate" and _CAUSE.fullmatch(answer))
+        gone = {"kill": "No such channel", "sched_transfer": "No such channel", "record": "Cannot locate session"}
+        usual = (name in gone and gone[name] in answer) or (name == "originate" and _CAUSE.fullmatch(answer))
         level = logging.DEBUG if usual else logging.WARNING
         log.log(level, "%s of %s refused: %s", name, uuid or "the switch", answer, extra={"call": call or "-"})
         self.on_refused(Refusal(name, uuid, answer, call))

@@ -413,6 +413,9 @@ class RehearsedCall:
             return scripted
         return scripted[self._rung[label] - 1] if self._rung[label] <= len(scripted) else NEVER
 
+    def let_hear(self, leg: Leg) -> None:
+        """A rehearsal makes no sound."""
+
     def release(self, leg: Leg, cause: str = NORMAL_CLEARING) -> None:
         self._close(leg)
 

@@ -36,7 +36,8 @@ async def dial_number(call: Call, wish: GoTo, router: Router) -> Outcome:
         return await _refused(call, wish, FORBIDDEN_NUMBER, causes.OUTGOING_CALL_BARRED)
     own = call.snapshot.first_group(user.id) if user is not None else None
     group = wish.group or (own.ref if own is not None else None)  # its number is shown, unless he has one of his own (GRP-2)
-    callee = Callee(number, None, user, number, group, wish.reason, RING_BACK if wish.reason == "transfer" else RING_TIMEOUT)
+    seconds = RING_BACK if wish.reason == "transfer" else RING_TIMEOUT
+    callee = Callee(number, None, user, number, group, wish.reason, seconds, heard_early=True)
     call.ringback(None)
     match await ring(call, ((((callee,),),),)):
         case Won() as won:

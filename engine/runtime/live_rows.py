@@ -39,7 +39,7 @@ def state_of(call: LiveCall) -> dict[str, Any]:
     legs = [
         {
             "label": s.leg.label, "user": s.leg.user, "contact": s.leg.contact, "reason": s.reason, "external": s.leg.external,
-            "state": "talking" if s.peer else "answered" if s.answered_at else "ringing",
+            "state": "talking" if s.peer and s.answered_at else "answered" if s.answered_at else "ringing",
         }
         for s in call.open_legs()
     ]  # fmt: skip

@@ -279,11 +279,11 @@ async def test_an_employee_who_has_called_transfers_by_code(shared: Pbx, code: s
         (record,) = await shared.records(1)
         assert provider.events_heard == []
     assert record.talked
-    (recording,) = record.recordings  # one file, though it went over to the leg that stays (R13)
+    (recording,) = record.recordings  # one file, though it went over to the leg that stays (R13); nobody changes sides
     left, right = sound.read(shared.media / recording.path)
     beginning, end = slice(2000, 6000), slice(-6000, -2000)
     assert [sound.strength(side[beginning], tone) > 0.8 for side, tone in ((left, FIRST), (right, CALLER))] == [True, True]
-    assert [sound.strength(side[end], tone) > 0.8 for side, tone in ((left, SECOND), (right, CALLER))] == [True, True]  # nobody changes sides
+    assert [sound.strength(side[end], tone) > 0.8 for side, tone in ((left, SECOND), (right, CALLER))] == [True, True]
     assert recording.seconds == pytest.approx(len(left) / sound.RATE, abs=0.1)
     assert recording.seconds > 2.5
 

@@ -24,6 +24,7 @@ from plugins.ivr.part import MenuKey
 from tests.calls.apart import ApartPbx, apart
 from tests.calls.installation import REAL
 from tests.calls.load import LoadPhone, RunQueue, speaking
+from tests.calls.telephone import Line
 from tests.embedded.telephone import Answering, Talk, replaces
 from tests.phones import sound
 
@@ -199,6 +200,63 @@ async def test_callers_are_taken_up_where_they_were(office: ApartPbx, how: signa
     assert [(r.caller_number, r.talked, r.missed) for r in records] == [
         ("+79270000001", True, False), ("+79270000002", True, False), ("+79270000003", False, True),
     ]  # fmt: skip
+
+
+async def called_anew(line: Line, before: Answering) -> Answering:
+    """The switch gives up the call that came `before` and makes another one, in either order; that one is answered."""
+    again: Answering | None = None
+    cancelled = False
+    async with asyncio.timeout(20):
+        while again is None or not cancelled:
+            message = await line.inbox.get()
+            if message.method == "INVITE":
+                again = Answering(line, message)
+            elif message.method == "CANCEL":
+                cancelled = True
+                line.send(line.reply(message, 200, tag=before.tag))
+                line.send(line.reply(before.invite, 487, tag=before.tag))
+    await again.answer()
+    return again
+
+
+@pytest.mark.feature("OUT-2")
+@pytest.mark.parametrize("meanwhile", ["answered", "still playing"])
+async def test_an_announcement_while_the_engine_changes(office: ApartPbx, meanwhile: str) -> None:
+    """The switch has joined the two before the answer and answers by itself; who has not answered yet is called anew."""
+    await office.user("201")
+    await office.house.start()
+    async with office.provider() as provider:
+        await office.house.end(signal.SIGTERM)
+        async with office.edit() as edit:
+            line = {"title": "Line", "sources": [office.phones_at], "server": provider.host, "port": provider.port}
+            trunk = await models.Trunk.create(account_id=office.account, using_db=edit.tx, **line)
+        await office.number("+74956693002", trunk)
+        await office.house.start()
+        await office.ready()
+        async with office.telephone("201") as phone:
+            call = await phone.call("89031234567")
+            rung = await provider.incoming()
+            rung.early()
+            provider.say(700)
+            await call.early()
+            await phone.hears(700)
+            await office.house.end()
+            if meanwhile == "answered":
+                await rung.answer()
+                await call.answered()
+            await office.house.start()
+            if meanwhile != "answered":
+                rung = await called_anew(provider, rung)
+                await call.answered()
+            phone.say(600)
+            heard = len(provider.heard)
+            await provider.hears(600, since=heard)
+            await office.until(lambda calls: [bool(c["talk_started_at"]) for c in calls] == [True])
+            await call.hang_up()
+            await rung.ended()
+            (record,) = await office.records(1)
+    assert record.talked
+    assert record.answered_at is not None
 
 
 @pytest.mark.feature("R1")

@@ -185,3 +185,31 @@ async def test_a_sweep_that_is_not_answered_is_made_again(office: Pbx, monkeypat
     monkeypatch.setattr(engine.node.switch, "show_channels", flaky)
     assert not await engine.resync.sweep()
     await asyncio.wait_for(done.wait(), 15)
+
+
+@pytest.mark.feature("OUT-2")
+async def test_an_answer_behind_an_announcement_that_was_not_heard(office: Pbx) -> None:
+    """The switch has joined the two before the answer, and answers the caller by itself."""
+    await office.user("201")
+    async with office.telephone("201") as phone, office.provider() as provider:
+        trunk = await office.line(server=provider.host, port=provider.port)
+        await office.number("+74956693001", trunk)
+        call = await phone.call("89031234567")
+        rung = await provider.incoming()
+        rung.early()
+        provider.say(700)
+        await call.early()
+        await phone.hears(700)
+        await office.step("early_media")
+        await cut(office)
+        await rung.answer()
+        await call.answered()
+        await mend(office)
+        await office.step("talk")
+        phone.say(600)
+        await provider.hears(600)
+        await call.hang_up()
+        await rung.ended()
+        (record,) = await office.records(1)
+    assert record.talked
+    assert record.answered_at is not None

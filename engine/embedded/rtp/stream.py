@@ -319,8 +319,9 @@ class Stream:
         append: bool = False,
         done: Callable[[RecordEnd], None],
     ) -> Recording:
-        """Record to a WAV file, with `append` behind the sound that it holds; folders are made. Several recordings may run. `side` "read" takes only what the peer says
-        (voicemail). `silence` = (mean absolute sample value below which a packet counts as silent, seconds of it in a row
+        """Record to a WAV file, with `append` behind the sound that it holds; folders are made. Several recordings may run.
+
+        `side` "read" takes only what the peer says (voicemail). `silence` = (mean absolute sample value below which a packet counts as silent, seconds of it in a row
         that end the recording); no packets count as silent."""
         recording = Recording(
             path, mode=mode, side=side, law=self.law, clock=self._pacer.now(), limit_seconds=limit_s, silence=silence,
