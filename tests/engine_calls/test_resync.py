@@ -110,7 +110,7 @@ class Desk:
 
         return Admission(SNAPSHOT, OUTSIDER, Leg(event.uuid, "caller", external=True), "in", "incoming", wait)
 
-    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None) -> Ending:
+    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None, *, joined: bool = True) -> Ending:
         self.served.append(("resumed", call.id, talking_with.id if talking_with else None))
         await call.next()
         return Ending()

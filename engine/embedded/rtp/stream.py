@@ -321,8 +321,8 @@ class Stream:
     ) -> Recording:
         """Record to a WAV file, with `append` behind the sound that it holds; folders are made. Several recordings may run.
 
-        `side` "read" takes only what the peer says (voicemail). `silence` = (mean absolute sample value below which a packet counts as silent, seconds of it in a row
-        that end the recording); no packets count as silent."""
+        `side` "read" takes only what the peer says (voicemail). `silence` = (mean absolute sample value below which a packet counts as
+        silent, seconds of it in a row that end the recording); no packets count as silent."""
         recording = Recording(
             path, mode=mode, side=side, law=self.law, clock=self._pacer.now(), limit_seconds=limit_s, silence=silence,
             append=append, done=done, detach=self._detach, writers=self._writers,
