@@ -48,13 +48,14 @@ class Course:
     """`steps` is the step list: (seconds from the start, step)."""
 
     def __init__(
-        self, snapshot: Snapshot, caller: Caller, script: Script, at: datetime, *, contact: int | None = None, ordered: bool = False
+        self, snapshot: Snapshot, caller: Caller, script: Script, at: datetime, *, contact: int | None = None, ordered: bool = False,
+        id: str = "",
     ) -> None:
-        """`contact`: whose phone calls. `ordered`: nobody has dialled the call."""
-        self.id = "rehearsal"
+        """`contact`: whose phone calls. `ordered`: nobody has dialled the call. `id`: by which it and its legs are told from other calls in the same world."""
+        self.id = id or "rehearsal"
         self.snapshot = snapshot
         self.caller = caller
-        self.party = NOBODY if ordered else Leg("a", caller.number or "", user=caller.user, contact=contact, external=caller.external)
+        self.party = NOBODY if ordered else Leg(self.id, caller.number or "", user=caller.user, contact=contact, external=caller.external)
         self.answered = False
         self.steps: list[tuple[float, Step]] = []
         self.facts: list[Fact] = []
@@ -62,7 +63,7 @@ class Course:
         self.suspended = False
         """By its own `next`; whoever drives it resets this."""
         self._script = script
-        self._times = Timetable(at)
+        self._times = Timetable(at, id)
         self._caller = ScriptedCaller(script, self._times)
         self._phones = ScriptedPhones(caller, script, self._times, self.note)
         self._talks = ScriptedTalks(script, self._times)

@@ -42,10 +42,10 @@ class RehearsedCall(Course):
 
     def __init__(
         self, snapshot: Snapshot, caller: Caller, script: Script, at: datetime, *, seed: int = 1, contact: int | None = None,
-        ordered: bool = False,
+        ordered: bool = False, id: str = "",
     ) -> None:
-        """`contact`: whose phone calls. `ordered`: nobody has dialled the call. `seed`: of what is random in a call."""
-        super().__init__(snapshot, caller, script, at, contact=contact, ordered=ordered)
+        """As `Course`; `seed`: of what is random in a call."""
+        super().__init__(snapshot, caller, script, at, contact=contact, ordered=ordered, id=id)
         self._random = random.Random(seed)  # noqa: S311 — a shuffle, no secret
 
     # -- the party's sound -----------------------------------------------------------------------------------------------------

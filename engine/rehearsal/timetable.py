@@ -22,14 +22,15 @@ Happening: TypeAlias = Event | AnswersLate
 
 
 class Timetable:
-    def __init__(self, at: datetime) -> None:
+    def __init__(self, at: datetime, of: str) -> None:
+        """`of`: with what the ids of this call begin."""
         self.began = self.now = at
         self._heap: list[tuple[datetime, int, Happening]] = []
-        self._order = itertools.count()
+        self._of, self._order = of, itertools.count()
 
     def name(self, letter: str) -> str:
         """An id that nothing else of this call has."""
-        return f"{letter}{next(self._order)}"
+        return f"{self._of}{letter}{next(self._order)}"
 
     def after(self, seconds: float, event: Happening) -> None:
         """It will happen so many seconds from now; of two at the same moment the one that was put in first comes first."""
