@@ -51,7 +51,7 @@ class Course:
         self, snapshot: Snapshot, caller: Caller, script: Script, at: datetime, *, contact: int | None = None, ordered: bool = False,
         id: str = "",
     ) -> None:
-        """`contact`: whose phone calls. `ordered`: nobody has dialled the call. `id`: by which it and its legs are told from other calls in the same world."""
+        """`contact`: whose phone calls. `ordered`: nobody has dialled the call. `id`: tells it and its legs from others of one world."""
         self.id = id or "rehearsal"
         self.snapshot = snapshot
         self.caller = caller
