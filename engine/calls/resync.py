@@ -14,28 +14,25 @@ from msgspec.structs import replace
 
 from engine import clock
 from engine.calls import causes, leg_file
-from engine.calls.call import NOBODY, Leg, Step
+from engine.calls.call import Step
 from engine.calls.journal import OpenCall
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
-from engine.calls.reception import Ending
+from engine.calls.taking_up import Resumption, partner_of, scenario_of, transfer_of
 from engine.calls.unheard import (
     BRIDGED_STATES,
-    OnTheWay,
     Taken,
     catch_up,
     hear_of_fax,
     hear_of_message,
-    on_the_way,
     rejoin,
     sent_on,
-    talking_since,
 )
 from engine.errors import SwitchError
 from engine.esl.event import Event
 from engine.esl.switch import Row
-from engine.snapshot import Ref, Snapshot
+from engine.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -59,17 +56,6 @@ class OpenCalls(Protocol):
     def give_up(self, call_id: str, living: Collection[str]) -> bool:
         """Close a call that nobody can take up, if it is old and none of its legs is among the `living` ones."""
     def last_alive(self) -> datetime | None: ...
-
-
-class Resumption(Protocol):
-    """Routing, as a resumed call sees it."""
-
-    async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None, *, joined: bool = True) -> Ending:
-        """`joined`: the switch has bridged the party with `talking_with` already."""
-    async def transferred(self, call: LiveCall, number: str, by: Leg) -> Ending:
-        """A phone has sent the served party to `number` while nobody listened."""
-    def left(self, call: LiveCall) -> None:
-        """The caller has gone from where he was while nobody listened: state what that means (R1)."""
 
 
 class Resync:
@@ -345,9 +331,9 @@ class Resync:
         sent = sent_on(call, dumps)
         if sent is not None:
             call.joins.dealt_with(dumps[sent[0].uuid].transfer_source)
-            self._node.run(call, self._transfer(call, *sent))
+            self._node.run(call, transfer_of(call, self._desk, *sent))
             return
-        other = self._partner(call, party)
+        other = partner_of(call, party)
         if party is not None and party.uuid in dumps:
             hear_of_message(call, dumps[party.uuid])
             hear_of_fax(call, dumps[party.uuid])
@@ -356,91 +342,7 @@ class Resync:
             self._node.switch.break_(party.uuid)  # what an engine that is gone was playing
         if other is not None and rows.get(other.uuid, {}).get("callstate") == "HELD":
             call.feed(replace(dumps[other.uuid], name="CHANNEL_HOLD"), other)
-        self._node.run(call, self._scenario(call, party, other))
-
-    def _transfer(self, call: LiveCall, sent: LegState, number: str) -> Callable[[LiveCall], Awaitable[Ending]]:
-        """What the transfer that nobody heard of asks for; the leg that asked has nothing left to do."""
-        asked_by = call.talked_with
-        if sent.leg != call.party:  # the caller sent his callee on: the callee is served now
-            asked_by = call.legs.get(call.party.id)
-            call.serve(sent.leg)
-        by = asked_by.leg if asked_by is not None else NOBODY
-        sent.peer = ""
-        for state in call.open_legs():
-            if state is not sent:
-                call.release(state.leg, causes.BLIND_TRANSFER)
-        call.note(Step("transfer_refused" if by.external else "transfer_asked", {"by": by.label, "number": number}))
-        return _over if by.external else lambda call: self._desk.transferred(call, number, by)
-
-    def _partner(self, call: LiveCall, party: LegState | None) -> LegState | None:
-        """The leg that the served party talks with now."""
-        if party is None or not party.alive:
-            return None
-        joined = (s for s in call.open_legs() if s is not party and (s.peer == party.uuid or party.peer == s.uuid))
-        other = next((s for s in joined if s.answered_at is not None), None)  # else the party hears early media: it rings still
-        if other is None:
-            party.peer = ""
-        else:
-            party.peer, other.peer = other.uuid, party.uuid
-        return other
-
-    def _scenario(
-        self, call: LiveCall, party: LegState | None, other: LegState | None
-    ) -> Callable[[LiveCall], Awaitable[Ending]]:
-        if party is None and call.ordered is not None:
-            return lambda call: self._desk.resume(call, None, None)  # nobody has answered yet
-        moving = on_the_way(call) if call.ordered is None else None
-        if moving is not None:
-            return self._moved_on(call, moving)
-        if party is None or not party.alive:
-            call.gone = True
-            self._desk.left(call)
-            return _over
-        at = next((s.target for _, s in reversed(call.steps) if s.what == "enters"), None)
-        if call.ordered is not None and at is None and call.talk_started_at is None:
-            return lambda call: self._desk.resume(call, None, None)  # whoever rings goes on ringing
-        for state in call.open_legs():
-            if state not in (party, other):  # it rang for a distribution that is gone; the caller begins anew at his place
-                self._give_up(call, state, causes.ORIGINATOR_CANCEL)
-        if other is None and (ended := talk_ended(call)) is not None:
-            call.note(Step("talk_over", {"who": ended.leg.label, "cause": ended.cause}))
-            return _over
-        begun = call.talk_started_at is not None  # else the switch has answered the two, whom early media had joined
-        return lambda call: self._desk.resume(call, at, other.leg if other is not None else None, joined=begun)
-
-    def _give_up(self, call: LiveCall, state: LegState, cause: str) -> None:
-        call.release(state.leg, cause)
-        state.peer = ""
-        call.leg_over(state, cause)  # at once: his line is free to be rung again
-
-    def _moved_on(self, call: LiveCall, moving: OnTheWay) -> Callable[[LiveCall], Awaitable[Ending]]:
-        """Of a transfer that was under way when the last engine died, and of a consultation: the talk that it has interrupted, or,
-        when who consulted has gone, the transfer that he meant."""
-        by, held = moving.by, moving.held
-        at = next((s.target for _, s in reversed(call.steps) if s.what == "enters"), None)
-        both = held is not None and held.alive and by.alive
-        third = next((s for s in call.open_legs() if s not in (by, held) and s.answered_at is not None), None)
-        if third is not None and held is not None and held.alive and not by.alive:  # he has connected the two by hanging up
-            if by.leg == call.party:
-                call.serve(held.leg)
-            held.peer = third.peer = ""
-            call.note(Step("handed_over", {"who": third.leg.label}))
-            return lambda call: self._desk.resume(call, at, third.leg, joined=False)
-        staying = {s for s in (held if held is not None else call.legs.get(call.party.id), by if both else None) if s is not None}
-        for state in call.open_legs():
-            if state not in staying:
-                self._give_up(call, state, causes.ORIGINATOR_CANCEL if state.answered_at is None else causes.NORMAL_CLEARING)
-        if both and held is not None:
-            call.note(Step("consultation_over", {"by": by.leg.label, "why": "engine_restarted"}))
-            other = held if by.leg == call.party else by
-            return lambda call: self._desk.resume(call, at, other.leg, joined=False)
-        if held is not None and held.alive and by.leg == call.party:
-            call.serve(held.leg)
-        party = call.legs.get(call.party.id)
-        if party is None or not party.alive:
-            call.gone = True
-            return _over
-        return lambda call: self._desk.transferred(call, moving.number, by.leg)
+        self._node.run(call, scenario_of(call, self._desk, party, other))
 
     async def _unclaimed(self, rows: Mapping[str, Row]) -> None:
         """Callers who parked while nobody listened, or whom an engine had claimed when it died."""
@@ -452,13 +354,3 @@ class Resync:
                 # no other engine serves this node, so whoever deleted his timer does not serve him: an engine that died, or this
                 # one, when the connection broke before the switch's answer to the claim
                 self._node.on_parked(dump, abandoned=True)
-
-
-async def _over(call: LiveCall) -> Ending:
-    return Ending(causes.NORMAL_CLEARING)
-
-
-def talk_ended(call: LiveCall) -> LegState | None:
-    """With whom the caller talked when the last engine died, if that party has gone since: nothing is left to do for the caller."""
-    with_whom = call.talked_with
-    return with_whom if talking_since(call) is not None and with_whom is not None and not with_whom.alive else None

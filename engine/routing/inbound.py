@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
@@ -133,7 +133,10 @@ class FrontDesk:
         return ending(outcome, call.answered)
 
     async def resume(self, call: LiveCall, at: Ref | None, talking_with: Leg | None, *, joined: bool = True) -> Ending:
-        """Go on with a call that an earlier engine began: its talk, or the element it was in (without greeting)."""
+        """Go on with a call that an earlier engine began: its talk, or the element it was in (without greeting).
+
+        What was deleted meanwhile is left out (R26): the call goes back to where it came from, one from outside at last to the PBX itself.
+        """
         router = Router(self.actions(), dial_number, trail=trail_of(call))
         if talking_with is not None:
             if call.recordings:
@@ -145,6 +148,10 @@ class FrontDesk:
         if at is not None:
             if router.trail and all(entry.target != at for entry in router.trail):
                 at = router.trail[-1].target  # the switch remembers a nested element that the call had come back from
+            leaves_something = call.message is not None or call.fax is not None  # whose it is does not matter to who speaks or sends
+            if not leaves_something and router.serves(at) and _is_gone(call.snapshot, at):
+                router.trail = [entry for entry in router.trail if not _is_gone(call.snapshot, entry.target)]
+                at = _before(call, router.trail) or at
             return await to_the_end(call, router, await router.route(call, Entry(at, "repeat")), self.orders())
         return await self.serve(call)
 
@@ -191,6 +198,19 @@ def trail_of(call: LiveCall) -> list[Entry]:
     left = {s.target for _, s in call.steps if s.what == "closed"} | set(failed_groups(call.facts))
     entered = (s for _, s in call.steps if s.what == "enters" and not (s.facts.get("by") == "nested" and s.target in left))
     return [Entry(s.target, "repeat") for s in entered if s.target is not None]
+
+
+def _is_gone(snapshot: Snapshot, place: Ref) -> bool:
+    """Whether the element of this place, or at which it is a place, has been deleted; places without an element have the id 0."""
+    return place.id != 0 and snapshot.element(snapshot.owner(place)) is None
+
+
+def _before(call: LiveCall, trail: Sequence[Entry]) -> Ref | None:
+    """Where a call goes whose element is gone; None: nowhere."""
+    if trail:
+        return trail[-1].target
+    root = call.snapshot.root
+    return root.ref if root is not None and call.direction == "in" else None
 
 
 def _name(event: Event) -> str:

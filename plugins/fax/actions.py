@@ -52,18 +52,18 @@ class _ToFax:
 
     async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
         owner = call.snapshot.owner(entry.target)
-        title = people.mailbox_title(call.snapshot, owner)
-        if not title:
-            return Missed("gone")
-        if not machine_of(call.snapshot, owner).active:
-            call.note(Step("closed", {"title": title, "why": "inactive"}, owner))
-            return Missed("inactive")
-        call.note(Step("fax_machine", {"who": title}, owner))
-        if not call.takes_faxes:
-            call.note(Step("fax_impossible"))
-            return _otherwise(call, owner, router)
-        fax = call.fax if entry.by == "repeat" else None  # an engine before us may have begun it
+        fax = call.fax if entry.by == "repeat" else None  # an engine before us may have begun it: it is received to its end
         if fax is None:
+            title = people.mailbox_title(call.snapshot, owner)
+            if not title:
+                return Missed("gone")
+            if not machine_of(call.snapshot, owner).active:
+                call.note(Step("closed", {"title": title, "why": "inactive"}, owner))
+                return Missed("inactive")
+            call.note(Step("fax_machine", {"who": title}, owner))
+            if not call.takes_faxes:
+                call.note(Step("fax_impossible"))
+                return _otherwise(call, owner, router)
             call.answer()
             fax = call.receive_fax(f"fax/{call.snapshot.account.id}/{call.now:%Y/%m}/{call.id}.tif")
         if fax.pages is None:
@@ -134,7 +134,8 @@ def _kept(call: Call, owner: Ref, fax: Fax) -> bool:
         call.note(Step("fax_empty", {"why": fax.trouble}))
         call.fact(FaxDropped(account=call.snapshot.account.id, call=call.id, at=fax.begun_at, path=fax.path))
         return False
-    told: dict[str, str | int] = {"who": people.mailbox_title(call.snapshot, owner), "pages": fax.pages}
+    who = people.mailbox_title(call.snapshot, owner) or str(owner)  # who has gone meanwhile
+    told: dict[str, str | int] = {"who": who, "pages": fax.pages}
     call.note(Step("fax_received", told, owner) if fax.complete else Step("fax_incomplete", told, owner))
     account = call.snapshot.account.id
     call.fact(

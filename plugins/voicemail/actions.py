@@ -51,16 +51,15 @@ class _ToVoicemail:
 
     async def run(self, call: Call, entry: Entry, router: Nesting) -> Outcome:
         owner = call.snapshot.owner(entry.target)
-        title = people.mailbox_title(call.snapshot, owner)
-        if not title:
-            return Missed("gone")
-        mailbox = mailbox_of(call.snapshot, owner)
-        if not mailbox.active:
-            call.note(Step("closed", {"title": title, "why": "inactive"}, owner))
-            return Missed("inactive")
-        call.note(Step("voicemail", {"who": title}, owner))
-        message = call.message if entry.by == "repeat" else None  # an engine before us may have begun it
+        message = call.message if entry.by == "repeat" else None  # an engine before us may have begun it: it is heard to its end
         if message is None:
+            title, mailbox = people.mailbox_title(call.snapshot, owner), mailbox_of(call.snapshot, owner)
+            if not title:
+                return Missed("gone")
+            if not mailbox.active:
+                call.note(Step("closed", {"title": title, "why": "inactive"}, owner))
+                return Missed("inactive")
+            call.note(Step("voicemail", {"who": title}, owner))
             call.answer()
             await _greet(call, mailbox)
             message = call.record_message(
@@ -130,7 +129,8 @@ def _kept(call: Call, owner: Ref, message: Message) -> bool:
         call.note(Step("message_empty"))
         call.fact(MessageDropped(account=call.snapshot.account.id, call=call.id, at=message.begun_at, path=message.path))
         return False
-    call.note(Step("message_left", {"who": people.mailbox_title(call.snapshot, owner), "seconds": round(seconds)}, owner))
+    who = people.mailbox_title(call.snapshot, owner) or str(owner)  # who has gone meanwhile
+    call.note(Step("message_left", {"who": who, "seconds": round(seconds)}, owner))
     call.fact(
         MessageLeft(
             account=call.snapshot.account.id, call=call.id, at=message.begun_at, owner=owner, caller_number=call.caller.number,

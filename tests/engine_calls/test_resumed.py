@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.calls.call import Step
+from engine.calls.call import Caller, Step
 from engine.calls.live import LiveCall
 from engine.calls.reception import Ending
 from engine.facts.distribution import DistributionFailed
@@ -17,11 +17,15 @@ from plugins.groups.api import Membership
 from plugins.groups.part import Group, GroupsPart
 from tests.engine_calls.floor import Floor
 
-ROOT, SALES = Ref("groups.group", 1), Ref("groups.group", 2)
+ROOT, SALES, SUPPORT, GONE = (Ref("groups.group", n) for n in (1, 2, 3, 9))
 
 
 def house() -> Snapshot:
-    groups = (Group(id=1, title="PBX", members=(Membership(201),)), Group(id=2, title="Sales", parent=ROOT, active=False))
+    groups = (
+        Group(id=1, title="PBX", members=(Membership(201),)),
+        Group(id=2, title="Sales", parent=ROOT, active=False),
+        Group(id=3, title="Support", parent=SALES, members=(Membership(201),)),
+    )
     return office((sip_user(201),), {"groups": GroupsPart(groups=groups)})
 
 
@@ -67,4 +71,41 @@ async def test_a_caller_who_left_meanwhile_is_missed_by_the_group_he_waited_in()
     call = floor.call("a", serve)
     await floor.until(lambda: call.facts)
     assert [f.group for f in call.facts if isinstance(f, DistributionFailed)] == [ROOT]
+    floor.hangs_up(["a"])
+
+
+@pytest.mark.feature("R26", "GRP-4")
+@pytest.mark.parametrize(
+    ("entered", "goes_to"),
+    [((ROOT, GONE), ROOT), ((GONE,), ROOT), ((SUPPORT, GONE), SUPPORT)],
+    ids=["nested in what is there", "nothing on its way is there", "came from what is there"],
+)
+async def test_a_caller_whose_element_was_deleted_meanwhile_is_not_sent_away(entered: tuple[Ref, ...], goes_to: Ref) -> None:
+    floor = Floor(house())
+    desk = desk_of(floor.snapshot)
+
+    async def serve(call: LiveCall) -> Ending:
+        for ref in entered:
+            call.note(Step("enters", {"title": str(ref), "kind": ref.kind, "by": "action"}, ref))
+        return await desk.resume(call, entered[-1], None)
+
+    call = floor.call("a", serve)
+    await floor.until(lambda: [s for _, s in call.steps if s.what in ("rings", "skipped")] or call.gone)
+    again = [s.target for _, s in call.steps if s.what == "enters"][len(entered) :]
+    assert again[0] == goes_to
+    assert GONE not in again
+    floor.hangs_up(["a"])
+
+
+async def test_an_employee_who_called_a_colleague_deleted_meanwhile_hears_that_he_is_not_there() -> None:
+    floor = Floor(house())
+    desk = desk_of(floor.snapshot)
+
+    async def serve(call: LiveCall) -> Ending:
+        call.note(Step("enters", {"title": "", "kind": GONE.kind, "by": "extension"}, GONE))
+        return await desk.resume(call, GONE, None)
+
+    call = floor.call("a", serve, Caller("201", "", False, 201, None, "300"), user=201)
+    await floor.until(lambda: floor.orders.of("kill"))
+    assert [s.target for _, s in call.steps if s.what == "enters"] == [GONE, GONE]
     floor.hangs_up(["a"])

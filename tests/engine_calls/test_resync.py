@@ -226,7 +226,7 @@ async def test_a_call_that_fails_half_way_leaves_nothing_and_is_tried_again(swee
     for uuid, other in (("a", "b"), ("b", "a")):
         sweeping.world.channel(uuid, application="", state="CS_EXCHANGE_MEDIA", call_uuid=other)
     with monkeypatch.context() as broken:
-        broken.setattr(sweeping.resync, "_scenario", lambda *words: 1 / 0)
+        broken.setattr("engine.calls.resync.scenario_of", lambda *words: 1 / 0)
         await sweeping.sweep()
     assert not sweeping.floor.node.calls
     assert not sweeping.floor.node.call_of("b")
