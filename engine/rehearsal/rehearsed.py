@@ -314,6 +314,7 @@ class RehearsedCall:
         """Nothing follows from it."""
 
     def record_message(self, path: str, *, limit: timedelta, until_silence: timedelta) -> Message:
+        self._let_go()
         self.message = Message(path, self.now)
         self.note(Step("message", {"path": path}))
         most = limit.total_seconds()
@@ -330,6 +331,7 @@ class RehearsedCall:
         return self._script.takes_faxes
 
     def receive_fax(self, path: str) -> Fax:
+        self._let_go()
         self.fax = Fax(path, self.now)
         self.note(Step("fax", {"path": path}))
         pages = self._script.fax_pages
@@ -422,9 +424,7 @@ class RehearsedCall:
             return  # somebody is consulted: nothing is known of how long that takes
         self.answer()
         self.talked = True
-        listened = self._recall.end()
-        if listened is not None and listened not in (one, other):
-            self.release(listened)
+        self._let_go(one, other)
         talk, self._talk = self._talk, []
         for seconds, what in talk:
             for n, event in enumerate(_does(other, what)):
@@ -453,6 +453,11 @@ class RehearsedCall:
 
     def attend(self, leg: Leg | None, stays: Leg | None = None) -> None:
         self._recall.begin(leg if leg is not None and leg.id not in self._dead else None, stays)
+
+    def _let_go(self, *talk: Leg) -> None:
+        listened = self._recall.end()
+        if listened is not None and listened not in talk:
+            self.release(listened)
 
     @property
     def attending(self) -> Leg | None:
