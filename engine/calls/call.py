@@ -312,7 +312,8 @@ class Call(Protocol):
         Ended, after which somebody else is to be served. Without legs: all is as usual again."""
     def attend(self, leg: Leg | None, stays: Leg | None = None) -> None:
         """`leg` has sent the served party on by a code and listens: the cancelling code makes `next` raise Recalled, his hanging up is
-        no event and makes `stays` the served party. Whoever then talks with the served party takes his place."""
+        no event and makes `stays` the served party. Whoever then talks with the served party takes his place, or a message or a fax
+        that it leaves: his leg is released."""
     @property
     def attending(self) -> Leg | None:
         """Who listens so, if he still does."""

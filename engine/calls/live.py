@@ -491,6 +491,7 @@ class LiveCall:
         self._node.switch.record_stop(leg.id, self._node.path_on_switch(recording.path))
 
     def record_message(self, path: str, *, limit: timedelta, until_silence: timedelta) -> Message:
+        self._let_go()
         self._rings = False
         self._playing.end_background(self.party)
         return self.messages.record(self.party, path, self.now, limit, until_silence)
@@ -503,6 +504,7 @@ class LiveCall:
         return self._node.takes_faxes
 
     def receive_fax(self, path: str) -> Fax:
+        self._let_go()
         self._rings = False
         self._playing.end_background(self.party)
         self._node.guard(self, armed=False)  # should the engine die, the fax comes in all the same
@@ -542,9 +544,7 @@ class LiveCall:
         if served:
             self._rings = False
             self._playing.forget_background()
-            listened = self.recall.end()
-            if listened is not None and listened not in (one, other):
-                self.release(listened, BLIND_TRANSFER)
+            self._let_go(one, other)
         if joined and (not served or self.talked_with in (first, state)):
             return  # phones have joined them (pickup, Replaces)
         if served:
@@ -622,6 +622,12 @@ class LiveCall:
         self.recall.begin(leg if state is not None and state.alive else None, stays)
         if leg is not None and self.recall.leg is None and leg == self.party and stays is not None:
             self.serve(stays)
+
+    def _let_go(self, *talk: Leg) -> None:
+        """Who has sent the party on by a code and listens has done so, unless it talks with himself now."""
+        listened = self.recall.end()
+        if listened is not None and listened not in talk:
+            self.release(listened, BLIND_TRANSFER)
 
     @property
     def attending(self) -> Leg | None:

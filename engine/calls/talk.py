@@ -72,7 +72,7 @@ class TypedKeys:
 
     def take(self, event: Event, partners: Mapping[Leg, Leg], by: Leg | None = None) -> tuple[Leg, Code] | None:
         """The code that is complete now, and who typed it. `partners`: who hears whom; `by`: only his codes count."""
-        if not self._codes:
+        if not self._codes or not isinstance(event, Key | TimeUp):  # a pause that is over waits until what has happened is dealt with
             return None
         now = self._call.now
         for leg in list(self._readers):

@@ -75,6 +75,7 @@ class RehearsedCall(Course):
         """Nothing follows from it."""
 
     def record_message(self, path: str, *, limit: timedelta, until_silence: timedelta) -> Message:
+        self._let_go()
         return self._leavings.record_message(path, limit=limit, until_silence=until_silence)
 
     def end_message(self, message: Message) -> None:
@@ -89,6 +90,7 @@ class RehearsedCall(Course):
         return self._script.takes_faxes
 
     def receive_fax(self, path: str) -> Fax:
+        self._let_go()
         return self._leavings.receive_fax(path)
 
     def end_fax(self, fax: Fax) -> None:
@@ -117,9 +119,7 @@ class RehearsedCall(Course):
         if self.party not in (one, other):
             return  # somebody is consulted: nothing is known of how long that takes
         self.answer()
-        listened = self._recall.end()
-        if listened is not None and listened not in (one, other):
-            self.release(listened)
+        self._let_go(one, other)
         self._talks.begin(other)
 
     def hold(self, leg: Leg, music: Sound | None) -> None:
@@ -142,6 +142,11 @@ class RehearsedCall(Course):
 
     def attend(self, leg: Leg | None, stays: Leg | None = None) -> None:
         self._recall.begin(leg if leg is not None and leg.id not in self._over else None, stays)
+
+    def _let_go(self, *talk: Leg) -> None:
+        listened = self._recall.end()
+        if listened is not None and listened not in talk:
+            self.release(listened)
 
     @property
     def attending(self) -> Leg | None:
