@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import uuid
-from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -31,9 +29,7 @@ from engine.calls.call import (
     MessageOver,
     Parted,
     Playback,
-    Played,
     Presence,
-    Recorded,
     Recording,
     Ringing,
     Step,
@@ -42,7 +38,9 @@ from engine.calls.call import (
 from engine.calls.causes import ATTENDED_TRANSFER, BLIND_TRANSFER, NORMAL_CLEARING
 from engine.calls.codes import DIALLED
 from engine.calls.dialling import Dialling
+from engine.calls.early import Early
 from engine.calls.faxes import Faxes
+from engine.calls.inbox import Inbox
 from engine.calls.joins import Joins
 from engine.calls.leg import LegState
 from engine.calls.messages import Messages
@@ -51,6 +49,7 @@ from engine.calls.parting import Parting
 from engine.calls.playing import Playing
 from engine.calls.presence import is_own
 from engine.calls.recall import Recall
+from engine.calls.recordings import Recordings
 from engine.calls.surroundings import Surroundings
 from engine.calls.trunks import shown_to_people
 from engine.errors import CallGone
@@ -90,7 +89,6 @@ class LiveCall:
         self.facts: list[Fact] = []
         self.talked_with: LegState | None = None
         self.talk_started_at: datetime | None = None
-        self.recordings: list[Recording] = []
         self.gone = False
         self.all_ended = asyncio.Event()
         self.over = asyncio.Event()
@@ -98,16 +96,15 @@ class LiveCall:
         self._answered = first is not None and first.answered_at is not None
         self._node = node
         self._loop = asyncio.get_running_loop()
-        self._queue: deque[Event] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._inbox = Inbox()
         self._playing = Playing(node, self.emit)
+        self._recordings = Recordings(node, self.emit, self.note)
         self.messages = Messages(node, self.emit, self.note)
         self.faxes = Faxes(node, self.emit, self.note)
         self._ringback: Sound | None = None
         self._rings = False
         self._place: Ref | None = None
-        self._heard_early: Leg | None = None
-        """Whose early media the party hears."""
+        self._early = Early(self, node)
         self._dialling = Dialling(self, node)
         self.joins = Joins(self, node)
         self.recall = Recall(lambda: self.snapshot.codes.feature_codes(), self.serve)
@@ -185,17 +182,14 @@ class LiveCall:
                 before = [s for s in same if s.answered_at and s.answered_at <= at]  # he may have been rung again later
                 if same:
                     self.talked_with = before[-1] if before else same[0]
-            elif step.what == "record" and isinstance(path := step.facts.get("path"), str):
-                mine = self.party if step.facts.get("leg") == self.party.label else None
-                self.recordings = [r for r in self.recordings if r.path != path]  # it went on, on another leg
-                self.recordings.append(Recording(path, path, mine, step.facts.get("turned") is True))
+        self._recordings.restore((step for _, step in self.steps), self.party)
 
     def serve(self, leg: Leg) -> None:
         """The scenario serves this leg from now on: the first party of an ordered call, or who was left when the caller transferred."""
         before = self.legs.get(self.party.id)
         if not self.legs[leg.id].alive:  # both have left at once
             self.gone = True
-            self._wake()
+            self._inbox.wake()
             return
         if before is not None and before.alive and before.leg != leg:
             self._node.guard(self, armed=False)  # the timer of one who is not served any more would tear his talk apart
@@ -206,11 +200,7 @@ class LiveCall:
         if first or not self.bridged:
             self._node.guard(self, armed=True)
         self._node.journal_leg(self, self.legs[leg.id])  # the journal knows whom we serve
-        running = self.recordings[-1] if self.recordings else None
-        if running is not None and before is not None and running.leg == before.leg:  # it ends with its channel; the talk goes on (R13)
-            if before.alive:
-                self.end_recording(running)
-            self.recordings[-1] = self._records(replace(running, leg=leg, turned=not running.turned), onward=True)
+        self._recordings.go_on(before, leg)
 
     def legs_of(self, reason: LegReason) -> list[LegState]:
         return [s for s in self.legs.values() if s.reason == reason]
@@ -221,8 +211,7 @@ class LiveCall:
         while True:
             if self.gone:
                 return self._last_words()
-            while self._queue:
-                event = self._queue.popleft()
+            while (event := self._inbox.take()) is not None:
                 if not self._stale(event) and not self.recall.takes(event, self.now):
                     return event
                 if self.gone:
@@ -235,31 +224,18 @@ class LiveCall:
                     if self.gone:
                         return self._last_words()
                     return TimeUp()
-            self._waiter = self._loop.create_future()
-            handle = self._loop.call_later(delay, self._wake) if delay is not None else None
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-                if handle is not None:
-                    handle.cancel()
+            await self._inbox.wait(delay)
 
     def _last_words(self) -> MessageOver | Faxed:
         """What the party has left for somebody before it went. Raises CallGone when that is nothing more."""
-        while self._queue:
-            event = self._queue.popleft()
-            if isinstance(event, MessageOver | Faxed):
-                return event
-        raise CallGone
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        words = self._inbox.last_words()
+        if words is None:
+            raise CallGone
+        return words
 
     def emit(self, event: Event) -> None:
         """Give the scenario an event."""
-        self._queue.append(event)
-        self._wake()
+        self._inbox.put(event)
 
     def _stale(self, event: Event) -> bool:
         match event:
@@ -340,10 +316,7 @@ class LiveCall:
         path = event.record_file_path
         if self.messages.stopped(path, event.record_ms / 1000, by_silence=event.by_silence):
             return
-        for recording in self.recordings:
-            if path.endswith(recording.path):
-                self.emit(Recorded(recording, event.record_ms / 1000))
-                return
+        self._recordings.stopped(path, event.record_ms)
 
     def leg_over(self, state: LegState, cause: str, *, at: datetime | None = None, by: datetime | None = None) -> None:
         """A leg has ended, by an event, a refused originate or a sweep. `by`: it ended between `at` and then."""
@@ -357,8 +330,8 @@ class LiveCall:
         if not self.open_legs():
             self.all_ended.set()
         self._parting.is_free(state.uuid)
-        if self._heard_early == state.leg:
-            self._heard_no_more()
+        if self._early.ends(state.leg) and self._rings:  # another line may be tried
+            self.ringback(self._ringback)
         if self.consults and state.leg in self._outliving and (state.leaving or cause in (BLIND_TRANSFER, *REPLACED)):
             self.joins.hold_back(state)
         elif state.leg == self.party and state.leg in self._outliving:
@@ -371,7 +344,7 @@ class LiveCall:
             if state.leaving and any(s.alive and s.peer for s in self.legs.values() if s is not state):
                 return  # a caller who transferred his callee away; the callee's PARK follows
             self.gone = True
-            self._wake()
+            self._inbox.wake()
         elif cause in (BLIND_TRANSFER, *REPLACED) or state.leaving:
             self.joins.hold_back(state)
         else:
@@ -393,7 +366,7 @@ class LiveCall:
     def party_left(self) -> None:
         """Nobody has taken its place."""
         self.gone = True
-        self._wake()
+        self._inbox.wake()
 
     def refused(self, leg_uuid: str, cause: str) -> None:
         """An originate has failed."""
@@ -443,24 +416,8 @@ class LiveCall:
         self._playing.background(self.party, sound, loop=music is not None)
 
     def let_hear(self, leg: Leg) -> None:
-        if self.gone or not self.legs[leg.id].alive:
-            return
-        self._heard_early = leg
-        self._playing.forget_background()
-        if not self._answered:
-            self._node.switch.pre_answer(self.party.id)
-        self._node.guard(self, armed=False)  # the switch itself answers the party when the leg answers, and parks it when it does not
-        self._node.switch.setvar_multi(self.party.id, {"park_after_early_bridge": "true", "continue_on_fail": "true"})
-        self.joins.ordered(self.party.id, leg.id)
-        party = self.party
-        self._parting.when_parked({party.id, leg.id}, lambda: self._node.switch.bridge(party.id, leg.id))
-
-    def _heard_no_more(self) -> None:
-        self._heard_early = None
-        if not self.gone and self.legs[self.party.id].alive:
-            self._node.guard(self, armed=True)
-            if self._rings:  # by another line
-                self.ringback(self._ringback)
+        if self._early.let_hear(leg):
+            self._playing.forget_background()
 
     def play(self, *sounds: Sound, loop: bool = False) -> Playback:
         self._rings = False
@@ -470,25 +427,17 @@ class LiveCall:
 
     def stop(self, playback: Playback) -> None:
         self._playing.stop(self.party, playback)
-        self._queue = deque(e for e in self._queue if not (isinstance(e, Played) and e.playback == playback))
+        self._inbox.forget(playback)
+
+    @property
+    def recordings(self) -> list[Recording]:
+        return self._recordings.all
 
     def record(self, leg: Leg, path: str) -> Recording:
-        recording = self._records(Recording(str(uuid.uuid4()), path, leg))
-        self.recordings.append(recording)
-        return recording
-
-    def _records(self, recording: Recording, *, onward: bool = False) -> Recording:
-        """Order it on its leg: a new file, or `onward` behind what the file holds."""
-        assert recording.leg is not None
-        kind = {"RECORD_STEREO": "true", "RECORD_STEREO_SWAP": str(recording.turned).lower(), "RECORD_APPEND": str(onward).lower()}
-        self._node.switch.setvar_multi(recording.leg.id, kind)
-        self._node.switch.record_start(recording.leg.id, self._node.path_on_switch(recording.path))
-        self.note(Step("record", {"leg": recording.leg.label, "path": recording.path, "turned": recording.turned}))
-        return recording
+        return self._recordings.begin(leg, path)
 
     def end_recording(self, recording: Recording) -> None:
-        leg = recording.leg or self.party
-        self._node.switch.record_stop(leg.id, self._node.path_on_switch(recording.path))
+        self._recordings.end(recording, recording.leg or self.party)
 
     def record_message(self, path: str, *, limit: timedelta, until_silence: timedelta) -> Message:
         self._let_go()
@@ -539,7 +488,7 @@ class LiveCall:
     def bridge(self, one: Leg, other: Leg) -> None:
         served = self.party in (one, other)
         first, state = self.legs.get(one.id), self.legs.get(other.id)
-        early, self._heard_early = self._heard_early in (one, other), None
+        early = self._early.becomes_talk(one, other)
         joined = first is not None and first.peer == other.id
         if served:
             self._rings = False
@@ -555,12 +504,16 @@ class LiveCall:
             if leg.id in self._parted:  # a phone that transfers him means numbers that phones dial
                 self._node.switch.setvar(leg.id, "force_transfer_context", "from-phone")
         if not joined and not early:  # else the switch has done it for the early media, or is about to
-            self.joins.ordered(one.id, other.id)
-            self._parting.when_parked({one.id, other.id}, lambda: self._node.switch.bridge(one.id, other.id))
+            self.order_bridge(one, other)
         if state is not None and first is not None:
             state.peer, first.peer = one.id, other.id
             if served:
                 self.talks(state if other != self.party else first)
+
+    def order_bridge(self, one: Leg, other: Leg) -> None:
+        """Have the switch join them as soon as both are free."""
+        self.joins.ordered(one.id, other.id)
+        self._parting.when_parked({one.id, other.id}, lambda: self._node.switch.bridge(one.id, other.id))
 
     def hold(self, leg: Leg, music: Sound | None) -> None:
         own = self.snapshot.sound(self.snapshot.account.hold_music)
@@ -679,7 +632,7 @@ class LiveCall:
             self.all_ended.set()
         if state.leg == self.party:
             self.gone = True
-            self._wake()
+            self._inbox.wake()
         return moved
 
     def take_over(self, state: LegState) -> None:

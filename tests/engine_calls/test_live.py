@@ -111,7 +111,7 @@ async def test_a_transfer_is_made_once(floor: Floor) -> None:
     for _ in range(2):
         floor.says("CHANNEL_PARK", "a", source="1:a:bl_xfer:203/from-phone/XML", dialled="203")
     await floor.until(lambda: ends)
-    assert not [event for event in floor.node.calls["a"]._queue if isinstance(event, TransferAsked)]
+    assert not [event for event in floor.node.calls["a"]._inbox._events if isinstance(event, TransferAsked)]
 
 
 @pytest.mark.feature("R18", "R20")
