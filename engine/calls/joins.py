@@ -54,6 +54,10 @@ class Joins:
         if stays is not None and (one, other) not in self._known:
             self._comes_in(stays, other if stays == one else one)
             return
+        consults = next((uuid for uuid in (one, other) if call.expects(uuid) and uuid != call.party.id), None)
+        if consults is not None:
+            self._picked_up(call.legs[consults], other if consults == one else one)
+            return
         mine = call.legs.get(call.party.id)
         if mine is not None and call.party.id not in (one, other):
             # a phone that leaves has joined the two it had called: ours is served from now on
@@ -97,6 +101,18 @@ class Joins:
         if before.leg == call.party:
             call.serve(state.leg)
         call.emit(Joined(state.leg, before.leg, state.group))
+
+    def _picked_up(self, consults: LegState, picker: str) -> None:
+        """Somebody has picked up the ringing of a consultation."""
+        call = self._call
+        if (consults.uuid, picker) in self._known:
+            return
+        state = call.legs.get(picker) or self._node.adopt(call, picker)
+        if state is None:
+            return
+        self.ordered(consults.uuid, picker)
+        consults.peer, state.peer = picker, consults.uuid
+        call.emit(Joined(state.leg, None, state.group))
 
     def parked_by_transfer(self, event: SwitchEvent, state: LegState) -> None:
         """A phone has sent this leg elsewhere, or has left it with nobody."""

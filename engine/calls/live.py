@@ -130,12 +130,20 @@ class LiveCall:
         served = self.legs.get(self.party.id)
         return bool(served and served.peer)
 
+    @property
+    def expecting(self) -> LegState | None:
+        """Who will talk with whoever answers: the party, or, while a consultation rings, who consults."""
+        consults = self.recall.leg if self.recall.stays is not None else None
+        return self.legs.get((consults or self.party).id)
+
+    def expects(self, leg_uuid: str) -> bool:
+        """Whether whoever answers will talk with this leg."""
+        return self.expecting is not None and self.expecting.uuid == leg_uuid
+
     def rings_in(self, groups: Collection[Ref]) -> LegState | None:
-        """A phone that rings for one of these groups, while nobody talks with the party yet."""
-        if self.gone or self.bridged or self.party == NOBODY:
+        """A phone that rings for one of these groups, while nobody talks there yet."""
+        if self.gone or self.expecting is None or self.expecting.peer:
             return None
-        if self.recall.leg is not None and self.recall.stays is not None:
-            return None  # for a consultation: who answers talks with somebody else than the one who waits
         ringing = (s for s in self.open_legs() if s.direction == "out" and s.answered_at is None and not s.released)
         return next((s for s in ringing if s.group in groups), None)
 
@@ -494,13 +502,14 @@ class LiveCall:
             self._rings = False
             self._playing.forget_background()
             self._let_go(one, other)
+        for leg in (one, other):
+            self._music.pop(leg.id, None)
         if joined and (not served or self.talked_with in (first, state)):
             return  # phones have joined them (pickup, Replaces)
         if served:
             self._node.guard(self, armed=False)
             self.answer()
         for leg in (one, other):
-            self._music.pop(leg.id, None)
             if leg.id in self._parted:  # a phone that transfers him means numbers that phones dial
                 self._node.switch.setvar(leg.id, "force_transfer_context", "from-phone")
         if not joined and not early:  # else the switch has done it for the early media, or is about to

@@ -122,9 +122,9 @@ class Node:
         if other is None or other is call:
             call.feed(event, state)
             return
-        # legs of two calls were joined: they become the call whose served party is one of them
+        # legs of two calls were joined: they become the call whose served party is one of them, or who consults there
         sides = [(call, event.uuid, event.other_uuid), (other, event.other_uuid, event.uuid)]
-        for owner, mine, theirs in sorted(sides, key=lambda side: side[0].party.id != side[1]):
+        for owner, mine, theirs in sorted(sides, key=lambda side: (not side[0].expects(side[1]), side[0].party.id == side[1])):
             if self._by_leg.get(mine) is not self._by_leg.get(theirs):
                 owner.joins.seen(mine, theirs)
 
@@ -391,13 +391,16 @@ class Node:
         _, target, leg = min(rings, key=lambda found: found[0])
         mine = picker.legs[picker.party.id]
         mine.reason, mine.group, mine.number = "member", leg.group, mine.leg.label
-        self.guards.disarm(target)
+        expecting = target.expecting
+        assert expecting is not None  # else nothing rings there
+        if expecting.leg == target.party:  # else it waits while somebody consults
+            self.guards.disarm(target)
+            target.answer()
         self.guards.disarm(picker)
-        target.answer()
         picker.answer()
         self.switch.setvar(picker.party.id, "park_after_bridge", "")  # it is the served party no longer
-        target.legs[target.party.id].peer = picker.party.id  # nobody else picks this call up
-        self.switch.bridge(target.party.id, picker.party.id)
+        expecting.peer = picker.party.id  # nobody else picks this call up
+        self.switch.bridge(expecting.uuid, picker.party.id)
         return True
 
     def changed(self, call: LiveCall) -> None:

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from engine.calls.call import Answered, Call, Callee, EarlyMedia, Ended, Joined, Leg, Ringing, Step, TimeUp
 from engine.calls.causes import LOSE_RACE, NO_ANSWER, ORIGINATOR_CANCEL
 from engine.calls.keys import Chosen, KeyReader, listen
+from engine.snapshot import Ref
 
 Together: TypeAlias = tuple[Callee, ...]
 """Contacts of one user that ring together (equal contact priority, R10)."""
@@ -60,6 +61,12 @@ class Won:
 
     leg: Leg
     callee: Callee | None = None
+    picked_up_in: Ref | None = None
+
+    @property
+    def group(self) -> Ref | None:
+        """The one he was rung for, or, when he has picked the call up, somebody else was."""
+        return self.callee.group if self.callee is not None else self.picked_up_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +161,10 @@ async def ring(
                     case TimeUp() if until is not None and call.now >= until:
                         over = "time_over"
                         return NoOne(why | {attempt.callee.label: NO_ANSWER for attempt in live.values()})
-                    case Joined(leg, None):
+                    case Joined(leg, None, group):
                         told, over = LOSE_RACE, "answered_first"
                         call.note(Step("picked_up", {"who": leg.label}))
-                        return Won(leg)
+                        return Won(leg, None, group)
                     case Ended(leg, why_it_ended) if leg in live:
                         attempt = live.pop(leg)
                         further = call.dial_instead(leg)

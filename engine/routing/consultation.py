@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from engine.calls.call import Call, Caller, Ended, Joined, Leg, Step, TransferAsked
 from engine.calls.causes import BLIND_TRANSFER, CALL_REJECTED, NORMAL_CLEARING
@@ -36,18 +37,29 @@ class Asked:
         return tuple(Member(m.priority, tuple((p, replace(c, shows=caller)) for p, c in m.callees)) for m in self.members)
 
 
+Whom: TypeAlias = Callable[[str, Leg], Asked]
+"""Who is rung when an employee consults a number."""
+
+
 async def consult(
-    call: Call, asked: Asked, held: Leg, other: Leg, max_hold: timedelta | None
+    call: Call, asked: Asked, held: Leg, other: Leg, max_hold: timedelta | None, whom: Whom
 ) -> Back | Returns | HoldExpired | Transfer | Done:
     """Until somebody talks with the served party again, or nobody is left who could. `other`: whom it talks with now."""
-    by = asked.by
-    call.note(Step("consults", {"by": by.label, "number": asked.number}))
-    call.outlive(by)
+    call.note(Step("consults", {"by": asked.by.label, "number": asked.number}))
+    call.outlive(asked.by)
     call.part(call.party, other)
     if held in await parted(call):
         call.outlive()
         return Done(talked=True)
     call.hold(held, None)
+    return await _ask(call, asked, held, max_hold, whom)
+
+
+async def _ask(
+    call: Call, asked: Asked, held: Leg, max_hold: timedelta | None, whom: Whom
+) -> Back | Returns | HoldExpired | Transfer | Done:
+    """Whoever consults talks with nobody yet, and only he outlives the talk he had."""
+    by = asked.by
     call.hold(by, RINGING)
     call.attend(by, held)
     try:
@@ -65,10 +77,9 @@ async def consult(
             return _back(call, by, held, "no_answer")
         call.outlive()
         return Returns(by)
-    group = won.callee.group if won.callee is not None else None
     if not listens:  # he has hung up while it rang: he did not mean to talk himself
-        return _handed_over(call, won.leg, group)
-    return await _Consultation(call, by, held, won.leg, group, max_hold).run()
+        return _handed_over(call, won.leg, won.group)
+    return await _Consultation(call, by, held, won.leg, won.group, max_hold, whom).run()
 
 
 def _back(call: Call, by: Leg, held: Leg, why: str) -> Back:
@@ -88,15 +99,17 @@ def _handed_over(call: Call, target: Leg, group: Ref | None) -> Back:
 class _Consultation:
     """While the third party is there: `by` talks with it, or for a while with the one who waits."""
 
-    def __init__(self, call: Call, by: Leg, held: Leg, target: Leg, group: Ref | None, max_hold: timedelta | None) -> None:
+    def __init__(
+        self, call: Call, by: Leg, held: Leg, target: Leg, group: Ref | None, max_hold: timedelta | None, whom: Whom
+    ) -> None:
         self._call, self._by, self._held, self._target = call, by, held, target
-        self._group = group
+        self._group, self._whom = group, whom
         limited = held == call.party and held.external
         self._max_hold = max_hold if limited else None
         self._until: datetime | None = None
         self._with = target
 
-    async def run(self) -> Back | HoldExpired | Transfer | Done:
+    async def run(self) -> Back | Returns | HoldExpired | Transfer | Done:
         call = self._call
         self._begin()
         self._turn_to(self._target)
@@ -121,6 +134,8 @@ class _Consultation:
                     return self._alone("talk_over")
                 case Joined(leg, before, group) if before in (by, held, target):
                     self._replaced(leg, before, group)
+                case TransferAsked(leg, number) if leg == target and call.snapshot.extension(number) is not None:
+                    return await self._asks_further(number)
                 case TransferAsked(leg, number) if leg in (by, held, target):
                     return self._sent_on(leg, number)
                 case _ if self._until is not None and call.now >= self._until:
@@ -143,10 +158,20 @@ class _Consultation:
         )
         self._begin()
 
+    async def _asks_further(self, number: str) -> Back | Returns | HoldExpired | Transfer | Done:
+        """The phone of the one consulted has sent who consults on to a colleague (REFER): that one is consulted now."""
+        call, by = self._call, self._by
+        call.note(Step("transfer_asked", {"by": self._target.label, "number": number}))
+        call.note(Step("consults", {"by": by.label, "number": number}))
+        call.outlive(by)
+        call.release(self._target, BLIND_TRANSFER)
+        return await _ask(call, self._whom(number, by), self._held, self._max_hold, self._whom)
+
     def _sent_on(self, by: Leg, number: str) -> Back | Transfer:
         """A phone has transferred whom it talked with (REFER): that one has parked.
 
-        The employee who consults means the one who waits. Of the others there is nobody to send on, so they have only left.
+        The employee who consults means the one who waits. The others can't: at the cost of who consults, or with nobody left to wait for,
+        so they have only left.
         """
         call = self._call
         if by != self._by:

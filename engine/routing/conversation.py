@@ -19,7 +19,7 @@ from engine.snapshot import Branch, Ref
 
 async def talk(call: Call, router: Nesting, won: Won) -> Outcome:
     """Serve the conversation with whoever answered, to its end."""
-    return await stay(call, router, won.leg, won.callee.group if won.callee else None)
+    return await stay(call, router, won.leg, won.group)
 
 
 async def stay(call: Call, router: Nesting, other: Leg, group: Ref | None = None, *, joined: bool = False) -> Outcome:

@@ -31,10 +31,14 @@ async def obey(
         if why:
             return _refused(call, coded, why)
         if feature == "consult":
-            asked = _asked(call, number, user, by, group)
+
+            def whom(number: str, by: Leg) -> Asked:
+                return _asked(call, number, call.snapshot.users.get(by.user or 0), by, group)
+
+            asked = whom(number, by)
             if not any(member.callees for member in asked.members):
                 return _refused(call, coded, "empty")
-            return await consult(call, asked, held, coded.other, max_hold)
+            return await consult(call, asked, held, coded.other, max_hold, whom)
         call.note(Step("transfer_asked", {"by": by.label, "number": number}))
         await aside(call, by, held)
         call.hold(by, RINGING)

@@ -125,26 +125,82 @@ async def test_a_closed_group_is_not_consulted(shared: Pbx) -> None:
         assert three.rung == []
 
 
-@pytest.mark.feature("PBX-6", "R15")
-async def test_the_ringing_of_a_consultation_is_not_picked_up(shared: Pbx) -> None:
-    """Whoever picked it up would talk with the caller, who waits, and not with the one who consults."""
+@pytest.mark.feature("PBX-6", "R15", "R20", "R13")
+@pytest.mark.parametrize("then", ["the caller is handed over", "cancelled", "the colleague hangs up"])
+async def test_the_ringing_of_a_consultation_is_picked_up(shared: Pbx, then: str) -> None:
+    """Whoever picks it up talks with the one who consults; the caller goes on waiting."""
     async with AsyncExitStack() as stack:
         users = [await shared.user(login, ContactWish(kind="sip", address=login, timeout_seconds=30, lines=2)) for login in ("203", "204")]
-        await shared.group("Department", *users, extension="300")
+        await shared.group("Department", *users, extension="300", recording=True)
         scene = await talking(shared, stack)
         three, four = [await stack.enter_async_context(shared.telephone(login)) for login in ("203", "204")]
         await scene.types("*2300")
         rings, ringing = await four.takes(), await three.takes()
         picks = await four.call("*7")
-        assert await picks.refused() == 480
-        await ringing.answer()
+        await picks.answered()
+        await ringing.cancelled()
         await rings.cancelled()
-        three.say(SECOND)
+        four.say(SECOND)
         await scene.one.hears(SECOND)
-        await scene.served.hang_up()
-        await scene.caller.hears(SECOND)
-        await scene.talk.hang_up()
-        await ringing.ended()
+        await four.hears(FIRST)
+        scene.forget()
+        await scene.caller.listen(0.5)
+        assert scene.caller.strength(FIRST) + scene.caller.strength(SECOND) < 0.1
+        if then == "the caller is handed over":
+            await scene.served.hang_up()
+            await scene.caller.hears(SECOND)
+            await four.hears(CALLER)
+            await scene.caller.listen(1.5)
+            await scene.talk.hang_up()
+            await picks.ended()
+        else:
+            if then == "cancelled":
+                await scene.types("*4")
+                await picks.ended()
+            else:
+                await picks.hang_up()
+            await scene.caller.hears(FIRST)
+            await scene.one.hears(CALLER)
+            await scene.talk.hang_up()
+            await scene.served.ended()
+        records = await shared.records(2)
+    (record,) = [r for r in records if r.direction == "in"]
+    assert record.talked
+    assert steps(record, "picked_up") == ["picked_up"]
+    if then == "the caller is handed over":
+        await recorded_from_the_hand_over(shared, record)
+
+
+@pytest.mark.feature("PBX-6", "R15", "R20")
+async def test_the_ringing_of_a_consultation_by_who_has_called_is_picked_up(shared: Pbx) -> None:
+    """He is the one served until then."""
+    async with AsyncExitStack() as stack:
+        logins = ("201", "202", "203", "204")
+        users = [await shared.user(login, ContactWish(kind="sip", address=login, timeout_seconds=30, lines=2)) for login in logins]
+        await shared.group("Department", *users[2:], extension="300")
+        one, two, three, four = [await stack.enter_async_context(shared.telephone(login)) for login in logins]
+        talk = await one.call("202")
+        first = await two.answers()
+        await talk.answered()
+        one.say(CALLER)
+        two.say(FIRST)
+        await one.hears(FIRST)
+        one.quiet()
+        await one.press("*2300")
+        one.say(CALLER)
+        rings, ringing = await four.takes(), await three.takes()
+        picks = await four.call("*7")
+        await picks.answered()
+        await ringing.cancelled()
+        await rings.cancelled()
+        four.say(SECOND)
+        await one.hears(SECOND)
+        await four.hears(CALLER)
+        await talk.hang_up()
+        await two.hears(SECOND)
+        await four.hears(FIRST)
+        await first.hang_up()
+        await picks.ended()
         await shared.records(2)
 
 
@@ -246,20 +302,64 @@ async def test_who_has_turned_back_to_the_caller_sends_him_elsewhere_by_his_phon
 
 
 @pytest.mark.feature("R20", "R21")
-async def test_who_is_consulted_sends_nobody_elsewhere_by_his_phone(shared: Pbx) -> None:
+@pytest.mark.parametrize("then", ["answers", "hands over while it rings", "cancels while it rings", "nobody answers", "nobody there"])
+async def test_who_is_consulted_sends_the_employee_to_a_colleague_by_his_phone(shared: Pbx, then: str) -> None:
+    """REFER: the colleague is consulted then, and the caller goes on waiting."""
+    async with AsyncExitStack() as stack:
+        await shared.user("203", ContactWish(kind="sip", address="203", timeout_seconds=1 if then == "nobody answers" else 30))
+        scene, ringing = await consulting(shared, stack)
+        three = await stack.enter_async_context(shared.telephone("203", register=then != "nobody there"))
+        assert await ringing.refer(f"sip:203@{shared.domain}") == 202
+        await ringing.ended()
+        three_rings = await three.takes() if then != "nobody there" else None
+        if three_rings is not None:
+            assert "sip:201@" in three_rings.invite.get("From")  # R19: it sees who consults
+        if then == "hands over while it rings":
+            await scene.served.hang_up()
+        if then in ("answers", "hands over while it rings"):
+            assert three_rings is not None
+            await three_rings.answer()
+            three.say(OTHER)
+        if then == "answers":
+            await scene.one.hears(OTHER)
+            await three.hears(FIRST)
+            await scene.caller.listen(0.5)
+            assert scene.caller.strength(FIRST) + scene.caller.strength(OTHER) < 0.1
+            await scene.types("*3")
+            await scene.caller.hears(FIRST)
+            await scene.served.hang_up()
+        if then in ("answers", "hands over while it rings"):
+            assert three_rings is not None
+            await scene.caller.hears(OTHER)
+            await three.hears(CALLER)
+            await scene.talk.hang_up()
+            await three_rings.ended()
+        else:
+            if three_rings is not None:
+                if then == "cancels while it rings":
+                    await scene.types("*4")
+                await three_rings.cancelled()
+            await scene.caller.hears(FIRST)
+            await scene.one.hears(CALLER)
+            await scene.talk.hang_up()
+            await scene.served.ended()
+        (record,) = await shared.records(1)
+    assert record.talked
+
+
+@pytest.mark.feature("R20", "R21")
+async def test_who_is_consulted_sends_nobody_out_of_the_house_by_his_phone(shared: Pbx) -> None:
     """He has left, and the two talk again."""
     async with AsyncExitStack() as stack:
-        await shared.user("203")
         scene, ringing = await consulting(shared, stack)
-        three = await stack.enter_async_context(shared.telephone("203"))
-        assert await ringing.refer(f"sip:203@{shared.domain}") == 202
+        assert await ringing.refer(f"sip:89031234567@{shared.domain}") == 202
         await ringing.ended()
         await scene.caller.hears(FIRST)
         await scene.one.hears(CALLER)
         await scene.talk.hang_up()
         await scene.served.ended()
-        await shared.records(1)
-        assert three.rung == []
+        (record,) = await shared.records(1)
+    assert steps(record, "transfer_refused") == ["transfer_refused"]
 
 
 @pytest.mark.feature("R20", "R21")
