@@ -31,6 +31,7 @@ def kinds_by_field(part: type[Part]) -> Mapping[str, frozenset[str]]:
     return found
 
 
+@cache
 def kinds_of(part: type[Part]) -> frozenset[str]:
     """The kinds of elements that live in a part, read from its annotations; only their absence can be a dangling reference."""
     return frozenset(_element_kinds(get_type_hints(part).values(), set()))
