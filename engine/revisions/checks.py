@@ -33,6 +33,11 @@ def kinds_by_field(part: type[Part]) -> Mapping[str, frozenset[str]]:
 
 def kinds_of(part: type[Part]) -> frozenset[str]:
     """The kinds of elements that live in a part, read from its annotations; only their absence can be a dangling reference."""
+    return _kinds_of(part)
+
+
+@cache  # every save asks three times for every part
+def _kinds_of(part: type[Part]) -> frozenset[str]:
     return frozenset(_element_kinds(get_type_hints(part).values(), set()))
 
 

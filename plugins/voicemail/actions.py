@@ -21,6 +21,7 @@ from engine.sdk import (
     Outcome,
     Place,
     Played,
+    Recalled,
     Ref,
     Sentence,
     Snapshot,
@@ -68,7 +69,12 @@ class _ToVoicemail:
                 until_silence=timedelta(seconds=mailbox.silence_seconds),
             )
         if message.seconds is None:
-            message = await _spoken(call, message)
+            try:
+                message = await _spoken(call, message)
+            except Recalled:  # who has sent him here by a code talks with him again, of which nothing belongs into the message
+                call.end_message(message)
+                _kept(call, owner, await _spoken(call, message))
+                raise
         if _kept(call, owner, message):
             return Done()
         # an employee has sent his party here and has left: it does not go back to him for saying nothing

@@ -25,8 +25,10 @@ from engine.db import models
 from engine.jobs.orders import OrderBook
 from engine.rehearsal import NotAdmitted, Question, Script, Typed
 from engine.rehearsal.front_door import arrive
+from engine.routing.carry_out import CALL_BACK
 from engine.runtime.journal import SpoolJournal
 from engine.settings import Core, Settings
+from plugins.callback.models import Attempt
 from tests.portable.changes import Changes
 from tests.portable.houses import fresh_account, installation
 from tests.portable.morning import PIN, begin
@@ -35,15 +37,16 @@ from tests.web.house import SYSTEM, Customer, TestContext, opened
 
 MIDNIGHT = datetime(2026, 1, 14, 0, 0, tzinfo=ZoneInfo("Europe/Moscow")).astimezone(UTC)
 TICK = timedelta(minutes=20)
-CALLS_EACH = 6
+CALLS_EACH = 8
 CLIENTS = ("+79271234567", "+74957654321", "+79161112233", "+79031112234", "")
 DONE_IN_TALKS = (
-    "hold", "resume", "keys *1202", "keys *1203", "keys *1300", "keys *2201", "keys *2203", "keys *2300", "keys *3", "keys *4", "keys *5",
-    "keys *6", "keys 12", "202", "300", "+79161112233", "hangs up",
+    "hold", "hold", "hold", "resume", "keys *1202", "keys *1203", "keys *1300", "keys *1301", "keys *2201", "keys *2203", "keys *2204",
+    "keys *2300", "keys *2301", "keys *3", "keys *4", "keys *5", "keys *6", "keys 12", "202", "300", "+79161112233", "hangs up",
 )  # fmt: skip
 ENOUGH = {
-    "ended": 300, "saved": 40, "refused": 8, "back": 2, "deleted": 2, "deleted under a call": 2, "taken up": 15, "callbacks": 2,
-    "during ringing": 10, "during prompt": 5, "during menu": 2, "during talk": 10, "during hold": 2, "during voicemail": 2,
+    "ended": 400, "saved": 80, "refused": 8, "back": 2, "back with one": 1, "deleted": 20, "deleted under a call": 10, "taken up": 15,
+    "order callback": 5, "order callback.attempt": 10, "during ringing": 40, "during prompt": 10, "during menu": 10, "during talk": 20,
+    "during hold": 1, "during transfer": 1, "during voicemail": 5, "during fax": 5,
 }  # fmt: skip
 
 
@@ -59,11 +62,12 @@ class Day:
     async def hour_by_hour(self) -> None:
         at = MIDNIGHT + TICK
         while at < MIDNIGHT + timedelta(hours=24):
-            await self._until(at - timedelta(seconds=100))
-            for seconds in sorted(self.chance.uniform(-90, 0) for _ in range(CALLS_EACH)):
+            await self._until(at - timedelta(seconds=61))
+            for seconds in sorted(self.chance.uniform(-60, 0) for _ in range(CALLS_EACH)):
                 self.town.until(at + timedelta(seconds=seconds))
                 self._comes()
             await self._until(at)
+            await self._somebody_wants_a_call(at)
             await self.changes.anything()
             if self.changes.little_is_left:
                 await self.changes.save(self.changes.back_to_the_morning)
@@ -74,7 +78,7 @@ class Day:
             if dies:
                 self.town.now += timedelta(seconds=self.chance.choice([0, 0, 3, 20]))
                 self.town.engine_starts()
-            for seconds in (10, 60, 300):
+            for seconds in (1, 60, 300):
                 await self._until(at + timedelta(seconds=seconds))
             at += TICK
         for hour in range(24, 30):  # whoever is to be called back is
@@ -96,7 +100,15 @@ class Day:
                 assert await self.ctx.orders.finish(order, {"call": f"order-{order.id}"})
                 action, ordered = self.ctx.registry.orders()[order.kind], Ordered(order.kind, dict(order.arguments))
                 self.town.is_ordered(f"order-{order.id}", action, ordered, self._script(leaves=None))
-                self.town.seen["callbacks"] += 1
+                self.town.seen[f"order {order.kind}"] += 1
+
+    async def _somebody_wants_a_call(self, at: datetime) -> None:
+        """Of the bot, to a client; he may be deleted before it is carried out."""
+        users = [u.id for u in self.changes.now.core.users]
+        if users and self.chance.random() < 0.3:
+            wish = {"user": self.chance.choice(users), "number": CLIENTS[2], "did": ""}
+            with clock.frozen(at):
+                await self.ctx.orders.place(self.account, CALL_BACK, wish, key=f"{at}")
 
     def _comes(self) -> None:
         now, outside = self.changes.now, self.chance.random() < 0.75
@@ -114,19 +126,19 @@ class Day:
         except NotAdmitted:
             self.town.seen["not admitted"] += 1
             return
-        self.town.comes_in(arrival, self._script(leaves=self.chance.choice([10.0, 30.0, 120.0, 400.0])))
+        self.town.comes_in(arrival, self._script(leaves=self.chance.choice([10.0, 60.0, 200.0, 400.0])))
 
     def _script(self, *, leaves: float | None) -> Script:
         chance, now = self.chance, self.changes.now
         words = [PIN + "#", "89161112233#", *now.extensions, *"0123456789*#"]
         labels = [c.label for u in now.core.users for c in u.contacts]
-        talk = zip(sorted(chance.uniform(1, 150) for _ in range(4)), chance.choices(DONE_IN_TALKS, k=4), strict=True)
+        talk = zip(sorted(chance.uniform(1, 90) for _ in range(5)), chance.choices(DONE_IN_TALKS, k=5), strict=True)
         return Script(
             answers={label: (chance.uniform(1, 15), "answer") for label in labels if chance.random() < 0.6},
             others=chance.choice([(6.0, "answer"), (2.0, "USER_BUSY"), (float("inf"), "answer")]),
             typed=tuple(Typed(chance.choice(words), chance.uniform(0.5, 6)) for _ in range(4)),
             keys=[(60.0 + n * 0.3, key) for n, key in enumerate(chance.choice(["", "*1202", "*2203", "*4"]))],
-            caller_leaves=leaves, talk=tuple(talk), talk_seconds=chance.choice([20.0, 90.0, 240.0]), alerts=0.5, unanswered_limit=50.0,
+            caller_leaves=leaves, talk=tuple(talk), talk_seconds=chance.choice([30.0, 120.0, 240.0]), alerts=0.5, unanswered_limit=50.0,
             speaks_seconds=chance.choice([0.0, 5.0, 60.0]), fax_pages=chance.choice([0, 1, 3]),
             absent=frozenset(chance.sample(labels, len(labels) // 8)),
         )  # fmt: skip
@@ -139,6 +151,8 @@ class Day:
         assert not +town.lines
         ids = [row.call_id for row in await models.CallRecord.of(self.account).only("call_id")]
         assert len([id for id in ids if id.startswith(("call-", "order-"))]) == town.seen["ended"]
+        assert not await models.CallOrder.of(self.account).exclude(status="done").exists()
+        assert not await Attempt.of(self.account).filter(result="").exists()
         assert not await models.FactRow.filter(failed__isnull=False).exists()
         assert not list(self.journal.spool.rejected())
 
@@ -161,6 +175,17 @@ async def living(folder: Path, customer: Customer, seed: int) -> AsyncIterator[D
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_a_day(furnished: tuple[Path, tuple[Customer, Customer]], tmp_path: Path, seed: int) -> None:
+    await a_day(furnished, tmp_path, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3, 23))
+async def test_many_days(furnished: tuple[Path, tuple[Customer, Customer]], tmp_path: Path, seed: int) -> None:
+    await a_day(furnished, tmp_path, seed)
+
+
+async def a_day(furnished: tuple[Path, tuple[Customer, Customer]], tmp_path: Path, seed: int) -> None:
     source, (one, _) = furnished
     shutil.copytree(source, tmp_path / "source")
     async with living(tmp_path / "source", one, seed) as day:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.calls.call import NOBODY, Answered, Callee, Ended, Held, Joined, Leg, LegReason, Played, Recording, Step
+from engine.calls.call import NOBODY, Answered, Callee, Ended, Held, Joined, Leg, LegReason, Played, Recording, Step, TransferAsked
 from engine.calls.causes import ENGINE_LOST, NORMAL_CLEARING, NORMAL_TEMPORARY_FAILURE, ORIGINATOR_CANCEL
 from engine.calls.leg import LegState
 from engine.calls.live import part_path
@@ -171,6 +171,8 @@ class TownCall(RehearsedCall):
                 self._written(state)
             case Held(leg, on):
                 self.legs[leg.id].held = on
+            case TransferAsked(leg) if leg == self.party and (peer := self.legs[leg.id].peer):
+                self.serve(self.legs[peer].leg)  # as engine.calls.joins: whom he sends on is served
         return event
 
     def release(self, leg: Leg, cause: str = NORMAL_CLEARING) -> None:

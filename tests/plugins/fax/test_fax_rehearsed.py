@@ -6,12 +6,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from engine.calls.cdr import failed_groups, is_served, why_missed
-from engine.plugin.testing import office, sip_user, steps, try_call
-from engine.rehearsal import Rehearsal, Script
-from engine.routing.action import Done, Missed
+from engine.plugin.testing import AT, OUTSIDER, office, sip_user, steps, try_call
+from engine.rehearsal import Rehearsal, RehearsedCall, Script
+from engine.routing.action import Done, Entry, Missed
+from engine.routing.outbound import dial_number
+from engine.routing.router import Router
 from engine.snapshot import Ref, Snapshot
+from plugins.codes.part import FeatureCodesPart
 from plugins.fax.actions import LONGEST, ToGroupFax, ToUserFax
 from plugins.fax.facts import FaxDropped, FaxReceived
 from plugins.fax.part import GROUP_FAX, USER_FAX, FaxPart, Machine
@@ -133,3 +137,28 @@ def test_a_hang_up_at_every_await_leaves_at_most_what_came() -> None:
 @pytest.mark.feature("GRP-1", "USR-1")
 def test_whoever_leads_to_a_fax_leads_to_its_owner() -> None:
     assert [e.title for e in house(no_answer=OF_BORIS).referers(BORIS)] == ["Sales", "Menu"]
+
+
+@pytest.mark.feature("VM-2", "R26")
+@pytest.mark.parametrize("of", [Ref(USER_FAX, 299), OF_BORIS], ids=["deleted", "switched off"])
+async def test_a_fax_under_way_is_received_to_its_end_whatever_became_of_the_machine(of: Ref) -> None:
+    """By an engine that takes the call up on other settings than it began with."""
+    call = RehearsedCall(house(Machine(id=1, title="", parent=BORIS, active=False)), OUTSIDER, Script(fax_pages=2), AT)
+    call.receive_fax("fax/1/a.tif")
+    assert await ToUserFax().run(call, Entry(of, "repeat"), Router({}, dial_number)) == Done()
+    assert [(f.path, f.pages) for f in call.facts if isinstance(f, FaxReceived)] == [("fax/1/a.tif", 2)]
+
+
+@pytest.mark.feature("VM-2", "R20")
+def test_whoever_is_taken_back_from_a_fax_machine_sends_there_no_longer() -> None:
+    """An employee sends him to a group that leads to its fax, and cancels that by the code: the page that has come is kept."""
+    whole = house(no_answer=OF_SALES)
+    sales = replace(whole.element(SALES), extension="300", method="NONE")  # type: ignore[type-var]
+    groups = GroupsPart(groups=(whole.element(ROOT), sales))  # type: ignore[arg-type]
+    core = replace(whole.core, extensions=(*whole.core.extensions, ("300", SALES)))
+    whole = Snapshot(1, core, {**whole.parts, "groups": groups, "codes": FeatureCodesPart()})
+    script = Script({"201": [(1, "answer")]}, fax_pages=3, talk=[(2.0, "keys *1300"), (45.0, "keys *4")], talk_seconds=100.0)
+    got = try_call(whole, ACTIONS, BORIS, script)
+    told = ("fax", "fax_over", "transfer_cancelled", "talk")
+    assert [s.what for _, s in got.steps if s.what in told] == ["talk", "fax", "fax_over", "transfer_cancelled", "talk"]
+    assert came(got) == [(SALES, 1, False)]

@@ -3,14 +3,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from msgspec.structs import replace
 
 from engine.calls.call import Caller
 from engine.calls.cdr import failed_groups, why_missed
-from engine.plugin.testing import OUTSIDER, office, sip_user, steps, try_call
-from engine.rehearsal import Rehearsal, Script
-from engine.routing.action import Done, Missed
+from engine.facts import Fact
+from engine.plugin.testing import AT, OUTSIDER, office, sip_user, steps, try_call
+from engine.rehearsal import Rehearsal, RehearsedCall, Script
+from engine.routing.action import Done, Entry, Missed
+from engine.routing.outbound import dial_number
+from engine.routing.router import Router
 from engine.snapshot import Ref, Snapshot
+from plugins.codes.part import FeatureCodesPart
 from plugins.groups.actions import ToGroup, ToUser
 from plugins.groups.api import Membership
 from plugins.groups.part import Group, GroupsPart
@@ -18,7 +25,7 @@ from plugins.ivr.actions import ToMenu
 from plugins.ivr.part import IvrPart, Menu, MenuKey
 from plugins.voicefiles.part import VoiceFile, VoicefilesPart
 from plugins.voicemail.actions import BEEP, ToGroupVoicemail, ToUserVoicemail
-from plugins.voicemail.facts import MessageLeft
+from plugins.voicemail.facts import MessageDropped, MessageLeft
 from plugins.voicemail.part import GROUP_VOICEMAIL, USER_VOICEMAIL, Mailbox, VoicemailPart
 
 ACTIONS = (ToGroup(), ToUser(), ToMenu(), ToUserVoicemail(), ToGroupVoicemail())
@@ -190,3 +197,36 @@ def test_a_hang_up_at_every_await_leaves_at_most_what_was_said() -> None:
 def test_whoever_leads_to_a_mailbox_leads_to_its_owner() -> None:
     assert [e.title for e in house(no_answer=OF_BORIS).referers(BORIS)] == ["Sales"]
     assert house(box(BORIS)).referers(BORIS) == []
+
+
+@pytest.mark.feature("VM-1", "R26")
+@pytest.mark.parametrize(("seconds", "kept"), [(5.0, [MessageLeft]), (0.5, [MessageDropped])])
+@pytest.mark.parametrize("of", [Ref(USER_VOICEMAIL, 299), OF_BORIS], ids=["deleted", "switched off"])
+async def test_a_message_under_way_is_heard_to_its_end_whatever_became_of_the_mailbox(
+    of: Ref, seconds: float, kept: list[type[Fact]]
+) -> None:
+    """By an engine that takes the call up on other settings than it began with."""
+    call = RehearsedCall(house(box(BORIS, active=False)), OUTSIDER, Script(speaks_seconds=seconds), AT)
+    call.record_message("voicemail/1/a.wav", limit=timedelta(seconds=60), until_silence=timedelta(seconds=4))
+    await ToUserVoicemail().run(call, Entry(of, "repeat"), Router({}, dial_number))
+    assert [(type(f), getattr(f, "path", None)) for f in call.facts] == [(what, "voicemail/1/a.wav") for what in kept]
+    assert not call.now < AT + timedelta(seconds=seconds)
+
+
+@pytest.mark.feature("VM-1", "R20")
+@pytest.mark.parametrize(("cancelled", "kept"), [(17.0, [(SALES, 12.0)]), (4.0, [])], ids=["he has spoken", "he has not begun"])
+def test_whoever_is_taken_back_from_a_mailbox_is_recorded_there_no_longer(cancelled: float, kept: list[tuple[Ref, float]]) -> None:
+    """An employee sends him to a group that leads to its mailbox, and cancels that by the code."""
+    whole = house(box(SALES), no_answer=OF_SALES)
+    sales = replace(whole.element(SALES), extension="300", method="NONE")  # type: ignore[type-var]
+    groups = GroupsPart(groups=(whole.element(ROOT), sales))  # type: ignore[arg-type]
+    core = replace(whole.core, extensions=(*whole.core.extensions, ("300", SALES)))
+    whole = Snapshot(1, core, {**whole.parts, "groups": groups, "codes": FeatureCodesPart()})
+    script = Script(
+        {"201": [(1, "answer")]}, sounds=SOUNDS, speaks_seconds=60.0, talk=[(2.0, "keys *1300"), (cancelled, "keys *4")], talk_seconds=100.0
+    )
+    got = try_call(whole, ACTIONS, BORIS, script)
+    assert [s.what for _, s in got.steps if s.what in ("message", "message_over", "transfer_cancelled", "talk")] == [
+        "talk", *(["message", "message_over"] if kept else []), "transfer_cancelled", "talk"
+    ]
+    assert [(owner, round(seconds)) for owner, seconds in left(got)] == kept
