@@ -141,10 +141,11 @@ class LiveCall:
         return self.expecting is not None and self.expecting.uuid == leg_uuid
 
     def rings_in(self, groups: Collection[Ref]) -> LegState | None:
-        """A phone that rings for one of these groups, while nobody talks there yet."""
+        """An employee's phone that rings for one of these groups, while nobody talks there yet."""
         if self.gone or self.expecting is None or self.expecting.peer:
             return None
-        ringing = (s for s in self.open_legs() if s.direction == "out" and s.answered_at is None and not s.released)
+        # a number outside that is called shows the number of its caller's group, and rings for nobody in it
+        ringing = (s for s in self.open_legs() if s.leg.contact and s.direction == "out" and s.answered_at is None and not s.released)
         return next((s for s in ringing if s.group in groups), None)
 
     @property

@@ -455,3 +455,27 @@ async def test_who_is_held_for_too_long_is_not_kept(shared: Pbx, otherwise: str)
         (record,) = await shared.records(1)
     assert record.talked
     assert "hold_expired" in steps(record, "hold_expired")
+
+
+@pytest.mark.feature("PBX-6", "R15")
+async def test_a_colleagues_own_call_to_outside_is_nobodys_to_pick_up(shared: Pbx) -> None:
+    """It shows the number of the group, but rings for the one who was called."""
+    async with AsyncExitStack() as stack:
+        users = [await shared.user(login) for login in ("201", "202")]
+        await shared.group("Sales", *users)
+        one, two = [await stack.enter_async_context(shared.telephone(login)) for login in ("201", "202")]
+        provider = await stack.enter_async_context(shared.provider())
+        trunk = await shared.line(server=provider.host, port=provider.port)
+        await shared.number("+74956670021", trunk)
+        talk = await one.call("89031234567")
+        ringing = await provider.takes()
+        await shared.step("phone_rings")
+        nothing = await two.call("*7")
+        assert await nothing.refused() >= 400
+        await ringing.answer()
+        await talk.answered()
+        provider.say(CALLER)
+        await one.hears(CALLER)
+        await talk.hang_up()
+        await ringing.ended()
+        await shared.records(2)
