@@ -415,6 +415,8 @@ class Resync:
         """Of a transfer that was under way when the last engine died, and of a consultation: the talk that it has interrupted, or,
         when who consulted has gone, the transfer that he meant."""
         by, held = moving.by, moving.held
+        for state in call.open_legs():  # whoever a phone has transferred meanwhile has a timer, which would tear the next talk apart
+            self._node.switch.claim(state.uuid, lambda deleted: None)
         at = next((s.target for _, s in reversed(call.steps) if s.what == "enters"), None)
         both = held is not None and held.alive and by.alive
         third = next((s for s in call.open_legs() if s not in (by, held) and s.answered_at is not None), None)
