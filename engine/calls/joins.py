@@ -127,8 +127,8 @@ class Joins:
             self._node.switch.claim(state.uuid, lambda deleted: None)  # the dialplan has armed a timer
             self._asked(event, call.legs[self._partners[state.uuid]])
             return
-        # the transferring leg may have ended before or may end after this; it is the one talked with last
-        by = next((s for s in call.legs.values() if s.leaving), None) or call.talked_with
+        # the transferring leg may have ended before or may end after this; it is the one talked with last, and no earlier one that left
+        by = next((s for s in call.legs.values() if s.leaving and not s.released), None) or call.talked_with
         if state.leg != call.party:  # the caller sent his callee on: the scenario serves the callee now
             by = call.legs[call.party.id]
             by.leaving = True

@@ -26,6 +26,7 @@ from engine.calls.unheard import (
     catch_up,
     hear_of_fax,
     hear_of_message,
+    on_the_way,
     rejoin,
     sent_on,
 )
@@ -342,6 +343,9 @@ class Resync:
             self._node.switch.break_(party.uuid)  # what an engine that is gone was playing
         if other is not None and rows.get(other.uuid, {}).get("callstate") == "HELD":
             call.feed(replace(dumps[other.uuid], name="CHANNEL_HOLD"), other)
+        if on_the_way(call) is not None:
+            for state in call.open_legs():  # whoever a phone has transferred meanwhile has a timer, which would tear the next talk apart
+                self._node.switch.claim(state.uuid, lambda deleted: None)
         self._node.run(call, scenario_of(call, self._desk, party, other))
 
     async def _unclaimed(self, rows: Mapping[str, Row]) -> None:

@@ -94,3 +94,27 @@ async def test_a_consultation(office: ApartPbx, meanwhile: str) -> None:
     assert record.talked
     told = "consultation_over" if meanwhile == "nothing" else "handed_over"
     assert steps(record, "talk", "consultation", "consultation_over", "handed_over") == ["talk", "consultation", told, "talk"]
+
+
+@pytest.mark.feature("R20", "R1")
+async def test_a_consultation_whose_third_party_transfers_meanwhile(office: ApartPbx) -> None:
+    """REFER, heard of by the switch alone: it has armed the timer of one who waits for an engine, which would end the talk that follows."""
+    async with AsyncExitStack() as stack:
+        scene = await talking(office, stack)
+        await scene.types("*2202")
+        third = await scene.two.answers()
+        scene.two.say(SECOND)
+        await scene.one.hears(SECOND)
+        await office.house.end(signal.SIGKILL)
+        assert await third.refer(f"sip:203@{office.domain}") == 202
+        await office.house.start()
+        await third.ended(20)
+        scene.forget()
+        await scene.caller.hears(FIRST)
+        await scene.one.hears(CALLER)
+        for channel in await office.channels():
+            assert "Deleted: 0" in await office.house.ask(f"sched_del {channel['uuid']}")
+        await scene.talk.hang_up()
+        await scene.served.ended()
+        (record,) = await office.records(1)
+    assert record.talked

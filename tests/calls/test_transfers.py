@@ -83,6 +83,36 @@ async def test_a_blind_transfer_that_nobody_takes_comes_back(shared: Pbx) -> Non
     assert [s["what"] for s in record.trace if s["what"] in ("talk", "transfer_returns")] == ["talk", "transfer_returns", "talk"]
 
 
+@pytest.mark.feature("R20")
+async def test_a_second_blind_transfer_that_nobody_takes_comes_back_to_who_has_made_it(shared: Pbx) -> None:
+    async with AsyncExitStack() as stack:
+        users = [await shared.user(login) for login in ("201", "202")]
+        await shared.user("203", ContactWish(kind="sip", address="203", timeout_seconds=1))
+        await shared.rule(await shared.group("Sales", users[0]))
+        one, two, three = [await stack.enter_async_context(shared.telephone(login)) for login in ("201", "202", "203")]
+        caller = await stack.enter_async_context(shared.provider())
+        talk = await caller.calls(shared.did[1:])
+        first = await one.answers()
+        await talk.answered()
+        caller.say(500)
+        await one.hears(500)
+        assert await first.refer(f"sip:202@{shared.domain}") == 202
+        await first.ended()
+        second = await two.answers()
+        await two.hears(500)
+        assert await second.refer(f"sip:203@{shared.domain}") == 202
+        await second.ended()
+        await three.takes()
+        back = await two.answers()
+        two.heard.clear()
+        await two.hears(500)
+        await talk.hang_up()
+        await back.ended()
+        (record,) = await shared.records(1)
+        assert len(one.rung) == 1
+    assert [s["facts"]["by"] for s in record.trace if s["what"] == "transfer_asked"] == ["201", "202"]
+
+
 @pytest.mark.feature("R20", "R13", "R19")
 async def test_an_attended_transfer_keeps_the_talk_and_one_record(shared: Pbx) -> None:
     async with AsyncExitStack() as stack:
