@@ -20,7 +20,6 @@ from engine.sdk import (
     Nesting,
     Outcome,
     Place,
-    Recalled,
     Ref,
     Sentence,
     Served,
@@ -68,12 +67,7 @@ class _ToFax:
             call.answer()
             fax = call.receive_fax(f"fax/{call.snapshot.account.id}/{call.now:%Y/%m}/{call.id}.tif")
         if fax.pages is None:
-            try:
-                fax = await _received(call, fax)
-            except Recalled:  # who has sent him here by a code talks with him again
-                call.end_fax(fax)
-                _kept(call, owner, await _received(call, fax))
-                raise
+            fax = await _received(call, fax)
         if _kept(call, owner, fax):
             return Done()
         await _still_there(call)

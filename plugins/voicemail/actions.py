@@ -21,7 +21,6 @@ from engine.sdk import (
     Outcome,
     Place,
     Played,
-    Recalled,
     Ref,
     Sentence,
     Snapshot,
@@ -69,12 +68,7 @@ class _ToVoicemail:
                 until_silence=timedelta(seconds=mailbox.silence_seconds),
             )
         if message.seconds is None:
-            try:
-                message = await _spoken(call, message)
-            except Recalled:  # who has sent him here by a code talks with him again, of which nothing belongs into the message
-                call.end_message(message)
-                _kept(call, owner, await _spoken(call, message))
-                raise
+            message = await _spoken(call, message)
         if _kept(call, owner, message):
             return Done()
         # an employee has sent his party here and has left: it does not go back to him for saying nothing

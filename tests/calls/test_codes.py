@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -13,12 +12,10 @@ from engine.db import models
 from engine.people import ContactWish
 from engine.snapshot import Ref
 from plugins.groups.api import Membership
-from plugins.groups.part import Group
-from plugins.voicemail.part import GROUP_VOICEMAIL
 from tests.calls.installation import REAL, own_address
 from tests.calls.pbx import Pbx
 from tests.calls.telephone import Line, Provider
-from tests.calls.test_voicemail import BEEP, mailbox, messages, said, speaks_after_the_beep
+from tests.calls.test_voicemail import speaks_after_the_beep
 from tests.embedded.telephone import Answering, Talk
 from tests.phones import sound
 
@@ -121,31 +118,6 @@ async def test_a_cancelled_transfer_gives_the_caller_back_at_once(shared: Pbx) -
         (record,) = await shared.records(1)
         assert scene.caller.events_heard == []
     assert steps(record, "talk", "transfer_asked", "transfer_cancelled") == ["talk", "transfer_asked", "transfer_cancelled", "talk"]
-
-
-@pytest.mark.feature("PBX-6", "R20", "VM-1")
-async def test_a_caller_taken_back_from_a_mailbox_is_recorded_there_no_longer(shared: Pbx) -> None:
-    async with AsyncExitStack() as stack:
-        away = await shared.group("Away", method="NONE", extension="300")
-        await mailbox(shared, away)
-        group = shared.snapshot.get(away, Group)
-        assert group is not None
-        await shared.change(group, no_answer=Ref(GROUP_VOICEMAIL, away.id))
-        scene = await talking(shared, stack)
-        await scene.types("*1300")
-        await scene.caller.hears(BEEP, seconds=0.2)
-        await asyncio.sleep(2.0)
-        await scene.types("*4")
-        await scene.caller.hears(FIRST)
-        await scene.one.hears(CALLER)
-        await asyncio.sleep(1.0)
-        await scene.talk.hang_up()
-        await scene.served.ended()
-    (record,) = await shared.records(1)
-    assert steps(record, "message", "message_over", "transfer_cancelled") == ["message", "message_over", "transfer_cancelled"]
-    (row,) = await messages(shared, 1)
-    assert 1.0 < row.seconds < 4.0  # not what followed
-    assert abs(said(shared, row) - row.seconds) < 0.9
 
 
 @pytest.mark.feature("PBX-6", "R13", "R19", "R20", "R21")

@@ -150,15 +150,15 @@ async def test_a_fax_under_way_is_received_to_its_end_whatever_became_of_the_mac
 
 
 @pytest.mark.feature("VM-2", "R20")
-def test_whoever_is_taken_back_from_a_fax_machine_sends_there_no_longer() -> None:
-    """An employee sends him to a group that leads to its fax, and cancels that by the code: the page that has come is kept."""
+def test_who_has_sent_his_caller_to_a_fax_machine_is_free_when_it_receives() -> None:
+    """An employee sends him to a group that leads to its fax; he can't take him back in the middle of it."""
     whole = house(no_answer=OF_SALES)
     sales = replace(whole.element(SALES), extension="300", method="NONE")  # type: ignore[type-var]
     groups = GroupsPart(groups=(whole.element(ROOT), sales))  # type: ignore[arg-type]
     core = replace(whole.core, extensions=(*whole.core.extensions, ("300", SALES)))
     whole = Snapshot(1, core, {**whole.parts, "groups": groups, "codes": FeatureCodesPart()})
-    script = Script({"201": [(1, "answer")]}, fax_pages=3, talk=[(2.0, "keys *1300"), (45.0, "keys *4")], talk_seconds=100.0)
+    script = Script({"201": [(1, "answer")]}, fax_pages=3, talk=[(2.0, "keys *1300"), (45.0, "keys *4")], talk_seconds=300.0)
     got = try_call(whole, ACTIONS, BORIS, script)
     told = ("fax", "fax_over", "transfer_cancelled", "talk")
-    assert [s.what for _, s in got.steps if s.what in told] == ["talk", "fax", "fax_over", "transfer_cancelled", "talk"]
-    assert came(got) == [(SALES, 1, False)]
+    assert [s.what for _, s in got.steps if s.what in told] == ["talk", "fax", "fax_over"]
+    assert came(got) == [(SALES, 3, True)]
