@@ -169,7 +169,7 @@ async def test_a_leg_given_up_before_the_switch_had_it_is_ended_when_it_appears(
     await floor.until(lambda: not floor.node.calls)
 
 
-@pytest.mark.parametrize("whose", ["his own customer's", "another customer's", "his own call"])
+@pytest.mark.parametrize("whose", ["his own customer's", "another customer's", "his own call", "a number's"])
 async def test_nobody_picks_up_another_customers_call(floor: Floor, whose: str) -> None:
     async def waits(call: LiveCall) -> Ending:
         await call.next()
@@ -177,7 +177,10 @@ async def test_nobody_picks_up_another_customers_call(floor: Floor, whose: str) 
 
     group, elsewhere = Ref("groups.group", 1), Ref("groups.group", 2)
     ringing, picker = floor.call("a", waits), floor.call("b", waits)
-    (picker if whose == "his own call" else ringing).dial(Callee("202", number="+79271112233", group=group))
+    user = floor.snapshot.users[201]
+    (picker if whose == "his own call" else ringing).dial(
+        Callee("202", number="+79271112233", group=group) if whose == "a number's" else Callee("201", user.contacts[0], user, group=group)
+    )
     if whose == "another customer's":
         account = msgspec.structs.replace(ringing.snapshot.account, id=2)
         ringing.snapshot = Snapshot(1, msgspec.structs.replace(ringing.snapshot.core, account=account), {})
