@@ -125,7 +125,8 @@ from engine.rehearsal import (
     rehearse_call,
     rehearse_order,
 )
-from engine.revisions import Actor, Edit, Revised, Speaker, Told
+from engine.revisions import Actor, Clash, Edit, Revised, Speaker, Told, differences
+from engine.revisions import Line as ToldLine
 from engine.routing.action import (
     Announced,
     Choice,
@@ -239,6 +240,7 @@ __all__ = [
     "Checked",
     "Choice",
     "Chosen",
+    "Clash",
     "CodesPart",
     "Command",
     "Condition",
@@ -347,6 +349,7 @@ __all__ = [
     "TimeUp",
     "To",
     "Told",
+    "ToldLine",
     "Transfer",
     "TransferAsked",
     "Trunk",
@@ -381,6 +384,7 @@ __all__ = [
     "converse",
     "decode_fact",
     "decrypt",
+    "differences",
     "encrypt",
     "fall_back",
     "fill",

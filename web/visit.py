@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web as http
 from multidict import MultiDict, MultiDictProxy
 
-from engine.sdk import Actor, Context, Element, Forbidden, NotFound, Page, Ref, Refused, Snapshot, models, translate
+from engine.sdk import Actor, Context, Element, Forbidden, NotFound, Page, Ref, Refused, Snapshot, Speaker, models, translate
+from web.clashing import Clashed, telling
 from web.trying import TRY, Trial, trying
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Visit:
     """A form posted after the end of its session, which the login page keeps (`web.pages.login`)."""
     tried: Trial | None = None
     """What the posted form would do, when it was only tried (`web.trying`)."""
+    clashed: Clashed | None = None
+    """What the posted form would overwrite of others' work (`web.clashing`)."""
     _snapshot: Snapshot | None = None
     _edited: int | None = None
     """The revision that this request has changed."""
@@ -131,12 +134,21 @@ class Visit:
         value = self.posted.get(name, "")
         return value.strip() if isinstance(value, str) else ""
 
+    def speaker(self, before: Snapshot | None, after: Snapshot) -> Speaker:
+        """Tells changes between two states in the visitor's language."""
+        registry = self.ctx.registry
+        actions = {action.kind: action.title for action in registry.actions().values()}
+        return Speaker(self.t, before, after, actions, {kind.id: kind.title for kind in registry.letters().values()})
+
     def edit(self, expected: int | None = None) -> AbstractAsyncContextManager[Edit]:
-        """The door for changes; `expected`: the revision the form was made from, by default. A form that is only tried saves nothing."""
+        """The door for changes; `expected`: the revision the form was made from, by default. A form that is only tried saves nothing.
+
+        Raises Clash, which the page will show, when it would overwrite what somebody else has saved since.
+        """
         if expected is None and self.text("revision").isdigit():
             expected = int(self.text("revision"))
         self._edited = self.ctx.snapshot(self.account_id).revision
-        door = self.ctx.edit(self.account_id, self.actor, expected)
+        door = telling(self, self.ctx.edit(self.account_id, self.actor, expected))
         return trying(self, door) if self.text(TRY) else door
 
     def url(self, name: str, /, **params: object) -> str:
