@@ -61,12 +61,23 @@ def check_settings(
     return at_once(checking(snapshot, actions, stores, at))
 
 
-def new_findings(
+async def new_findings(
     before: Snapshot, after: Snapshot, actions: Mapping[str, RoutingAction], stores: Mapping[str, Store]
 ) -> list[Finding]:
-    """What is wrong after a change and was not before, as far as no call need be tried for it."""
-    known = {_said(f) for f in (*findings(before, CoreStore(), stores), *unreachable(before, actions))}
-    return [f for f in (*findings(after, CoreStore(), stores), *unreachable(after, actions)) if _said(f) not in known]
+    """What is wrong after a change and was not before, as far as no call need be tried for it; work for `beside`."""
+    known = {_said(finding) for finding in await _untried(before, actions, stores)}
+    return [finding for finding in await _untried(after, actions, stores) if _said(finding) not in known]
+
+
+async def _untried(snapshot: Snapshot, actions: Mapping[str, RoutingAction], stores: Mapping[str, Store]) -> list[Finding]:
+    found = []
+    for finding in findings(snapshot, CoreStore(), stores):
+        found.append(finding)
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    found += unreachable(snapshot, actions)
+    await asyncio.sleep(0)
+    return found
 
 
 def _said(finding: Finding) -> tuple[object, ...]:
