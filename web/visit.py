@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -17,6 +17,7 @@ from multidict import MultiDict, MultiDictProxy
 from engine.sdk import Actor, Context, Element, Forbidden, NotFound, Page, Ref, Refused, Snapshot, Speaker, models, translate
 from web.clashing import Clashed, telling
 from web.trying import TRY, Trial, trying
+from web.warning import warning
 
 if TYPE_CHECKING:
     from engine.sdk import Edit
@@ -45,6 +46,8 @@ class Visit:
     """A form posted after the end of its session, which the login page keeps (`web.pages.login`)."""
     tried: Trial | None = None
     """What the posted form would do, when it was only tried (`web.trying`)."""
+    warnings: Sequence[str] = ()
+    """What the save of this request has made worth a warning (`web.warning`)."""
     clashed: Clashed | None = None
     """What the posted form would overwrite of others' work (`web.clashing`)."""
     _snapshot: Snapshot | None = None
@@ -149,7 +152,7 @@ class Visit:
             expected = int(self.text("revision"))
         self._edited = self.ctx.snapshot(self.account_id).revision
         door = telling(self, self.ctx.edit(self.account_id, self.actor, expected))
-        return trying(self, door) if self.text(TRY) else door
+        return trying(self, door) if self.text(TRY) else warning(self, door)
 
     def url(self, name: str, /, **params: object) -> str:
         """The path of a page by its name; extra parameters become the query."""
@@ -174,7 +177,9 @@ class Visit:
         response = http.Response(status=303, headers={"Location": where})
         if message or reveal:
             since = self._edited if self._edited is not None and self.ctx.snapshot(self.account_id).revision > self._edited else 0
-            flash = {"message": message, "tone": tone, "reveal": dict(reveal or {}), "since": since}
+            warnings = [] if tone != "good" else list(self.warnings)  # else the page has its own to tell
+            flash = {"message": message, "tone": "warn" if warnings else tone, "reveal": dict(reveal or {}), "since": since}
+            flash["warnings"] = warnings
             payload = json.dumps(flash, ensure_ascii=False)
             self.host.set_flash(response, payload)
         return response
