@@ -11,7 +11,7 @@ VatsError
 │   ├── Invalid          some fields of a form or document are wrong; names them
 │   ├── NotFound         no such object in this account (or it belongs to another one)
 │   ├── Forbidden        the role lacks the right
-│   ├── Conflict         somebody else changed it meanwhile
+│   ├── Conflict         somebody else changed it meanwhile (what: engine.revisions.clash)
 │   └── InUse            something points at it
 ├── CallGone             the served party has left; raised by `Call.next` only
 ├── Recalled             who has sent the served party on by a code wants it back; raised by `Call.next` only (R20)

@@ -114,6 +114,7 @@ from engine.rehearsal import (
     checking,
     last_calls,
     new_findings,
+    new_warnings,
     precheck,
     prechecking,
     react,
@@ -125,7 +126,8 @@ from engine.rehearsal import (
     rehearse_call,
     rehearse_order,
 )
-from engine.revisions import Actor, Edit, Revised, Speaker, Told
+from engine.revisions import Actor, Clash, Edit, Revised, Speaker, Told, differences
+from engine.revisions import Line as ToldLine
 from engine.routing.action import (
     Announced,
     Choice,
@@ -239,6 +241,7 @@ __all__ = [
     "Checked",
     "Choice",
     "Chosen",
+    "Clash",
     "CodesPart",
     "Command",
     "Condition",
@@ -347,6 +350,7 @@ __all__ = [
     "TimeUp",
     "To",
     "Told",
+    "ToldLine",
     "Transfer",
     "TransferAsked",
     "Trunk",
@@ -381,6 +385,7 @@ __all__ = [
     "converse",
     "decode_fact",
     "decrypt",
+    "differences",
     "encrypt",
     "fall_back",
     "fill",
@@ -401,6 +406,7 @@ __all__ = [
     "names_of",
     "national",
     "new_findings",
+    "new_warnings",
     "ngettext",
     "one_line",
     "owe_letters",

@@ -323,11 +323,10 @@ def rehearsed(
     return [*timeline(words, steps, names_of(words, snapshot, actions), sentences), *unused, end]
 
 
-def way_words(words: Words, snapshot: Snapshot, way: Way, actions: Mapping[str, RoutingAction]) -> str:
-    """Where a call went, in one line: “Menu” → “Sales”; Anna (201) rings; nobody took the call."""
+def way_words(words: Words, snapshot: Snapshot, way: Way, names: Mapping[str, str]) -> str:
+    """Where a call went, in one line: “Menu” → “Sales”; Anna (201) rings; nobody took the call. `names`: `names_of` the snapshot."""
     if way.refusal is not None:
         return words(way.refusal.message, **way.refusal.params)
-    names = names_of(words, snapshot, actions)
     titles = (element.title if (element := snapshot.element(ref)) is not None else names.get(str(ref), "") for ref in way.entered)
     entered = [title for title in titles if title]
     told = [" → ".join(words(QUOTED, title=title) for title in _brief(entered))] if entered else []

@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, 
 
 import msgspec
 
-from engine.sdk import Conflict, InUse, Invalid, Problem, Ref, Refused
+from engine.sdk import Clash, Conflict, InUse, Invalid, Problem, Ref, Refused
 from web.trying import Tried
 from web.visit import Visit
 
@@ -36,10 +36,18 @@ class Form(Generic[S]):
         self.general: list[str] = []
         self._start = start
         self.sent = visit.is_post and visit.text("form") == name
+        self._outrun = False
+        """Somebody else was faster, and the visitor is told."""
 
     @property
     def revision(self) -> int:
-        return self.visit.snapshot.revision if self.visit.who else 0
+        """What the form was made from. One that is shown again with what was typed stays what it was, until its visitor has been told that
+        somebody else was faster."""
+        if not self.visit.who:
+            return 0
+        if self.sent and not self._outrun and (posted := self.visit.text("revision")).isdigit():
+            return int(posted)
+        return self.visit.clashed.revision if self.visit.clashed else self.visit.snapshot.revision
 
     def value(self, field: str) -> Any:
         """What the field shows: text, True/False, or a tuple."""
@@ -102,7 +110,11 @@ class Form(Generic[S]):
                     self.problems.setdefault(field, self.visit.tell(problem))
                 else:
                     self.general.append(self.visit.tell(problem))
+        except Clash:
+            self._outrun = True
+            self.general.append(self.visit.t("Nothing is saved: somebody else has changed the same meanwhile. Save again to overwrite it."))
         except Conflict:
+            self._outrun = True
             self.general.append(
                 self.visit.t("Somebody else has changed the settings meanwhile. Compare, then save again, or open the page anew.")
             )

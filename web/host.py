@@ -20,6 +20,7 @@ from engine.sdk import LANGUAGES, Context, Forbidden, Page, PluginError, Refused
 from web.checking import Checks
 from web.headers import add_headers
 from web.sessions import cookie_name, find_session, set_cookie
+from web.trying import Trials
 from web.visit import Post, Visit
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -43,6 +44,7 @@ class Host:
         self.table: list[Page] = []
         self.sentences = with_plugins(ctx.registry.sentences())
         self.checks = Checks(ctx)
+        self.trials: Trials = {}
         self.static_version = _digest_of(STATIC)
 
     # routes -----------------------------------------------------------------------------------------------------------

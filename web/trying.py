@@ -3,22 +3,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from engine.sdk import N_, Edit, Refused, Replay, Snapshot, beside, last_calls, new_findings, prechecking, way_words
+from engine.sdk import (
+    N_,
+    Edit,
+    Example,
+    Refused,
+    Snapshot,
+    beside,
+    last_calls,
+    names_of,
+    new_findings,
+    prechecking,
+    way_words,
+)
 
 if TYPE_CHECKING:
     from web.visit import Visit
 
-CALLS: Final = 200
-"""So many of the last calls are tried; the visitor waits for them."""
 SHOWN: Final = 5
 """Examples; the form is below them."""
 TRY: Final = "try"
 """The name of the button."""
+
+
+Trials = dict[object, tuple[int, int]]
+"""Session → how many calls its trial has made, of how many: for whoever waits longer than a second (vats.js)."""
 
 
 class Tried(Refused):
@@ -68,21 +82,37 @@ async def _trial(visit: Visit, before: Snapshot, after: Snapshot) -> Trial:
     if (before.core, before.parts) == (after.core, after.parts):
         return Trial(changed=False)
     registry = visit.ctx.registry
-    found = new_findings(before, after, registry.actions(), registry.parts())
-    calls = await last_calls(visit.account_id, CALLS)
-    replay = await beside(prechecking(before, after, registry.actions(), calls))
+    found = await beside(new_findings(before, after, registry.actions(), registry.parts()))
+    calls = await last_calls(visit.account_id)
+    with _telling(visit, len(calls)) as made:
+        replay = await beside(prechecking(before, after, registry.actions(), calls, made))
     warnings = [(visit.t(f.message, **f.params), visit.url_of(f.where) if f.where and before.element(f.where) else "") for f in found]
-    return Trial(True, replay.calls, replay.elsewhere, moved(visit, before, after, replay)[:SHOWN], warnings)
+    return Trial(True, replay.calls, replay.elsewhere, moved(visit, before, after, replay.examples[:SHOWN]), warnings)
 
 
-def moved(visit: Visit, before: Snapshot, after: Snapshot, replay: Replay) -> list[Moved]:
+@contextmanager
+def _telling(visit: Visit, count: int) -> Iterator[Callable[[int], None]]:
+    trials, who = visit.host.trials, visit.session and visit.session.id
+
+    def made(done: int) -> None:
+        trials[who] = (done, count)
+
+    made(0)
+    try:
+        yield made
+    finally:
+        trials.pop(who, None)
+
+
+def moved(visit: Visit, before: Snapshot, after: Snapshot, examples: Sequence[Example]) -> list[Moved]:
     """The examples of a comparison, in words."""
     actions = visit.ctx.registry.actions()
+    then, now = (names_of(visit.t, whole, actions) for whole in (before, after))
     page = "stats.call" if "stats.call" in visit.host.pages else ""
     return [
         Moved(
-            e.call.id, e.call.at, e.call.caller, e.call.dialled, way_words(visit.t, before, e.before, actions),
-            way_words(visit.t, after, e.after, actions), visit.url(page, id=e.call.id) if page else "",
+            e.call.id, e.call.at, e.call.caller, e.call.dialled, way_words(visit.t, before, e.before, then),
+            way_words(visit.t, after, e.after, now), visit.url(page, id=e.call.id) if page else "",
         )
-        for e in replay.examples
+        for e in examples
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 from aiohttp import web as http
 from multidict import MultiDict, MultiDictProxy
 
-from engine.sdk import Actor, Context, Element, Forbidden, NotFound, Page, Ref, Refused, Snapshot, models, translate
+from engine.sdk import Actor, Context, Element, Forbidden, NotFound, Page, Ref, Refused, Snapshot, Speaker, models, translate
+from web.clashing import Clashed, telling
 from web.trying import TRY, Trial, trying
+from web.warning import warning
 
 if TYPE_CHECKING:
     from engine.sdk import Edit
@@ -44,6 +46,10 @@ class Visit:
     """A form posted after the end of its session, which the login page keeps (`web.pages.login`)."""
     tried: Trial | None = None
     """What the posted form would do, when it was only tried (`web.trying`)."""
+    warnings: Sequence[str] = ()
+    """What the save of this request has made worth a warning (`web.warning`)."""
+    clashed: Clashed | None = None
+    """What the posted form would overwrite of others' work (`web.clashing`)."""
     _snapshot: Snapshot | None = None
     _edited: int | None = None
     """The revision that this request has changed."""
@@ -131,13 +137,22 @@ class Visit:
         value = self.posted.get(name, "")
         return value.strip() if isinstance(value, str) else ""
 
+    def speaker(self, before: Snapshot | None, after: Snapshot) -> Speaker:
+        """Tells changes between two states in the visitor's language."""
+        registry = self.ctx.registry
+        actions = {action.kind: action.title for action in registry.actions().values()}
+        return Speaker(self.t, before, after, actions, {kind.id: kind.title for kind in registry.letters().values()})
+
     def edit(self, expected: int | None = None) -> AbstractAsyncContextManager[Edit]:
-        """The door for changes; `expected`: the revision the form was made from, by default. A form that is only tried saves nothing."""
+        """The door for changes; `expected`: the revision the form was made from, by default. A form that is only tried saves nothing.
+
+        Raises Clash, which the page will show, when it would overwrite what somebody else has saved since.
+        """
         if expected is None and self.text("revision").isdigit():
             expected = int(self.text("revision"))
         self._edited = self.ctx.snapshot(self.account_id).revision
-        door = self.ctx.edit(self.account_id, self.actor, expected)
-        return trying(self, door) if self.text(TRY) else door
+        door = telling(self, self.ctx.edit(self.account_id, self.actor, expected))
+        return trying(self, door) if self.text(TRY) else warning(self, door)
 
     def url(self, name: str, /, **params: object) -> str:
         """The path of a page by its name; extra parameters become the query."""
@@ -162,7 +177,9 @@ class Visit:
         response = http.Response(status=303, headers={"Location": where})
         if message or reveal:
             since = self._edited if self._edited is not None and self.ctx.snapshot(self.account_id).revision > self._edited else 0
-            flash = {"message": message, "tone": tone, "reveal": dict(reveal or {}), "since": since}
+            warnings = [] if tone != "good" else list(self.warnings)  # else the page has its own to tell
+            flash = {"message": message, "tone": "warn" if warnings else tone, "reveal": dict(reveal or {}), "since": since}
+            flash["warnings"] = warnings
             payload = json.dumps(flash, ensure_ascii=False)
             self.host.set_flash(response, payload)
         return response

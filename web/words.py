@@ -25,6 +25,7 @@ from engine.sdk import (
     format_time,
     reason_words,
 )
+from web.clashing import clash_authors, clash_lines
 from web.host import THEMES
 from web.visit import Visit
 
@@ -181,6 +182,8 @@ def is_present(present: Mapping[Ref, bool], contact: Contact) -> bool:
 
 HELPERS: Final[dict[str, Any]] = {
     "cause": cause,
+    "clash_authors": clash_authors,
+    "clash_lines": clash_lines,
     "day": day,
     "duration": format_duration,
     "full": full,

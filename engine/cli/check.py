@@ -20,7 +20,7 @@ from engine.rehearsal import MOST_CALLS, Checked, Replay, check_settings, last_c
 from engine.routing.action import RoutingAction
 from engine.runtime.context import RuntimeContext
 from engine.snapshot import Snapshot
-from engine.telling import Words, hours_words, way_words
+from engine.telling import Words, hours_words, names_of, way_words
 
 
 def add_commands(commands: Any) -> None:
@@ -79,6 +79,7 @@ def lines(words: Words, language: str, found: _Found) -> list[str]:
     if found.replay is None or found.before is None:
         return told_
     replay, before = found.replay, found.before
+    names_then, names_now = (names_of(words, whole, found.actions) for whole in (before, found.snapshot))
     told_.append(
         words(
             N_("Of the last {calls} calls {elsewhere} go elsewhere now than with revision {revision}."),
@@ -90,8 +91,8 @@ def lines(words: Words, language: str, found: _Found) -> list[str]:
         moment = format_datetime(language, call.at, found.snapshot.account.timezone)
         caller = pretty(call.caller or "") or words(N_("a withheld number"))
         told_.append(f"{moment}  {caller} → {pretty(call.dialled)}")
-        told_.append(f"  {words(BEFORE)}: {way_words(words, before, example.before, found.actions)}")
-        told_.append(f"  {words(NOW)}: {way_words(words, found.snapshot, example.after, found.actions)}")
+        told_.append(f"  {words(BEFORE)}: {way_words(words, before, example.before, names_then)}")
+        told_.append(f"  {words(NOW)}: {way_words(words, found.snapshot, example.after, names_now)}")
     return told_
 
 
@@ -121,13 +122,14 @@ def as_data(words: Words, language: str, found: _Found) -> dict[str, Any]:
         ],
     }  # fmt: skip
     if found.replay is not None and found.before is not None:
+        names_then, names_now = (names_of(words, whole, found.actions) for whole in (found.before, found.snapshot))
         data["replay"] = {
             "since": found.before.revision, "calls": found.replay.calls, "elsewhere": found.replay.elsewhere,
             "examples": [
                 {
                     "call": e.call.id, "at": e.call.at.isoformat(), "caller": e.call.caller, "number": e.call.dialled,
-                    "before": way_words(words, found.before, e.before, found.actions),
-                    "now": way_words(words, found.snapshot, e.after, found.actions),
+                    "before": way_words(words, found.before, e.before, names_then),
+                    "now": way_words(words, found.snapshot, e.after, names_now),
                 }
                 for e in found.replay.examples
             ],

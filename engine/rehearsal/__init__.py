@@ -2,7 +2,7 @@
 """Calls without a switch: for “what would happen”, for plugin authors' tests, for checks before a save."""
 
 from engine.errors import GoesRound, WaitsForEver
-from engine.rehearsal.findings import Checked, Unserved, check_settings, checking, new_findings
+from engine.rehearsal.findings import Checked, Unserved, check_settings, checking, new_findings, new_warnings
 from engine.rehearsal.front_door import NotAdmitted, Rehearsed, as_installed, calling, rehearse_call
 from engine.rehearsal.past import MOST_CALLS, PastCall, last_calls, past_call
 from engine.rehearsal.precheck import Example, Replay, Way, precheck, prechecking
@@ -37,6 +37,7 @@ __all__ = [
     "checking",
     "last_calls",
     "new_findings",
+    "new_warnings",
     "past_call",
     "precheck",
     "prechecking",

@@ -2,6 +2,7 @@
 """The one door for every change of configuration, its history, and the present snapshots. Used by the runtime, hosts and plugins."""
 
 from engine.revisions.actor import Actor, Channel
+from engine.revisions.clash import Both, Clash
 from engine.revisions.core_store import CoreStore
 from engine.revisions.diff import Change, FieldChange, differences
 from engine.revisions.history import Revised
@@ -12,8 +13,10 @@ from engine.revisions.words import Line, Speaker, Told
 __all__ = [
     "TOPIC",
     "Actor",
+    "Both",
     "Change",
     "Channel",
+    "Clash",
     "CoreStore",
     "Edit",
     "FieldChange",

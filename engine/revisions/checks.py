@@ -17,6 +17,7 @@ from engine.snapshot.rows import extension_problem
 
 WRONG_KIND = N_("“{title}” points at something of the wrong kind: {ref}.")
 OTHERS_NUMBER = N_("The internal number {number} of “{title}” belongs to somebody else.")
+NAMESAKE = N_("There is another “{title}” already: lists show the same name for both.")
 DANGLING = N_("“{title}” points at something that does not exist: {ref}.")
 
 
@@ -86,8 +87,18 @@ def generic(whole: Snapshot, kinds: frozenset[str]) -> Iterator[Finding]:
         for wrong in wrong_kinds(whole, holder):
             where = holder.ref if isinstance(holder, Element) else None
             yield Finding("error", where, WRONG_KIND, {"title": holder.title, "field": wrong.field.name, "ref": str(wrong.target)})
+    yield from _namesakes(whole)
     yield from _numbering_plan(whole)
     yield from limits(whole)
+
+
+def _namesakes(whole: Snapshot) -> Iterator[Finding]:
+    known: set[tuple[str, str]] = set()
+    for element in whole.elements():
+        name = (element.kind, element.title.strip().casefold())
+        if element.by_title and name in known:
+            yield Finding("warning", element.ref, NAMESAKE, {"title": element.title})
+        known.add(name)
 
 
 def _numbering_plan(whole: Snapshot) -> Iterator[Finding]:

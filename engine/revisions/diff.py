@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, get_type_hints
 
@@ -39,6 +39,8 @@ class Change:
     fields: tuple[FieldChange, ...] = ()
     item: msgspec.Struct | None = None
     """As it is after the change, or was before it went; None for what is no struct, like the numbering plan."""
+    key: tuple[Any, ...] = field(default=(), compare=False)
+    """Part, field and id: the same in changes of the same thing."""
 
 
 def differences(before: Mapping[str, Part], after: Mapping[str, Part]) -> list[Change]:
@@ -53,10 +55,10 @@ def part_differences(name: str, before: Part | None, after: Part | None) -> list
     for key, item in new.items():
         earlier = old.get(key)
         if earlier is None:
-            found.append(_change("added", name, item))
+            found.append(_change("added", name, key, item))
         elif earlier != item:
-            found.append(_change("changed", name, item, _field_changes(earlier, item)))
-    found += [_change("removed", name, item) for key, item in old.items() if key not in new]
+            found.append(_change("changed", name, key, item, _field_changes(earlier, item)))
+    found += [_change("removed", name, key, item) for key, item in old.items() if key not in new]
     return found
 
 
@@ -92,13 +94,16 @@ def _fields(struct: msgspec.Struct | None) -> Iterator[tuple[str, Any]]:
         yield name, getattr(struct, name)
 
 
-def _change(what: Literal["added", "removed", "changed"], part: str, item: Any, fields: tuple[FieldChange, ...] = ()) -> Change:
+def _change(
+    what: Literal["added", "removed", "changed"], part: str, at: tuple[Any, Any], item: Any, fields: tuple[FieldChange, ...] = ()
+) -> Change:
+    key = (part, *at)
     if isinstance(item, Element):
-        return Change(what, part, item.kind, item.title, item.ref, fields, item)
+        return Change(what, part, item.kind, item.title, item.ref, fields, item, key)
     if isinstance(item, tuple):
-        return Change(what, part, part, " ".join(str(piece) for piece in item), None, fields)
+        return Change(what, part, part, " ".join(str(piece) for piece in item), None, fields, key=key)
     title = getattr(item, "title", None) or getattr(item, "login", None) or type(item).__name__
-    return Change(what, part, type(item).__name__, str(title), None, fields, item if isinstance(item, msgspec.Struct) else None)
+    return Change(what, part, type(item).__name__, str(title), None, fields, item if isinstance(item, msgspec.Struct) else None, key)
 
 
 def _field_changes(before: Any, after: Any) -> tuple[FieldChange, ...]:

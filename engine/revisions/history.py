@@ -63,9 +63,9 @@ class History:
             below = rows[-1].number
         return found
 
-    async def snapshot_at(self, account_id: int, number: int) -> Snapshot:
+    async def snapshot_at(self, account_id: int, number: int, tx: Tx | None = None) -> Snapshot:
         """The configuration as it was at a revision, as `parts_at` gives it."""
-        parts = await self.parts_at(account_id, number)
+        parts = await self.parts_at(account_id, number, tx)
         core = parts.pop("core", None)
         if not isinstance(core, CorePart):
             raise NotFound

@@ -17,9 +17,10 @@ from tortoise.exceptions import IntegrityError
 
 from engine import clock
 from engine.db import Database, Tx, after_commit, is_away, models
-from engine.errors import Conflict, NotFound
+from engine.errors import Conflict, NotFound, Refused
 from engine.revisions.actor import Actor
 from engine.revisions.canonical import plain
+from engine.revisions.clash import clash
 from engine.revisions.core_store import CoreStore
 from engine.revisions.diff import differences, summary
 from engine.revisions.disk import SnapshotFiles
@@ -45,13 +46,15 @@ class Waiting(Protocol):
 class Edit:
     """What `Revisions.edit` yields: rows are changed by `using_db=edit.tx`; the checks run when the block ends."""
 
-    def __init__(self, revisions: Revisions, account_id: int, tx: Tx, before: Snapshot | None) -> None:
+    def __init__(self, revisions: Revisions, account_id: int, tx: Tx, before: Snapshot | None, made_from: Snapshot | None = None) -> None:
+        """`made_from`: the older configuration that whoever edits has seen; None when it is `before`."""
         self.tx = tx
         self.account_id = account_id
         self.after: Snapshot | None = None
         """The configuration as saved; None until the block has ended, or when nothing was changed."""
         self.notes: list[str] = []
         self.dropped = False
+        self.made_from = made_from
         self._revisions = revisions
         self._before = before
 
@@ -92,7 +95,7 @@ class Edit:
         self.note(f"← {number}: {title}")
 
     async def checked(self) -> Snapshot:
-        """The configuration as it would be saved now. Raises what the end of the block would: Invalid, InUse."""
+        """The configuration as it would be saved now. Raises what the end of the block would: Clash, Invalid, InUse."""
         return await self._revisions.checked(self)
 
     def drop(self) -> None:
@@ -275,19 +278,19 @@ class Revisions(History):
     async def edit(self, account_id: int, actor: Actor, expected: int | None = None) -> AsyncIterator[Edit]:
         """Change an account's rows inside the block; at its end everything is checked and saved as one new revision.
 
-        Raises Conflict when the account is no longer at revision `expected`, Invalid or InUse when the result is bad,
-        NotFound without the account; then nothing is saved. A block that changes no part, or is dropped, makes no revision.
+        Raises Clash, which is a Conflict, when the block changes something that others have changed since revision `expected`,
+        Conflict when there is no such revision or it can't be read; Invalid or InUse when the result is bad, NotFound without the
+        account; then nothing is saved. A block that changes no part, or is dropped, makes no revision.
         """
         try:
             async with self.db.transaction() as tx:
                 row = await models.Account.filter(id=account_id).using_db(tx).select_for_update().first()
                 if row is None:
                     raise NotFound
-                if expected is not None and expected != row.revision:
-                    raise Conflict
+                made_from = await self._made_from(account_id, expected, row.revision, tx)
                 known = self._snapshots.get(account_id)
                 fresh = known is not None and known.revision == row.revision and set(known.parts) == set(self.stores)
-                edit = Edit(self, account_id, tx, known if fresh else await self.load(account_id, tx))
+                edit = Edit(self, account_id, tx, known if fresh else await self.load(account_id, tx), made_from)
                 yield edit
                 if edit.dropped:
                     raise _Dropped
@@ -298,6 +301,15 @@ class Revisions(History):
             raise refusal(error) from error
         if edit.after is not None:
             await self._keep(account_id, edit.after)
+
+    async def _made_from(self, account_id: int, number: int | None, now: int, tx: Tx) -> Snapshot | None:
+        """An older configuration, to see what has changed since; None when it is the present one. Raises Conflict when it can't be had."""
+        if number is None or number == now:
+            return None
+        try:
+            return await self.snapshot_at(account_id, number, tx)
+        except Refused as refused:
+            raise Conflict from refused
 
     @asynccontextmanager
     async def create_account(self, actor: Actor, **fields: Any) -> AsyncIterator[Edit]:
@@ -338,9 +350,11 @@ class Revisions(History):
         after_commit(edit.tx, lambda: self._committed(edit.account_id, after, actor))
 
     async def checked(self, edit: Edit) -> Snapshot:
-        """What the edit has made of the configuration, tidied. Raises Invalid, InUse when it may not be saved."""
+        """What the edit has made of the configuration, tidied. Raises Clash, Invalid, InUse when it may not be saved."""
         await self.core.tidy(edit.account_id, edit.tx)
         after = await self._without_orphans(edit, await self.load(edit.account_id, edit.tx))
+        if edit.made_from is not None and (found := clash(edit.made_from, edit.before, after)):
+            raise found
         refuse_bad(edit._before, after, self.core, self.stores)
         return after
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -68,7 +68,10 @@ class Speaker:
 
     def told(self) -> list[Told]:
         was = {} if self.before is None else {"core": self.before.core, **self.before.parts}
-        changes = differences(was, {"core": self.after.core, **self.after.parts})
+        return self.tell(differences(was, {"core": self.after.core, **self.after.parts}))
+
+    def tell(self, changes: Iterable[Change]) -> list[Told]:
+        """These of the changes between the two states; without what is seen in others, and what is no change to people."""
         return [self._told(change) for change in changes if not self._inner(change) and not _is_order(change)]
 
     def _inner(self, change: Change) -> bool:

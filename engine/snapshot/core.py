@@ -82,6 +82,7 @@ class Trunk(Element, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "core.trunk"
     noun: ClassVar[str] = N_("Line")
+    by_title: ClassVar[bool] = True
     registers: Annotated[bool, Meta(title="With registration")]
     server: Annotated[str, Meta(title="Server", extra={"most": 200})] = ""
     port: Annotated[int, Meta(title="Port", extra={"range": (1, 65535)})] = 5060

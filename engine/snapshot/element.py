@@ -69,6 +69,8 @@ class Element(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = ""
     noun: ClassVar[str] = ""
+    by_title: ClassVar[bool] = False
+    """Lists offer it by its title alone: a second one of the same title gets a warning."""
     """What people call such a thing, a catalogue id: N_("Group")."""
     id: int
     title: Annotated[str, Meta(title="Title")]

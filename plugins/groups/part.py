@@ -22,6 +22,7 @@ METHODS: Final[Mapping[Method, str]] = {
 class Group(Branch, frozen=True, kw_only=True):
     kind: ClassVar[str] = "groups.group"
     noun: ClassVar[str] = N_("Group")
+    by_title: ClassVar[bool] = True
     greeting: Annotated[Ref | None, To(SoundElement), Meta(title="Greeting file")] = None
     method: Annotated[Method, Meta(title="Distribution method", extra={"words": METHODS})] = "SEQUENTIAL"
     music: Annotated[Ref | None, To(SoundElement), Meta(title="Music instead of ringback")] = None

@@ -21,6 +21,7 @@ class MenuKey(msgspec.Struct, frozen=True):
 class Menu(Branch, frozen=True, kw_only=True):
     kind: ClassVar[str] = "ivr.menu"
     noun: ClassVar[str] = N_("IVR menu")
+    by_title: ClassVar[bool] = True
     left_as: ClassVar[Literal["left", "menu"]] = "menu"
     takes_back: ClassVar[bool] = True
     greeting: Annotated[Ref | None, To(SoundElement), Meta(title="Greeting file")] = None

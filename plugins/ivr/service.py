@@ -20,6 +20,9 @@ def check(part: IvrPart, whole: Snapshot) -> Iterable[Finding]:
             yield Finding("error", menu.ref, N_("The menu “{title}” has no place in the tree."), {"title": menu.title})
         if menu.file is None and menu.greeting is None:
             yield Finding("warning", menu.ref, N_("The menu “{title}” says nothing: choose its menu file."), {"title": menu.title})
+            if menu.timeout_seconds == 0 and not menu.members:
+                text = N_("Nobody can choose anything in the menu “{title}”: it has no file to listen to, and its timeout is 0.")
+                yield Finding("warning", menu.ref, text, {"title": menu.title})
         if not menu.members and all(k.target == NOTHING for k in menu.keys):
             text = N_("The menu “{title}” has neither keys nor users: its callers can only dial an internal number.")
             yield Finding("warning", menu.ref, text, {"title": menu.title})

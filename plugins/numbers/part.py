@@ -44,6 +44,7 @@ class NumberList(Element, frozen=True, kw_only=True, dict=True):
 
     kind: ClassVar[str] = "numbers.number_list"
     noun: ClassVar[str] = N_("Number list")
+    by_title: ClassVar[bool] = True
     active: Annotated[bool, Meta(title="Active")] = True
     entries: Annotated[tuple[ListEntry, ...], Meta(title="Numbers")] = ()
 

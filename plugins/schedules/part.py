@@ -64,6 +64,7 @@ class Day:
 class Schedule(Condition, frozen=True, kw_only=True):
     kind: ClassVar[str] = "schedules.schedule"
     noun: ClassVar[str] = N_("Schedule")
+    by_title: ClassVar[bool] = True
     timezone: Annotated[str | None, Meta(title="Time zone")] = None
     """None: that of the PBX."""
     days: Annotated[tuple[DayGroup, ...], Meta(title="Day groups")] = ()

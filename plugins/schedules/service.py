@@ -17,6 +17,7 @@ from plugins.schedules.times import MINUTES_A_DAY
 MOST_RANGES = 24
 _TIMES = N_("Times run from 00:00 to 24:00.")
 _EQUAL = N_("A range must not begin and end at the same time.")
+OVERLAP = N_("“{title}”: the hours {first} and {second} overlap. It is open in both; is one of them a mistake?")
 _TWICE = N_("On {date} there is already “{title}” for the same schedules.")
 
 
@@ -24,14 +25,27 @@ def check(part: SchedulesPart, whole: Snapshot) -> Iterable[Finding]:
     """What holds whatever wrote the rows: also a restored revision."""
     for schedule in part.schedules:
         yield from (Finding("error", schedule.ref, p.message, _texts(p)) for p in problems(schedule))
+        for group in schedule.days:
+            yield from _overlaps(schedule.ref, f"{schedule.title}: {group.title}", group.ranges)
     by_date: dict[date, list[SpecialDay]] = {}
     for day in part.days:
         others = by_date.setdefault(day.day, [])
         yield from (Finding("error", day.ref, p.message, _texts(p)) for p in (*day_problems(day), *_twice(day, others)))
+        yield from _overlaps(day.ref, day.title, day.ranges)
         others.append(day)
 
 
 store: ElementStore[SchedulesPart] = ElementStore(SchedulesPart, {"schedules": ScheduleRow, "days": SpecialDayRow}, check)
+
+
+def _overlaps(where: Ref, title: str, ranges: Sequence[HourRange]) -> Iterable[Finding]:
+    """Hours of one day of which one begins before another has ended; a range over midnight may meet those of the next day."""
+    last: HourRange | None = None
+    for hours in sorted(ranges, key=lambda r: (r.start, r.length)):
+        if last is not None and hours.start < last.start + last.length:
+            yield Finding("warning", where, OVERLAP, {"title": title, "first": str(last), "second": str(hours)})
+        if last is None or hours.start + hours.length > last.start + last.length:
+            last = hours
 
 
 def _texts(problem: Problem) -> dict[str, str]:

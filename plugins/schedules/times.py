@@ -21,6 +21,11 @@ class HourRange(msgspec.Struct, frozen=True):
     start: Annotated[int, Meta(title="From")]
     end: Annotated[int, Meta(title="To")]
 
+    @property
+    def length(self) -> int:
+        """Minutes."""
+        return self.end - self.start if self.end > self.start else self.end + MINUTES_A_DAY - self.start
+
     def __str__(self) -> str:
         return f"{self.start // 60:02}:{self.start % 60:02}–{self.end // 60:02}:{self.end % 60:02}"
 

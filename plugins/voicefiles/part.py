@@ -19,6 +19,7 @@ class VoiceFile(SoundElement, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "voicefiles.file"
     noun: ClassVar[str] = N_("Voice file")
+    by_title: ClassVar[bool] = True
     bytes: Annotated[int, Meta(title="Size, bytes")] = 0
 
 

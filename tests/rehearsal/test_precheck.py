@@ -15,7 +15,7 @@ from engine.i18n import translate
 from engine.rehearsal import PastCall, Script, Typed, beside, precheck, prechecking
 from engine.rehearsal.past import script_of
 from engine.sdk import HANGUP, Ref, Snapshot
-from engine.telling import way_words
+from engine.telling import names_of, way_words
 from tests.rehearsal.town import ACTIONS, CALLER, NIGHT, NOON, NUMBER, OPEN, REGULARS, group, menu, rule, town
 
 G2, G3, M1 = Ref("groups.group", 2), Ref("groups.group", 3), Ref("ivr.menu", 1)
@@ -72,8 +72,9 @@ def test_who_answers_matters() -> None:
     replay = precheck(house(), house(members=(201,)), ACTIONS, answered)
     (example,) = replay.examples
     way = "“Main” → “Menu 1” → “Group 2”; rung: User 201 (201)"
-    assert way_words(ENGLISH, house(), example.before, ACTIONS) == f"{way}, User 202 (202); talk with User 202 (202)"
-    assert way_words(ENGLISH, house(), example.after, ACTIONS) == f"{way}; Nobody took the call"
+    names = names_of(ENGLISH, house(), ACTIONS)
+    assert way_words(ENGLISH, house(), example.before, names) == f"{way}, User 202 (202); talk with User 202 (202)"
+    assert way_words(ENGLISH, house(), example.after, names) == f"{way}; Nobody took the call"
 
 
 def test_calls_to_a_number_that_is_gone_are_told_as_refused() -> None:
@@ -83,7 +84,7 @@ def test_calls_to_a_number_that_is_gone_are_told_as_refused() -> None:
     core = type(edited.core)(account=edited.account, users=edited.core.users, trunks=edited.core.trunks)
     replay = precheck(house(), Snapshot(2, core, edited.parts), ACTIONS, [call(1)])
     assert replay.elsewhere == 1
-    told = way_words(ENGLISH, edited, replay.examples[0].after, ACTIONS)
+    told = way_words(ENGLISH, edited, replay.examples[0].after, names_of(ENGLISH, edited, ACTIONS))
     assert told == "+7 495 123-45-67 is none of this PBX’s numbers: such a call is refused."
 
 

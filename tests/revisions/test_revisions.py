@@ -16,7 +16,7 @@ from engine.db import models
 from engine.db.models import Extension
 from engine.errors import Conflict, InUse, Invalid, NotFound
 from engine.plugin.testing import office
-from engine.revisions import TOPIC, Actor, Edit
+from engine.revisions import TOPIC, Actor, Clash, Edit, differences
 from engine.revisions.disk import SnapshotFiles
 from engine.settings import Database as DatabaseSettings
 from engine.settings import Settings
@@ -106,10 +106,42 @@ async def test_somebody_else_was_first(home: House) -> None:
             await models.Account.filter(id=account).using_db(edit.tx).update(title=title)
 
     results = await asyncio.gather(rename("one", 1), rename("two", 1), return_exceptions=True)
-    assert sorted(type(result).__name__ for result in results) == ["Conflict", "NoneType"]
+    assert sorted(type(result).__name__ for result in results) == ["Clash", "NoneType"]
     assert home.revisions.snapshot(account).revision == 2
     with pytest.raises(Conflict):
         await rename("three", 1)
+    with pytest.raises(Conflict):
+        await rename("three", 7)  # there is no such revision
+
+
+async def test_what_others_have_changed_is_not_overwritten_unseen(home: House) -> None:
+    """Only the same field of the same thing is the same; then the clash tells both changes."""
+    account = await new_account(home)
+    async with home.revisions.edit(account, ANNA) as edit:
+        papers, tools = await box(home, edit, "Papers"), await box(home, edit, "Tools")
+    opened = home.revisions.snapshot(account).revision
+
+    async def save(changed: Box, expected: int | None = None) -> None:
+        async with home.revisions.edit(account, ANNA, expected) as edit:
+            await home.store.save(account, changed, edit.tx)
+
+    await save(msgspec.structs.replace(papers, title="Letters"))
+    await save(msgspec.structs.replace(tools, size=5), opened)  # another box
+    await save(msgspec.structs.replace(papers, title="Letters", size=2), opened)  # another field
+    with pytest.raises(Clash) as clash:
+        await save(msgspec.structs.replace(papers, title="Bills", size=3), opened)
+    (both,) = clash.value.both
+    assert both.theirs.ref == papers.ref
+    assert [(one.name, one.before, one.after) for one in both.theirs.fields] == [("title", "Papers", "Letters"), ("size", 1, 2)]
+    assert [(one.name, one.before, one.after) for one in both.mine.fields] == [("title", "Letters", "Bills"), ("size", 2, 3)]
+    assert (clash.value.then.revision, clash.value.now.revision) == (opened, opened + 3)
+    journal = await home.revisions.journal(account, 3)
+    about = [clash.value.concerns(differences({"sample": one.before.parts["sample"]}, one.after.parts)) for one in journal if one.before]
+    assert about == [True, False, True]
+    with pytest.raises(Clash):
+        async with home.revisions.edit(account, ANNA, opened) as edit:
+            await home.store.remove(account, papers, edit.tx)
+    assert home.revisions.snapshot(account).get(papers.ref, Box) == msgspec.structs.replace(papers, title="Letters", size=2)
 
 
 async def test_a_bad_save_changes_nothing(home: House) -> None:

@@ -3,14 +3,35 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+import json
+import re
+from typing import Any
 
+import pytest
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import expect
+
+from engine.db import models
+from engine.rehearsal import MOST_CALLS, prechecking
 from engine.sdk import Ref
 from plugins.ivr.part import Menu
+from tests.web import test_browser
 from tests.web.conftest import Visitor
 from tests.web.house import House
+from tests.web.test_browser import chromium, screen
 from tests.web.test_history import words
+from web import trying
 
+__all__ = ["chromium"]  # a fixture
+
+TELL = """() => new MutationObserver(() => {
+  const place = document.querySelector(".trial");
+  if (place) window.told(place.textContent);
+}).observe(document.body, { childList: true, subtree: true })"""
+
+BROWSER = test_browser.pytestmark
 BOTH = pytest.mark.parametrize("language", ["ru", "en"])
 
 
@@ -86,3 +107,43 @@ async def test_a_form_that_asks_before_deleting_is_only_tried_too(house: House, 
 async def test_the_button_stands_on_the_pages_that_decide_where_calls_go(house: House, visitor: Visitor, path: str) -> None:
     admin = await visitor("romashka-admin")
     assert 'name="try"' in await admin.get(path.format(**house.one.things, contact=house.one.contacts["user"]))
+
+
+async def test_the_last_thousand_calls_are_tried(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    call = await models.CallRecord.of(house.one.id).filter(direction="in", did__not_isnull=True).first()
+    assert call is not None
+    fields = {name: getattr(call, name) for name in call._meta.fields_db_projection if name not in ("id", "call_id")}
+    await models.CallRecord.bulk_create([models.CallRecord(**fields, call_id=f"past-{n}") for n in range(MOST_CALLS + 1)])
+    address = f"/groups/{house.one.things['group']}"
+    await admin.get(address)
+    told = words(await admin.post(address, 200, **{"try": "1"}, **group_fields(house, title="Другое имя")))
+    assert f"({MOST_CALLS})" in told
+    assert json.loads(await admin.get("/check/trial")) == {"done": 0, "count": 0}  # it is over
+
+
+@BROWSER
+async def test_whoever_waits_sees_how_far_it_is(
+    house: House, server: TestServer, chromium: Chromium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on = asyncio.Event()
+
+    async def slow(*arguments: Any) -> Any:
+        arguments[-1](3)
+        while not going_on.is_set():
+            await asyncio.sleep(0)
+        return await prechecking(*arguments)
+
+    monkeypatch.setattr(trying, "prechecking", slow)
+    shown = await screen(chromium, server)
+    await shown.go(f"/groups/{house.one.things['group']}")
+    await shown.page.fill("#settings #title", "Другое имя")
+    told: asyncio.Queue[str] = asyncio.Queue()
+    await shown.page.expose_function("told", told.put_nowait)
+    await shown.page.evaluate(TELL)  # Playwright looks at nothing while an answer is outstanding
+    await shown.page.click("button[name=try]", no_wait_after=True)
+    assert re.fullmatch(r"Проверено вызовов: 3 из \d+", await asyncio.wait_for(told.get(), 15))
+    going_on.set()
+    await expect(shown.page.locator("#tried")).to_be_visible()
+    await expect(shown.page.locator("#settings #title")).to_have_value("Другое имя")
+    assert shown.complaints == []

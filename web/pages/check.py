@@ -45,6 +45,12 @@ async def again(visit: Visit) -> http.Response:
     return visit.go(visit.url("check", since=_since(visit) or None))
 
 
+async def trial(visit: Visit) -> http.Response:
+    """How far “Check before saving” of this session has come; both 0 when none is at work."""
+    done, count = visit.host.trials.get(visit.session and visit.session.id, (0, 0))
+    return http.json_response({"done": done, "count": count})
+
+
 def brief(summary: str, most: int = 80) -> str:
     """As much of what a revision changed as fits a line, in whole pieces."""
     told = ""
@@ -73,10 +79,11 @@ def lines(visit: Visit, report: Report) -> list[Line]:
 def _moved(visit: Visit, report: Report) -> list[Moved]:
     if report.replay is None or report.before is None:
         return []
-    return moved(visit, report.before, report.snapshot, report.replay)
+    return moved(visit, report.before, report.snapshot, report.replay.examples)
 
 
 PAGES = (
     Page("GET", "/check", check, "manager", name="check", menu=N_("Check of settings"), menu_section="service", icon="check"),
     Page("POST", "/check", again, "manager"),
+    Page("GET", "/check/trial", trial, "user", name="check.trial"),
 )

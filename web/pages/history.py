@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web as http
 
-from engine.sdk import N_, Edit, Invalid, NotFound, Page, Ref, Refused, Revised, Snapshot, Speaker, Told, models
+from engine.sdk import N_, Edit, Invalid, NotFound, Page, Ref, Refused, Revised, Snapshot, Told, models
 from web.confirm import Nothing
 from web.forms import Form
 from web.visit import Visit
@@ -165,10 +165,8 @@ def _record(visit: Visit, found: Revised) -> Record:
 
 
 def _entries(visit: Visit, before: Snapshot | None, after: Snapshot, *, offered: bool = True) -> list[Entry]:
-    actions = {action.kind: action.title for action in visit.ctx.registry.actions().values()}
     entries = []
-    letters = {kind.id: kind.title for kind in visit.ctx.registry.letters().values()}
-    for told in Speaker(visit.t, before, after, actions, letters).told():
+    for told in visit.speaker(before, after).told():
         here = told.ref if told.ref is not None and visit.snapshot.element(told.ref) is not None else None
         of = str(told.ref) if told.ref is not None else PBX if told.main else ""
         entries.append(Entry(told, page_of(visit, here) if here or told.main else "", of if offered else ""))

@@ -148,7 +148,27 @@ for (const form of document.querySelectorAll("form")) {
     form.dataset.sent = "1";
   });
 }
+// “Check before saving” that takes more than a second says how far it is
+let trial = 0;
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (!button?.dataset.trial || event.defaultPrevented) return;
+  const place = document.createElement("span");
+  place.className = "trial small muted";
+  place.role = "status";
+  clearInterval(trial);
+  const began = Date.now();
+  trial = setInterval(async () => {
+    const answer = await fetch(button.dataset.trial, { headers: { Accept: "application/json" } }).catch(() => null);
+    const { done, count } = answer?.ok ? await answer.json() : {};
+    if (!count || Date.now() - began < 1000) return;
+    place.textContent = button.dataset.told.replace("{done}", done).replace("{count}", count);
+    if (!place.isConnected) button.after(place);
+  }, 400);
+});
 addEventListener("pageshow", () => {
+  clearInterval(trial);
+  for (const place of document.querySelectorAll(".trial")) place.remove();
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 // a chosen option alone does not say which action it belongs to: show its group's title beside it
