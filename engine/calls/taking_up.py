@@ -45,9 +45,13 @@ def scenario_of(call: LiveCall, desk: Resumption, party: LegState | None, other:
     at = next((s.target for _, s in reversed(call.steps) if s.what == "enters"), None)
     if call.ordered is not None and at is None and call.talk_started_at is None:
         return lambda call: desk.resume(call, None, None)  # whoever rings goes on ringing
+    newly = _answered_meanwhile(call, party) if other is None else None
     for state in call.open_legs():
-        if state not in (party, other):  # it rang for a distribution that is gone; the caller begins anew at his place
-            _give_up(call, state, causes.ORIGINATOR_CANCEL)
+        if state not in (party, other, newly):  # it rang for a distribution that is gone; the caller begins anew at his place
+            _give_up(call, state, causes.ORIGINATOR_CANCEL if newly is None else causes.LOSE_RACE)
+    if newly is not None:
+        call.note(Step("answered", {"who": newly.leg.label}))
+        return lambda call: desk.resume(call, at, newly.leg, joined=False)
     if other is None and (ended := talk_ended(call)) is not None:
         call.note(Step("talk_over", {"who": ended.leg.label, "cause": ended.cause}))
         return _over
@@ -81,6 +85,14 @@ def partner_of(call: LiveCall, party: LegState | None) -> LegState | None:
     else:
         party.peer, other.peer = other.uuid, party.uuid
     return other
+
+
+def _answered_meanwhile(call: LiveCall, party: LegState) -> LegState | None:
+    """Of those that rang, who has answered while no engine ran and waits to be joined: for seconds, then the switch ends his leg."""
+    if call.talk_started_at is not None:
+        return None
+    waiting = [s for s in call.open_legs() if s is not party and s.direction == "out" and s.answered_at is not None]
+    return min(waiting, key=lambda s: s.answered_at or s.started_at, default=None)
 
 
 def _moved_on(call: LiveCall, desk: Resumption, moving: OnTheWay) -> Scenario:

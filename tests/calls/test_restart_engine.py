@@ -202,6 +202,39 @@ async def test_callers_are_taken_up_where_they_were(office: ApartPbx, how: signa
     ]  # fmt: skip
 
 
+@pytest.mark.feature("GRP-1", "R12")
+async def test_whoever_answers_while_no_engine_runs_has_the_call(office: ApartPbx) -> None:
+    """Of two phones one answers; the other one stops ringing when the next engine is there, and nobody is rung again."""
+    users = [await office.user(login, ContactWish(kind="sip", address=login, timeout_seconds=120)) for login in ("201", "202")]
+    await office.rule(await office.group("Sales", *users, method="ALL_AT_ONCE", recording=True))
+    await office.house.start()
+    async with office.telephone("201") as one, office.telephone("202") as two, office.provider() as caller:
+        call = await caller.calls("74951234567")
+        answers, rings = await one.takes(), await two.takes()
+        await office.until(lambda calls: [len(c["legs"]) for c in calls] == [3])
+        await office.house.end()
+        await answers.answer()
+        one.say(600)
+        await office.house.start()
+        await call.answered()
+        await caller.hears(600)
+        await rings.cancelled()
+        caller.say(900)
+        await one.hears(900)
+        await caller.listen(1.0)
+        await call.hang_up()
+        await answers.ended()
+        (record,) = await office.records(1)
+        assert (len(one.rung), len(two.rung)) == (1, 1)
+    assert record.talked
+    assert not record.missed
+    assert {leg.label: leg.cause for leg in record.legs if leg.reason == "member"}["202"] in ("LOSE_RACE", "PICKED_OFF")
+    (recording,) = record.recordings
+    left, right = sound.read(office.media / recording.path)
+    assert sound.strength(right[-6000:-2000], 600) > 0.8
+    assert sound.strength(left[-6000:-2000], 900) > 0.8
+
+
 async def called_anew(line: Line, before: Answering) -> Answering:
     """The switch gives up the call that came `before` and makes another one, in either order; that one is answered."""
     again: Answering | None = None
