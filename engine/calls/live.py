@@ -36,7 +36,6 @@ from engine.calls.call import (
     TimeUp,
 )
 from engine.calls.causes import ATTENDED_TRANSFER, BLIND_TRANSFER, NORMAL_CLEARING
-from engine.calls.codes import DIALLED
 from engine.calls.dialling import Dialling
 from engine.calls.early import Early
 from engine.calls.faxes import Faxes
@@ -153,18 +152,6 @@ class LiveCall:
         """Ids of the playbacks whose end has not been heard of."""
         return self._playing.open
 
-    @property
-    def hold_music(self) -> dict[str, str]:
-        """What its legs are told to play to whoever they hold (PBX-3); empty = the switch's own music."""
-        sound = self.snapshot.sound(self.snapshot.account.hold_music)
-        return {"hold_music": self._node.path_on_switch(sound.path)} if sound else {}
-
-    def key_filter(self, leg: Leg) -> dict[str, str]:
-        """What an employee's leg is told so that his keys do not pass to the other party by themselves: they may be a code (R21)."""
-        codes = self.snapshot.codes.feature_codes()
-        heard = any(patterns for feature, patterns in codes.items() if feature not in DIALLED)
-        return {"bridge_filter_dtmf": "true"} if heard and leg.contact else {}
-
     def expect_end(self, playbacks: frozenset[str]) -> None:
         """The end of these may have escaped us: they are over when something queued behind them has run."""
         self._playing.expect_end(self.party, playbacks)
@@ -204,7 +191,7 @@ class LiveCall:
             self._node.guard(self, armed=False)  # the timer of one who is not served any more would tear his talk apart
         first, self.party = self.party == NOBODY, leg
         self._answered = True
-        self._node.claim(self, leg)
+        self._node.mark_served(self, leg)
         self._playing.take_over(self._music.pop(leg.id, ""))
         if first or not self.bridged:
             self._node.guard(self, armed=True)
