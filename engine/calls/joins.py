@@ -124,7 +124,7 @@ class Joins:
             return
         self.dealt_with(event.transfer_source)
         if self._in_consultation(state.uuid):
-            self._node.switch.claim(state.uuid, lambda deleted: None)  # the dialplan has armed a timer
+            self._node.switch.stop_timers(state.uuid)  # the dialplan has armed a timer
             self._asked(event, call.legs[self._partners[state.uuid]])
             return
         # the transferring leg may have ended before or may end after this; it is the one talked with last

@@ -83,7 +83,7 @@ class Node:
                 if event.name == "CHANNEL_PARK" and state.leg == call.party:
                     self.guards.left_alone(call)
                     if event.sent_by_phone:
-                        self.switch.claim(event.uuid, lambda deleted: None)  # the dialplan has armed its timer again
+                        self.switch.stop_timers(event.uuid)  # the dialplan has armed its timer again
                 self._feed(call, event, state)
             return
         match event.name:
