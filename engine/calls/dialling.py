@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from engine.calls.call import NOBODY, Callee, Leg, Step
 from engine.calls.causes import LINE_CAUSES, LINE_REFUSALS, NO_ANSWER
 from engine.calls.leg import LegState
+from engine.calls.marks import marks
 from engine.calls.surroundings import Surroundings
 from engine.calls.trunks import Route
 
@@ -73,17 +74,13 @@ class Dialling:
             return leg
         seconds = callee.timeout.total_seconds()
         values = {
-            "vats_call": call.id,
-            "vats_account": str(call.snapshot.account.id),
-            "vats_role": "b",
+            **marks(self._node, call, leg, "b"),
             "vats_contact": str(leg.contact or 0),
             "origination_caller_id_number": route.caller_number,
             "origination_caller_id_name": route.caller_name or route.caller_number,
             "ignore_early_media": str(not callee.heard_early).lower(),
             "originate_timeout": str(math.ceil(seconds) + 1),
             "force_transfer_context": "from-phone",
-            **call.hold_music,
-            **call.key_filter(leg),
         }
         if call.party != NOBODY:  # whoever answers first is served where he is parked, for as long as others ring
             # nobody takes over an answered B when the engine dies before the bridge: it ends by itself

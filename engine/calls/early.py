@@ -33,7 +33,7 @@ class Early:
         self._node.guard(call, armed=False)  # the party is nobody's to lose: it is answered or parked by the switch
         # FreeSWITCH parks an unanswered party, whose bridge is over, by these two only; else it hangs it up with the leg's cause
         switch.setvar_multi(call.party.id, {"park_after_early_bridge": "true", "continue_on_fail": "true"})
-        call.order_bridge(call.party, leg)
+        call.moving.bridge(call.party, leg)
         return True
 
     def ends(self, leg: Leg) -> bool:

@@ -40,7 +40,7 @@ class Guards:
         if call.id in self._guarded:
             self._guarded.discard(call.id)
             if not call.gone:
-                self._switch.claim(call.party.id, lambda deleted: None)
+                self._switch.stop_timers(call.party.id)
 
     def left_alone(self, call: LiveCall) -> None:
         """The party has parked again; guarded from the next round on, if the scenario has not ended by then."""
@@ -70,7 +70,7 @@ class Guards:
 
     def _replace_timer(self, call: LiveCall) -> None:
         # sched_transfer adds a task and never replaces one, so the old one goes first
-        self._switch.claim(call.party.id, lambda deleted: None)
+        self._switch.stop_timers(call.party.id)
         self._start_timer(call)
 
     def _start_timer(self, call: LiveCall) -> None:

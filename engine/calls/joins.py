@@ -86,7 +86,8 @@ class Joins:
         call.emit(Joined(state.leg, leaving.leg if leaving else None, state.group))
 
     def _in_consultation(self, uuid: str) -> bool:
-        return self._call.consults and self._call.outlives(uuid) and self._call.outlives(self._partners.get(uuid, ""))
+        moving = self._call.moving
+        return moving.consults and moving.outlives(uuid) and moving.outlives(self._partners.get(uuid, ""))
 
     def _comes_in(self, stays: str, newcomer: str) -> None:
         """A phone has put this leg in the place of whoever talked with the one that stays, in the middle of a consultation."""
@@ -124,7 +125,7 @@ class Joins:
             return
         self.dealt_with(event.transfer_source)
         if self._in_consultation(state.uuid):
-            self._node.switch.claim(state.uuid, lambda deleted: None)  # the dialplan has armed a timer
+            self._node.switch.stop_timers(state.uuid)  # the dialplan has armed a timer
             self._asked(event, call.legs[self._partners[state.uuid]])
             return
         # the transferring leg may have ended before or may end after this; it is the one talked with last, and no earlier one that left
@@ -168,7 +169,7 @@ class Joins:
 
     def _tell(self, state: LegState) -> None:
         self._held_back.pop(state.uuid, None)
-        if state.leg == self._call.party and not self._call.outlives(state.uuid):
+        if state.leg == self._call.party and not self._call.moving.outlives(state.uuid):
             self._call.party_left()
         else:
             self._call.emit(Ended(state.leg, state.cause))

@@ -27,7 +27,6 @@ from engine.calls.call import (
     LegReason,
     Message,
     MessageOver,
-    Parted,
     Playback,
     Presence,
     Recording,
@@ -36,7 +35,6 @@ from engine.calls.call import (
     TimeUp,
 )
 from engine.calls.causes import ATTENDED_TRANSFER, BLIND_TRANSFER, NORMAL_CLEARING
-from engine.calls.codes import DIALLED
 from engine.calls.dialling import Dialling
 from engine.calls.early import Early
 from engine.calls.faxes import Faxes
@@ -44,12 +42,13 @@ from engine.calls.inbox import Inbox
 from engine.calls.joins import Joins
 from engine.calls.leg import LegState
 from engine.calls.messages import Messages
+from engine.calls.moving import Moving
 from engine.calls.ordered import Ordered
-from engine.calls.parting import Parting
 from engine.calls.playing import Playing
 from engine.calls.presence import is_own
 from engine.calls.recall import Recall
 from engine.calls.recordings import Recordings
+from engine.calls.ringback import Ringback
 from engine.calls.surroundings import Surroundings
 from engine.calls.trunks import shown_to_people
 from engine.errors import CallGone
@@ -64,10 +63,6 @@ REPLACED = (ATTENDED_TRANSFER, "PICKED_OFF")
 """How switches end a leg whose place a phone has given to another one."""
 END_FOLLOWS_SECONDS = 1.0
 """Within which a channel's own end comes after the answer that its originate has failed."""
-SWITCH_MUSIC = "local_stream://moh"
-"""The switch's own music on hold."""
-RINGBACK_TONE = "tone_stream://%(1000,4000,425);loops=-1"
-"""Russian ringback: 425 Hz, 1 s on, 4 s off (GOST 28384)."""
 
 
 class LiveCall:
@@ -101,19 +96,13 @@ class LiveCall:
         self._recordings = Recordings(node, self.emit, self.note)
         self.messages = Messages(node, self.emit, self.note)
         self.faxes = Faxes(node, self.emit, self.note)
-        self._ringback: Sound | None = None
-        self._rings = False
+        self._ringback = Ringback(self, node, self._playing)
         self._place: Ref | None = None
         self._early = Early(self, node)
         self._dialling = Dialling(self, node)
         self.joins = Joins(self, node)
         self.recall = Recall(lambda: self.snapshot.codes.feature_codes(), self.serve)
-        self._parting = Parting(lambda leg: leg not in self.legs or self.legs[leg].alive, lambda: self.emit(Parted()))
-        self._outliving: tuple[Leg, ...] = ()
-        self._music: dict[str, str] = {}
-        """The playback that each leg on hold hears, as far as it is not the party's."""
-        self._parted: set[str] = set()
-        """Callers whom an order of ours has taken to another context than the one they came by."""
+        self.moving = Moving(self, node, self._playing)
 
     # -- state ---------------------------------------------------------------------------------------------------------
 
@@ -152,18 +141,6 @@ class LiveCall:
     def playing(self) -> frozenset[str]:
         """Ids of the playbacks whose end has not been heard of."""
         return self._playing.open
-
-    @property
-    def hold_music(self) -> dict[str, str]:
-        """What its legs are told to play to whoever they hold (PBX-3); empty = the switch's own music."""
-        sound = self.snapshot.sound(self.snapshot.account.hold_music)
-        return {"hold_music": self._node.path_on_switch(sound.path)} if sound else {}
-
-    def key_filter(self, leg: Leg) -> dict[str, str]:
-        """What an employee's leg is told so that his keys do not pass to the other party by themselves: they may be a code (R21)."""
-        codes = self.snapshot.codes.feature_codes()
-        heard = any(patterns for feature, patterns in codes.items() if feature not in DIALLED)
-        return {"bridge_filter_dtmf": "true"} if heard and leg.contact else {}
 
     def expect_end(self, playbacks: frozenset[str]) -> None:
         """The end of these may have escaped us: they are over when something queued behind them has run."""
@@ -204,8 +181,8 @@ class LiveCall:
             self._node.guard(self, armed=False)  # the timer of one who is not served any more would tear his talk apart
         first, self.party = self.party == NOBODY, leg
         self._answered = True
-        self._node.claim(self, leg)
-        self._playing.take_over(self._music.pop(leg.id, ""))
+        self._node.mark_served(self, leg)
+        self._playing.take_over(self.moving.off_hold(leg))
         if first or not self.bridged:
             self._node.guard(self, armed=True)
         self._node.journal_leg(self, self.legs[leg.id])  # the journal knows whom we serve
@@ -307,7 +284,7 @@ class LiveCall:
                 self.leg_over(state, event.hangup_cause)
 
     def _parked(self, event: SwitchEvent, state: LegState) -> None:
-        self._parting.is_free(state.uuid)
+        self.moving.is_free(state.uuid)
         if event.endpoint_disposition == "ATTENDED_TRANSFER":
             return  # a transferring phone's consultation leg; the switch ends it itself
         if state.direction == "out" and not state.ready and state.leg != self.party:
@@ -338,12 +315,12 @@ class LiveCall:
         self._node.changed(self)
         if not self.open_legs():
             self.all_ended.set()
-        self._parting.is_free(state.uuid)
-        if self._early.ends(state.leg) and self._rings:  # another line may be tried
-            self.ringback(self._ringback)
-        if self.consults and state.leg in self._outliving and (state.leaving or cause in (BLIND_TRANSFER, *REPLACED)):
+        self.moving.is_free(state.uuid)
+        if self._early.ends(state.leg):
+            self._ringback.again()  # another line may be tried
+        if self.moving.consults and self.moving.outlives(state.uuid) and (state.leaving or cause in (BLIND_TRANSFER, *REPLACED)):
             self.joins.hold_back(state)
-        elif state.leg == self.party and state.leg in self._outliving:
+        elif state.leg == self.party and self.moving.outlives(state.uuid):
             self.emit(Ended(state.leg, cause))
         elif state.leg == self.party and self._may_be_replaced(state):
             self.joins.hold_back(state)
@@ -358,14 +335,6 @@ class LiveCall:
             self.joins.hold_back(state)
         else:
             self.emit(Ended(state.leg, cause))
-
-    @property
-    def consults(self) -> bool:
-        """Two talk while a third waits for one of them."""
-        return len(self._outliving) > 1
-
-    def outlives(self, leg_uuid: str) -> bool:
-        return any(leg.id == leg_uuid for leg in self._outliving)
 
     def _may_be_replaced(self, state: LegState) -> bool:
         """Whether another phone may have taken the place of this leg, which has ended: of one that talked only (INVITE with Replaces)."""
@@ -407,29 +376,17 @@ class LiveCall:
         if not self._answered and not self.gone:
             self.note(Step("answered_to_hold_the_line"))
             self.answer()
-            if self._rings:
-                self.ringback(self._ringback)
+            self._ringback.again()
 
     def ringback(self, music: Sound | None) -> None:
-        self._playing.end_background(self.party)
-        self._rings, self._ringback = True, music
-        if music is None and not self._answered:
-            self._node.switch.ring_ready(self.party.id)
-            return
-        if music is not None and not self._answered:
-            if self._node.early_media:
-                self._node.switch.pre_answer(self.party.id)
-            else:
-                self.answer()
-        sound = RINGBACK_TONE if music is None else self._node.path_on_switch(music.path)
-        self._playing.background(self.party, sound, loop=music is not None)
+        self._ringback.begin(music)
 
     def let_hear(self, leg: Leg) -> None:
         if self._early.let_hear(leg):
             self._playing.forget_background()
 
     def play(self, *sounds: Sound, loop: bool = False) -> Playback:
-        self._rings = False
+        self._ringback.end()
         playback = self._playing.play(self.party, sounds, loop=loop)
         self.note(Step("play", {"sound": " + ".join(s.path for s in sounds)}))
         return playback
@@ -450,8 +407,7 @@ class LiveCall:
 
     def record_message(self, path: str, *, limit: timedelta, until_silence: timedelta) -> Message:
         self._let_go()
-        self._rings = False
-        self._playing.end_background(self.party)
+        self._ringback.end()
         return self.messages.record(self.party, path, self.now, limit, until_silence)
 
     def end_message(self, message: Message) -> None:
@@ -463,8 +419,7 @@ class LiveCall:
 
     def receive_fax(self, path: str) -> Fax:
         self._let_go()
-        self._rings = False
-        self._playing.end_background(self.party)
+        self._ringback.end()
         self._node.guard(self, armed=False)  # should the engine die, the fax comes in all the same
         return self.faxes.receive(self.party, path, self.now)
 
@@ -500,50 +455,31 @@ class LiveCall:
         early = self._early.becomes_talk(one, other)
         joined = first is not None and first.peer == other.id
         if served:
-            self._rings = False
-            self._playing.forget_background()
+            self._ringback.ends_with_the_bridge()
             self._let_go(one, other)
         for leg in (one, other):
-            self._music.pop(leg.id, None)
+            self.moving.off_hold(leg)
         if joined and (not served or self.talked_with in (first, state)):
             return  # phones have joined them (pickup, Replaces)
         if served:
             self._node.guard(self, armed=False)
             self.answer()
         for leg in (one, other):
-            if leg.id in self._parted:  # a phone that transfers him means numbers that phones dial
-                self._node.switch.setvar(leg.id, "force_transfer_context", "from-phone")
+            self.moving.restore_context(leg)
         if not joined and not early:  # else the switch has done it for the early media, or is about to
-            self.order_bridge(one, other)
+            self.moving.bridge(one, other)
         if state is not None and first is not None:
             state.peer, first.peer = one.id, other.id
             if served:
                 self.talks(state if other != self.party else first)
 
-    def order_bridge(self, one: Leg, other: Leg) -> None:
-        """Have the switch join them as soon as both are free."""
-        self.joins.ordered(one.id, other.id)
-        self._parting.when_parked({one.id, other.id}, lambda: self._node.switch.bridge(one.id, other.id))
-
     def hold(self, leg: Leg, music: Sound | None) -> None:
-        own = self.snapshot.sound(self.snapshot.account.hold_music)
-        chosen = music or own
-        path = self._node.path_on_switch(chosen.path) if chosen else SWITCH_MUSIC
         if leg == self.party:
-            self._rings = False
-            self._playing.end_background(leg)
-            self._parting.when_parked({leg.id}, lambda: self._playing.background(leg, path, loop=True))
-        else:
-            self._parting.when_parked({leg.id}, lambda: self._plays(leg, path))
-
-    def _plays(self, leg: Leg, path: str) -> None:
-        if leg == self.party:  # since a moment ago
-            self._playing.background(leg, path, loop=True)
-        else:
-            self._music[leg.id] = self._node.switch.playback(leg.id, path, loop=True)
+            self._ringback.end()
+        self.moving.hold(leg, music)
 
     def tell(self, leg: Leg, sound: Sound) -> None:
-        self._parting.when_parked({leg.id}, lambda: self._node.switch.broadcast(leg.id, self._node.path_on_switch(sound.path)))
+        self.moving.tell(leg, sound)
 
     def send_keys(self, leg: Leg, digits: str) -> None:
         self._node.switch.send_dtmf(leg.id, digits)
@@ -558,27 +494,10 @@ class LiveCall:
         self._node.switch.display(leg.id, (caller.name if caller is not None else user.title if user is not None else "") or number, number)
 
     def part(self, one: Leg, other: Leg) -> None:
-        states = [s for leg in (one, other) if (s := self.legs.get(leg.id)) is not None]
-        self._parting.begin([s.uuid for s in states if s.alive])
-        for state in states:
-            state.peer = ""
-            if state.uuid in self._parted and state.alive:
-                self._node.switch.setvar(state.uuid, "force_transfer_context", "")  # his timer means the context it names
-            elif state.direction == "in":
-                self._parted.add(state.uuid)
-        self._node.switch.part(one.id)
-        if self.party in (one, other):
-            self._node.guard(self, armed=True)
+        self.moving.part(one, other)
 
     def outlive(self, *legs: Leg) -> None:
-        before, self._outliving = self._outliving, legs
-        for leg in {*before, *legs}:
-            if leg != self.party and self.legs[leg.id].alive and (leg in legs) != (leg in before):
-                self._node.switch.setvar(leg.id, "park_after_bridge", "true" if leg in legs else "")
-        served = self.legs.get(self.party.id)
-        lifted = served is not None and served.leg in before and served.leg not in legs
-        if served is not None and lifted and not served.alive and not self.joins.holds_back(served):
-            self.party_left()  # while it was no reason to go: who lets it be one again has not heard of it
+        self.moving.outlive(*legs)
 
     def attend(self, leg: Leg | None, stays: Leg | None = None) -> None:
         state = self.legs.get(leg.id) if leg is not None else None

@@ -15,6 +15,7 @@ from engine.calls.guards import Guards
 from engine.calls.journal import Journal, SilentJournal
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
+from engine.calls.marks import key_filter, marks
 from engine.calls.ordered import Ordered
 from engine.calls.phones import Phones, PresenceListener
 from engine.calls.reception import Admission, Ending, Reception, Rejection
@@ -82,7 +83,7 @@ class Node:
                 if event.name == "CHANNEL_PARK" and state.leg == call.party:
                     self.guards.left_alone(call)
                     if event.sent_by_phone:
-                        self.switch.claim(event.uuid, lambda deleted: None)  # the dialplan has armed its timer again
+                        self.switch.stop_timers(event.uuid)  # the dialplan has armed its timer again
                 self._feed(call, event, state)
             return
         match event.name:
@@ -145,7 +146,7 @@ class Node:
             state = LegState(admitted.leg, "in", "member", dump.created_at or clock.now(), number=admitted.leg.label)
             state.answered_at = dump.answered_at or clock.now()
             state.ready = True
-            if filtered := call.key_filter(admitted.leg):
+            if filtered := key_filter(call.snapshot, admitted.leg):
                 self.switch.setvar_multi(stranger, filtered)
             self.enrol(call, state)
             call.take_over(state)
@@ -168,21 +169,8 @@ class Node:
             self.switch.respond(event.uuid, admitted.code)
             return
         call = self.begin(admitted, event.created_at or clock.now(), answered=event.answer_state == "answered")
-        self.claim(call, admitted.leg)
+        self.mark_served(call, admitted.leg)
         self.run(call, admitted.serve, fresh=True)
-
-    def claim(self, call: LiveCall, leg: Leg) -> None:
-        self.switch.setvar_multi(
-            leg.id,
-            {
-                "vats_call": call.id,
-                "vats_account": str(call.snapshot.account.id),
-                "vats_role": "a",
-                "park_after_bridge": "true",
-                **call.hold_music,
-                **call.key_filter(leg),
-            },
-        )
 
     def order(self, call_uuid: str, snapshot: Snapshot, caller: Caller, ordered: Ordered, direction: Direction = "out") -> LiveCall:
         """A call that nobody has dialled: its parties are called one after the other by its scenario. KeyError when it exists."""
@@ -337,6 +325,9 @@ class Node:
     def presence(self, call: LiveCall, contact: Contact) -> Presence:
         registered = contact.kind == "phone" or bool(self.phones.registrations.of(call.snapshot.account.id, contact.address))
         return Presence(registered, self.phones.lines.of(contact.id))
+
+    def mark_served(self, call: LiveCall, leg: Leg) -> None:
+        self.switch.setvar_multi(leg.id, {**marks(self, call, leg, "a"), "park_after_bridge": "true"})
 
     def enrol(self, call: LiveCall, state: LegState) -> None:
         self._by_leg[state.uuid] = call

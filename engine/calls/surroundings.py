@@ -31,8 +31,8 @@ class Surroundings(Protocol):
     def routes(self, call: LiveCall, callee: Callee, caller_id: str | None, without: Collection[int] = ()) -> tuple[Route, ...]:
         """At least one; several when several phones share a login. `without`: trunks not to be tried."""
     def presence(self, call: LiveCall, contact: Contact) -> Presence: ...
-    def claim(self, call: LiveCall, leg: Leg) -> None:
-        """Mark a dialled leg as the served party: it parks after each bridge."""
+    def mark_served(self, call: LiveCall, leg: Leg) -> None:
+        """Write on the leg's channel that it is the served party: it parks after each bridge."""
     def enrol(self, call: LiveCall, state: LegState) -> None:
         """A leg belongs to this call from now on (again, when it moves between calls)."""
     def left(self, call: LiveCall, state: LegState) -> None:

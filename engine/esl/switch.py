@@ -300,7 +300,7 @@ class Switch:
         return deleted(await self.connection.ask(command.sched_del(uuid)))
 
     def claim(self, uuid: str, reply: Callable[[int], None]) -> None:
-        """`sched_del` for event handlers; -1 when there was no usable answer."""
+        """`sched_del` for whoever wants to win a fresh call: `reply` gets how many timers there were, -1 without a usable answer."""
         try:
             data = command.sched_del(uuid)
         except CommandError as error:
@@ -308,6 +308,10 @@ class Switch:
             asyncio.get_running_loop().call_soon(reply, -1)
             return
         self.connection.send(data, lambda text: reply(deleted(text)))
+
+    def stop_timers(self, uuid: str) -> None:
+        """`sched_del` of a channel that is ours already; none may be there."""
+        self.claim(uuid, lambda deleted: None)
 
     async def show_channels(self) -> list[Row]:
         """Every channel of the switch, one row each."""

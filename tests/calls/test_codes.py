@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 import pytest
 
@@ -14,66 +13,11 @@ from engine.snapshot import Ref
 from plugins.groups.api import Membership
 from tests.calls.installation import REAL, own_address
 from tests.calls.pbx import Pbx
-from tests.calls.telephone import Line, Provider
+from tests.calls.scene import CALLER, FIRST, SECOND, one_recording, steps, talking
 from tests.calls.test_voicemail import speaks_after_the_beep
-from tests.embedded.telephone import Answering, Talk
 from tests.phones import sound
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-CALLER, FIRST, SECOND = 500, 1300, 900
-
-
-@dataclass
-class Scene:
-    """A caller from outside talks with 201; everybody says a tone of his own. 202 is idle."""
-
-    caller: Provider
-    talk: Talk
-    one: Line
-    served: Answering
-    two: Line
-
-    async def types(self, keys: str) -> None:
-        """201 presses keys: a phone sends no sound meanwhile."""
-        self.one.quiet()
-        await self.one.press(keys)
-        self.one.say(FIRST)
-        self.forget()
-
-    def forget(self) -> None:
-        """What is heard from now on is new."""
-        for line in (self.caller, self.one, self.two):
-            line.heard.clear()
-
-
-async def talking(office: Pbx, stack: AsyncExitStack, **group: object) -> Scene:
-    """201 and 202 are in one group, 201 is rung first."""
-    first, second = await office.user("201"), await office.user("202")
-    await office.rule(await office.group("Sales", first, **group))
-    await office.group("Support", second)
-    one, two = [await stack.enter_async_context(office.telephone(login)) for login in ("201", "202")]
-    caller = await stack.enter_async_context(office.provider())
-    talk = await caller.calls(office.did[1:])
-    served = await one.answers()
-    await talk.answered()
-    caller.say(CALLER)
-    one.say(FIRST)
-    await caller.hears(FIRST)
-    await one.hears(CALLER)
-    return Scene(caller, talk, one, served, two)
-
-
-def steps(record: models.CallRecord, *kinds: str) -> list[str]:
-    return [s["what"] for s in record.trace if s["what"] in kinds]
-
-
-async def one_recording(office: Pbx, record: models.CallRecord) -> None:
-    """Both sides of the end of the talk are in the one recording (R13)."""
-    assert len(record.recordings) == 1
-    left, right = sound.read(office.media / record.recordings[0].path)
-    assert sound.strength(left[-6000:-2000], CALLER) > 0.8
-    assert sound.strength(right[-6000:-2000], SECOND) > 0.8
 
 
 @pytest.mark.feature("PBX-6", "R13", "R19", "R20", "R21")

@@ -11,7 +11,7 @@ from engine.snapshot import Ref
 from plugins.groups.part import Group
 from plugins.voicemail.part import GROUP_VOICEMAIL
 from tests.calls.pbx import Pbx
-from tests.calls.test_codes import CALLER, FIRST, talking
+from tests.calls.scene import CALLER, FIRST, talking
 from tests.calls.test_voicemail import mailbox, messages, said, speaks_after_the_beep
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

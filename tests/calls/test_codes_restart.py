@@ -12,7 +12,7 @@ import pytest
 
 from engine.people import ContactWish
 from tests.calls.apart import ApartPbx, apart
-from tests.calls.test_codes import CALLER, FIRST, SECOND, Scene, steps
+from tests.calls.scene import CALLER, FIRST, SECOND, Scene, meet, steps
 
 
 @pytest.fixture
@@ -27,16 +27,7 @@ async def talking(office: ApartPbx, stack: AsyncExitStack) -> Scene:
         if login == "201":
             await office.rule(await office.group("Sales", user))
     await office.house.start()
-    one, two = [await stack.enter_async_context(office.telephone(login)) for login in ("201", "202")]
-    caller = await stack.enter_async_context(office.provider())
-    talk = await caller.calls(office.did[1:])
-    served = await one.answers()
-    await talk.answered()
-    caller.say(CALLER)
-    one.say(FIRST)
-    await caller.hears(FIRST)
-    await one.hears(CALLER)
-    return Scene(caller, talk, one, served, two)
+    return await meet(office, stack)
 
 
 @pytest.mark.feature("R20", "R1")
