@@ -72,9 +72,12 @@ from engine.i18n import (
     format_money,
     format_phone,
     format_time,
+    format_timezone,
     language_of,
     ngettext,
     translate,
+    zone_place,
+    zones_by_country,
 )
 from engine.numbering import EMERGENCY, is_emergency, national, pretty, to_e164
 from engine.outbox import RetryLater, Undeliverable
@@ -396,6 +399,7 @@ __all__ = [
     "format_money",
     "format_phone",
     "format_time",
+    "format_timezone",
     "hours_words",
     "is_away",
     "is_emergency",
@@ -452,4 +456,6 @@ __all__ = [
     "unknown_places",
     "way_words",
     "with_plugins",
+    "zone_place",
+    "zones_by_country",
 ]

@@ -3,17 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from zoneinfo import ZoneInfo
 
-from engine.sdk import Element, Place, Problem, Ref
+from engine.sdk import Element, Place, Problem, Ref, clock, format_timezone, zone_place, zones_by_country
 from web.visit import Visit
-
-_RUSSIAN_ZONES: Final = (
-    "Europe/Kaliningrad", "Europe/Moscow", "Europe/Samara", "Europe/Saratov", "Europe/Volgograd", "Asia/Yekaterinburg", "Asia/Omsk",
-    "Asia/Novosibirsk", "Asia/Krasnoyarsk", "Asia/Irkutsk", "Asia/Yakutsk", "Asia/Vladivostok", "Asia/Magadan", "Asia/Kamchatka", "UTC",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +48,26 @@ def elements(visit: Visit, kind: type[Element], without: Sequence[Ref] = ()) -> 
     return [OptionGroup("", sorted(found, key=lambda o: o.title.casefold()))]
 
 
-def timezones(present: str) -> list[OptionGroup]:
-    """Russia's time zones, west to east, and the one that is set already."""
-    names = _RUSSIAN_ZONES if present in _RUSSIAN_ZONES else (present, *_RUSSIAN_ZONES)
-    return [OptionGroup("", [Option(z, z.replace("_", " ")) for z in names])]
+def timezones(visit: Visit, present: str) -> list[OptionGroup]:
+    """Time zones by their cities: Russia's from west to east, the others by name; and the one that is set already, whatever it is."""
+    now, world = clock.now(), zones_by_country()
+    place = partial(zone_place, visit.language)
+    russian = sorted(world["RU"], key=lambda zone: (now.astimezone(ZoneInfo(zone)).utcoffset(), place(zone)))
+    russian.insert(0, russian.pop(russian.index("Europe/Moscow")))
+    others = sorted((zone for country, zones in world.items() if country != "RU" for zone in zones), key=place)
+    strange = [] if present in russian or present in others else [present]
+
+    def options(zones: Iterable[str]) -> list[Option]:
+        return [Option(zone, zone_title(visit, zone)) for zone in zones]
+
+    groups = [("", strange), (visit.t("Russia"), russian), (visit.t("Other countries"), others)]
+    return [OptionGroup(title, options(zones)) for title, zones in groups if zones]
+
+
+def zone_title(visit: Visit, zone: str) -> str:
+    """“Екатеринбург (UTC+05:00)”, abroad with the country."""
+    title, country = format_timezone(visit.language, zone, clock.now()), zone_place(visit.language, zone)[1]
+    return f"{title}, {country}" if country and zone not in zones_by_country()["RU"] else title
 
 
 def check_choice(field: str, ref: Ref | None, groups: Sequence[OptionGroup]) -> None:

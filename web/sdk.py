@@ -14,7 +14,7 @@ from web.files import media_file
 from web.forms import Form, read_field
 from web.mailboxes import MailForm, NoticeForm, by_owner, chat_choices, notice_choices, owner_choices
 from web.pages.members import member_values
-from web.picker import Option, OptionGroup, check_choice, elements, targets, timezones
+from web.picker import Option, OptionGroup, check_choice, elements, targets, timezones, zone_title
 from web.tables import Rows, by_days_and_number, page_of
 from web.visit import Visit
 
@@ -45,4 +45,5 @@ __all__ = [
     "targets",
     "timeline",
     "timezones",
+    "zone_title",
 ]

@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.cli import portable
-from engine.cli.serve import working
+from engine.cli.serve import loaded, working
+from engine.cli.which import installed, no_pbx
 from engine.db.models import User as UserRow
-from engine.errors import NotFound, Problem
-from engine.i18n import N_
+from engine.errors import Problem
 from engine.people import LoginWish, UserWish, create_user, ready_login, set_login
 from engine.people.pbx import check_account
 from engine.people.users import check_login
 from engine.revisions import Actor
 from engine.runtime import Runtime
-from engine.runtime.context import RuntimeContext
 from engine.snapshot import Snapshot
 
 ACTOR = Actor(None, "vats", "cli")
@@ -57,14 +56,6 @@ async def open_account(runtime: Runtime, number: str, title: str, domain: str, o
     return edit.account_id, user, password or ""
 
 
-def account_of(ctx: RuntimeContext, number: str) -> int:
-    """Raises NotFound with a sentence."""
-    account = ctx.revisions.account_for_number(number)
-    if account is None:
-        raise NotFound(N_("There is no account {number}."), number=number)
-    return account
-
-
 async def _free_owner(number: str) -> str:
     try:
         await check_login(OWNER)
@@ -81,7 +72,7 @@ def _create(options: argparse.Namespace) -> int:
         )
         return owner, password, runtime.settings.core.default_account
 
-    owner, password, default = working(options, work)
+    owner, password, default = working(loaded(options), work)
     print(f"Account {options.number} is ready. Cabinet login: {owner}, password: {password}")
     if default == "":
         print(f"Phones need the SIP domain {options.domain}. With core.default_account = \"{options.number}\" the address alone will do.")
@@ -90,11 +81,13 @@ def _create(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     async def work(runtime: Runtime) -> list[Snapshot]:
-        return [runtime.ctx.snapshot(account) for account in runtime.ctx.accounts()]
+        if not (accounts := runtime.ctx.accounts()):
+            raise no_pbx(runtime.settings)
+        return [runtime.ctx.snapshot(account) for account in accounts]
 
     rows = [
         (s.account.number, s.account.title, s.account.domain, str(len(s.users)), " ".join(d.number for d in s.core.dids))
-        for s in working(options, work)
+        for s in working(installed(options), work)
     ]
     print_table(("number", "name", "SIP domain", "employees", "numbers"), rows)
     return 0

@@ -9,7 +9,8 @@ import json
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,20 @@ import msgspec
 from engine.cli.demo import CARD, Card, demo_settings
 from engine.cli.demo_call import Answerer, DemoCallResult, run
 from engine.cli.phone import Line
+from engine.cli.rehearse import terminal_language
 from engine.cli.serve import DEMO_STATE
 from engine.errors import VatsError
+from engine.i18n import LANGUAGES, translate
+from engine.runtime import Runtime
+from engine.settings import Settings
+from engine.telling import Words, names_of, timeline, with_plugins
 
 CALLER_TONE_HZ, ANSWER_TONE_HZ = 440, 1100
 CDR_WITHIN_SECONDS = 20.0
+
+
+Tell = Callable[[Mapping[str, Any]], list[str]]
+"""A step of a trace as lines of words."""
 
 
 class DemoAway(VatsError):  # noqa: N818 — told to the person at the keyboard
@@ -33,22 +43,39 @@ def add_commands(commands: Any) -> None:
     call = commands.add_parser("demo-call", help="call the demonstration's number with a built-in phone")
     call.add_argument("--state", default=DEMO_STATE, help="folder of the demonstration")
     call.add_argument("--keys", default="1", help="keys to press in the menu")
+    call.add_argument("--language", choices=LANGUAGES, default=terminal_language(), help="of what the PBX does (default: by LANG)")
     call.add_argument("--wav", default="demo-call.wav", help="where to keep what the caller heard")
     call.set_defaults(run=_call)
 
 
 def _call(options: argparse.Namespace) -> int:
-    state = demo_settings(options).state
+    settings = demo_settings(options)
+    state = settings.state
     try:
         card = msgspec.json.decode((state / CARD).read_bytes(), type=Card)
     except (OSError, msgspec.DecodeError) as error:
         raise DemoAway(f"No demonstration has been started in {state}: run `make demo` (vats demo) first ({error}).") from error
-    return asyncio.run(_work(card, options, state))
+    return asyncio.run(_work(card, options, settings))
 
 
-async def _work(card: Card, options: argparse.Namespace, state: Path) -> int:
+async def speech(settings: Settings, domain: str, language: str) -> Tell:
+    """The steps of an account's calls in words, as the page of a call has them."""
+    async with Runtime(settings, ()).tooling() as ctx:
+        account = ctx.revisions.account_for_domain(domain)
+        if account is None:
+            raise DemoAway(f"The demonstration in {settings.state} has no customer {domain}.")
+        registry = ctx.registry
+        words: Words = partial(translate, language)
+        names = names_of(words, ctx.snapshot(account), registry.actions())
+        sentences = with_plugins(registry.sentences())
+    return lambda step: [f"{line.at_ms / 1000:6.2f} s  · {line.text}" for line in timeline(words, [step], names, sentences)]
+
+
+async def _work(card: Card, options: argparse.Namespace, settings: Settings) -> int:
+    state = settings.state
+    tell = await speech(settings, card.domain, options.language)
     begun = time.time()
-    trace = Trace(state / "spool")
+    trace = Trace(state / "spool", tell)
     watching = asyncio.create_task(trace.print_live())
     passwords = {login: password for login, password, _ in card.phones}
     server = f"{_reachable(card)}:{card.sip_port}"
@@ -112,10 +139,11 @@ def _latest(database: Path, since: float) -> dict[str, Any] | None:
 
 
 class Trace:
-    """Steps of calls as the engine's journal gets them."""
+    """Steps of calls as the engine's journal gets them, printed in words."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tell: Tell) -> None:
         self._folder = folder
+        self._tell = tell
         self._offsets = {path: path.stat().st_size for path in folder.glob("*.jsonl")}
         self.seen: set[str] = set()
 
@@ -127,8 +155,8 @@ class Trace:
     def print_new(self) -> None:
         for step in self._new():
             self.seen.add(step["what"])
-            facts = ", ".join(f"{k} {v}" for k, v in step.get("facts", {}).items() if v not in (None, ""))
-            print(f"{step['at'] / 1000:6.2f} s  · {step['what']} {facts}".rstrip(), flush=True)
+            for line in self._tell(step):
+                print(line, flush=True)
 
     def _new(self) -> Iterator[dict[str, Any]]:
         for path in sorted(self._folder.glob("*.jsonl")):

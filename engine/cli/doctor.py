@@ -9,7 +9,8 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from engine.cli.serve import loaded
+from engine.cli.serve import DEMO_STATE, demonstration, loaded
+from engine.cli.which import exists
 from engine.db import Database, secrets
 from engine.errors import VatsError
 from engine.esl.switch import Switch
@@ -23,6 +24,9 @@ from engine.sound import synthesis
 from engine.speech.vosk_model import loads
 
 Answer = tuple[bool, str]
+
+
+OF_DEMO = f"VATS_CORE__STATE={DEMO_STATE} vats doctor"
 
 
 def add_commands(commands: Any) -> None:
@@ -76,6 +80,8 @@ async def _ports(settings: Settings) -> Answer:
     if not engine_runs(settings):
         wanted += ports.own_places(settings)
     found = [trouble for place in wanted if (trouble := ports.trouble(place))]
+    if found and demonstration(settings) is not None:
+        found.append(f"The demonstration runs here and has ports of its own: end it (Ctrl+C) before `vats run`, or ask about it: {OF_DEMO}")
     return not found, "\n      ".join(found) or f"ports {', '.join(str(p.port) for p in wanted) or 'in use by this installation'}"
 
 
@@ -106,6 +112,10 @@ CHECKS: tuple[Callable[[Settings], Awaitable[Answer]], ...] = (
 
 def _doctor(options: argparse.Namespace) -> int:
     wished = loaded(options)
+    demo = demonstration(wished)
+    if demo is not None and not exists(wished):
+        print(f"(there is no PBX in {wished.state} yet, so this is about the demonstration)")
+        wished = demo
     try:
         settings = completed(wished)
     except OSError as error:

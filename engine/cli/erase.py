@@ -7,8 +7,8 @@ import argparse
 import asyncio
 from typing import Any
 
-from engine.cli.accounts import ACTOR, account_of
-from engine.cli.serve import loaded
+from engine.cli.accounts import ACTOR
+from engine.cli.which import account_of, account_option, installed
 from engine.errors import PluginError
 from engine.people import Erased, erasable, erase_number
 from engine.runtime import Runtime
@@ -17,13 +17,13 @@ from engine.runtime.context import RuntimeContext
 
 def add_commands(commands: Any) -> None:
     erase = commands.add_parser("erase", help="forget an outside number: calls become anonymous, their recordings are deleted")
-    erase.add_argument("account", help="account number")
     erase.add_argument("number", help="the outside number, written as usual")
+    account_option(erase)
     erase.set_defaults(run=_erase)
 
 
 def _erase(options: argparse.Namespace) -> int:
-    runtime = Runtime(loaded(options), ())
+    runtime = Runtime(installed(options), ())
 
     async def work() -> Erased:
         async with runtime.tooling() as ctx:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli.serve import working
-from engine.errors import NotFound, Refused
+from engine.cli.which import account_of, account_option, installed
+from engine.errors import Refused
 from engine.i18n import N_
 from engine.portable import MOST_BYTES, export, take_in
 from engine.revisions import Actor
@@ -22,29 +23,22 @@ _ACTOR = Actor(None, "vats", "cli")
 
 def add_commands(account: Any) -> None:
     leaving = account.add_parser("export", help="the configuration of an account as one JSON file")
-    leaving.add_argument("number", help="account number")
     leaving.add_argument("file", nargs="?", default="-", help="where to (default: standard output)")
+    account_option(leaving)
     leaving.add_argument("--with-secrets", action="store_true", help="with passwords of phones and lines and PINs, in clear")
     leaving.set_defaults(run=_export)
     arriving = account.add_parser("import", help="take a configuration file into an account that has no settings yet")
-    arriving.add_argument("number", help="account number")
     arriving.add_argument("file", help="the file; - for standard input")
+    account_option(arriving)
     arriving.set_defaults(run=_import)
-
-
-def _id(runtime: Runtime, number: str) -> int:
-    account = runtime.ctx.revisions.account_for_number(number)
-    if account is None:
-        raise NotFound(N_("There is no account {number}."), number=number)
-    return account
 
 
 def _export(options: argparse.Namespace) -> int:
     async def work(runtime: Runtime) -> bytes:
-        snapshot = runtime.ctx.snapshot(_id(runtime, options.number))
+        snapshot = runtime.ctx.snapshot(account_of(runtime.ctx, options.account))
         return await export(snapshot, runtime.settings.media_root, with_secrets=options.with_secrets)
 
-    data = working(options, work)
+    data = working(installed(options), work)
     if options.file == "-":
         sys.stdout.write(data.decode())
         return 0
@@ -57,11 +51,11 @@ def _import(options: argparse.Namespace) -> int:
     data = _read(options.file)
 
     async def work(runtime: Runtime) -> Snapshot:
-        return await take_in(runtime.ctx.revisions, _id(runtime, options.number), _ACTOR, data, runtime.settings.media_root)
+        return await take_in(runtime.ctx.revisions, account_of(runtime.ctx, options.account), _ACTOR, data, runtime.settings.media_root)
 
-    found = working(options, work)
+    found = working(installed(options), work)
     users, numbers = len(found.core.users), len(found.core.dids)
-    print(f"Account {options.number} has {users} users and {numbers} numbers now, at revision {found.revision}.")
+    print(f"Account {found.account.number} has {users} users and {numbers} numbers now, at revision {found.revision}.")
     return 0
 
 

@@ -16,9 +16,8 @@ from zoneinfo import ZoneInfo
 
 from engine import clock
 from engine.calls.causes import NORMAL_CLEARING
-from engine.cli.accounts import account_of
-from engine.cli.serve import loaded
-from engine.errors import NotFound, Problem, Refused
+from engine.cli.which import account_of, account_option, installed
+from engine.errors import Problem, Refused
 from engine.i18n import LANGUAGES, N_, format_datetime, translate
 from engine.numbering import pretty
 from engine.rehearsal import Question, Rehearsed, Script, as_installed, read_answers, read_caller, read_keys, read_moment, rehearse_call
@@ -49,14 +48,14 @@ def add_commands(commands: Any) -> None:
 
 
 def common(words: Any) -> None:
-    words.add_argument("--account", default="", help="account number (default: core.default_account, or the only one)")
-    words.add_argument("--language", choices=LANGUAGES, default=_language(), help="of the answer (default: by LANG)")
+    account_option(words)
+    words.add_argument("--language", choices=LANGUAGES, default=terminal_language(), help="of the answer (default: by LANG)")
     words.add_argument("--json", action="store_true", help="for machines")
 
 
 
 
-def _language() -> str:
+def terminal_language() -> str:
     """Of the terminal; whatever is not Russian is answered in English, as the rest of the command line."""
     wish = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
     return "ru" if wish.lower().startswith("ru") else "en"
@@ -64,20 +63,14 @@ def _language() -> str:
 
 def chosen(ctx: RuntimeContext, number: str) -> Snapshot:
     """The account meant by --account. Raises NotFound when none or several could be."""
-    number = number or ctx.settings.core.default_account
-    if number:
-        return ctx.snapshot(account_of(ctx, number))
-    accounts = ctx.accounts()
-    if len(accounts) != 1:
-        raise NotFound(N_("Say which account is meant: --account NUMBER (`vats account list` shows them)."))
-    return ctx.snapshot(accounts[0])
+    return ctx.snapshot(account_of(ctx, number))
 
 
 def told(options: argparse.Namespace, work: Callable[[RuntimeContext], Awaitable[T]]) -> T | None:
     """Do this with the plugins started; a refusal is told in the language asked for, and None comes back."""
 
     async def opened() -> T:
-        async with Runtime(loaded(options), ()).tooling() as ctx:
+        async with Runtime(installed(options), ()).tooling() as ctx:
             return await work(ctx)
 
     try:

@@ -36,17 +36,22 @@ def loaded(options: argparse.Namespace) -> Settings:
     """The settings the command line names; logging is set up by them."""
     found = settings.load(Path(options.config) if options.config else None)
     log.setup(found.core.log_level, found.core.log_format)
-    demo = msgspec.structs.replace(found, core=msgspec.structs.replace(found.core, state=DEMO_STATE))
-    if found.state != demo.state and engine_runs(demo):
+    if demonstration(found) is not None:
         print(f"(this is about the PBX in {found.state}; the demonstration that runs: VATS_CORE__STATE={DEMO_STATE})", file=sys.stderr)
     return found
 
 
-def working(options: argparse.Namespace, work: Callable[[Runtime], Awaitable[T]]) -> T:
+def demonstration(settings: Settings) -> Settings | None:
+    """The demonstration that runs here beside the installation of these settings; None without one."""
+    demo = msgspec.structs.replace(settings, core=msgspec.structs.replace(settings.core, state=DEMO_STATE))
+    return demo if settings.state != demo.state and engine_runs(demo) else None
+
+
+def working(settings: Settings, work: Callable[[Runtime], Awaitable[T]]) -> T:
     """Do this with an opened installation that has no role, and close it."""
 
     async def opened() -> T:
-        runtime = Runtime(loaded(options), ())
+        runtime = Runtime(settings, ())
         try:
             await runtime.open()
             return await work(runtime)
@@ -75,6 +80,6 @@ def _migrate(options: argparse.Namespace) -> int:
     async def work(runtime: Runtime) -> list[str]:
         return runtime.migrated
 
-    for name in working(options, work):
+    for name in working(loaded(options), work):
         print(f"applied {name}")
     return 0

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from engine.addresses import phone_domain, phone_server
-from engine.cli.accounts import ACTOR, account_of, print_table
+from engine.cli.accounts import ACTOR, print_table
 from engine.cli.serve import working
+from engine.cli.which import account_of, account_option, installed
 from engine.db.models import User as UserRow
 from engine.errors import NotFound
 from engine.i18n import translate
@@ -32,14 +33,14 @@ from engine.snapshot import UserRole
 def add_commands(commands: Any) -> None:
     user = commands.add_parser("user", help="employees").add_subparsers(dest="what", required=True)
     create = user.add_parser("create", help="create an employee with a phone")
-    create.add_argument("account", help="account number")
     create.add_argument("title", help="name")
+    account_option(create)
     create.add_argument("--extension", help="internal number, also the SIP login")
     create.add_argument("--login", help="login for the cabinet")
     create.add_argument("--role", choices=("user", "manager", "admin"), default="user")
     create.set_defaults(run=_create)
     everybody = user.add_parser("list", help="name, internal number, SIP logins, cabinet login and role of each employee")
-    everybody.add_argument("account", help="account number")
+    account_option(everybody)
     everybody.set_defaults(run=_list)
     password = user.add_parser("password", help="give a cabinet login a new password, for whoever has forgotten his")
     password.add_argument("login", help="login for the cabinet")
@@ -65,7 +66,7 @@ def _create(options: argparse.Namespace) -> int:
             said.append(translate("en", warning))
         return said
 
-    for line in working(options, work):
+    for line in working(installed(options), work):
         print(line)
     return 0
 
@@ -77,7 +78,7 @@ def _list(options: argparse.Namespace) -> int:
         phones = {u.id: " ".join(c.address for c in u.contacts) for u in snapshot.users.values()}
         return [(r.title, r.extension or "", phones.get(r.id, ""), r.login or "", r.role if r.login else "") for r in rows]
 
-    print_table(("name", "extension", "phones", "cabinet login", "role"), working(options, work))
+    print_table(("name", "extension", "phones", "cabinet login", "role"), working(installed(options), work))
     return 0
 
 
@@ -92,5 +93,5 @@ def _password(options: argparse.Namespace) -> int:
             await set_login(edit, row.id, login)
         return password
 
-    print(f"Cabinet: login {options.login}, password {working(options, work)}")
+    print(f"Cabinet: login {options.login}, password {working(installed(options), work)}")
     return 0

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -26,9 +27,18 @@ from engine.settings import Settings
 
 log = logging.getLogger(__name__)
 
+FILE = "vats.sqlite3"
+"""Of SQLite, in the state folder."""
 Dialect = Literal["sqlite", "postgres"]
 
 _MIGRATION_LOCK = 0x56415453  # "VATS": any number, the same in every process
+
+
+def sqlite_file(settings: Settings) -> Path | None:
+    """Where the database lies; None when a server keeps it."""
+    if not settings.database.url.startswith("sqlite"):
+        return None
+    return Path(settings.database.url.removeprefix("sqlite://") or settings.state / FILE)
 
 
 class Database:
@@ -68,7 +78,7 @@ class Database:
         if self.dialect == "sqlite":
             state = self._settings.state
             state.mkdir(0o750, parents=True, exist_ok=True)
-            path = self.url.removeprefix("sqlite://") or str(state / "vats.sqlite3")
+            path = str(sqlite_file(self._settings))
             _make_for_us_alone(path)
             connection: dict[str, Any] = {"engine": "engine.db.backend_sqlite", "credentials": {"file_path": path}}
         else:

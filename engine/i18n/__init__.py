@@ -5,7 +5,18 @@ Message ids are English sentences with {named} places. Russian and English are c
 """
 
 from engine.i18n.catalogue import LANGUAGES, N_, Language, Word, language_of, load, ngettext, translate
-from engine.i18n.write import format_date, format_datetime, format_duration, format_hours, format_money, format_phone, format_time
+from engine.i18n.write import (
+    format_date,
+    format_datetime,
+    format_duration,
+    format_hours,
+    format_money,
+    format_phone,
+    format_time,
+    format_timezone,
+    zone_place,
+    zones_by_country,
+)
 
 __all__ = [
     "LANGUAGES",
@@ -19,8 +30,11 @@ __all__ = [
     "format_money",
     "format_phone",
     "format_time",
+    "format_timezone",
     "language_of",
     "load",
     "ngettext",
     "translate",
+    "zone_place",
+    "zones_by_country",
 ]

@@ -3,16 +3,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import phonenumbers
-from babel import dates, numbers
+from babel import Locale, dates, numbers
+from babel.core import get_global
 
 from engine.i18n.catalogue import language_of
 
+_NOWHERE = frozenset({"001", "ZZ"})
+"""What CLDR calls the world and no known country."""
+_OLD_NAMES: dict[str, list[str]] = {}
+for _old, _new in get_global("zone_aliases").items():
+    _OLD_NAMES.setdefault(_new, []).append(_old)  # CLDR names the cities under these
 Length = Literal["short", "medium", "long", "full"]
 
 
@@ -40,6 +48,34 @@ def format_hours(language: str, start: datetime, end: datetime, timezone: str = 
     if start.astimezone(zone).date() == end.astimezone(zone).date():
         return f"{day(start)}–{end.astimezone(zone):%H:%M}"
     return f"{day(start)} – {day(end)}"
+
+
+def format_timezone(language: str, timezone: str, moment: datetime) -> str:
+    """A time zone by its city and its offset at this moment: Екатеринбург (UTC+05:00)."""
+    city = zone_place(language, timezone)[0]
+    offset = moment.astimezone(ZoneInfo(timezone)).strftime("%z")
+    return city if city == "UTC" else f"{city} (UTC{offset[:3]}:{offset[3:5]})"
+
+
+@cache
+def zone_place(language: str, timezone: str) -> tuple[str, str]:
+    """City and country of a time zone; "" for no country."""
+    locale = Locale.parse(language_of(language))
+    named = (locale.time_zones.get(name, {}).get("city") for name in (timezone, *_OLD_NAMES.get(timezone, ())))
+    city = next(filter(None, named), timezone.rpartition("/")[2].replace("_", " "))
+    country = get_global("zone_territories").get(timezone, "ZZ")
+    return str(city), "" if country in _NOWHERE else str(locale.territories.get(country, ""))
+
+
+@cache
+def zones_by_country() -> Mapping[str, Sequence[str]]:
+    """The time zones of the world under their present names, by the code of their country, "RU"; UTC under the empty code."""
+    found: dict[str, list[str]] = {"": ["UTC"]}
+    known = available_timezones()
+    for zone, country in get_global("zone_territories").items():
+        if zone in known and country not in _NOWHERE:
+            found.setdefault(country, []).append(zone)
+    return found
 
 
 def format_duration(seconds: float | timedelta) -> str:

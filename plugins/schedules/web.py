@@ -13,7 +13,7 @@ from plugins.schedules import calendar_web, days_web, editor, federal, service, 
 from plugins.schedules.calendar_web import ready
 from plugins.schedules.federal import SpecialKind
 from plugins.schedules.part import DayGroup, HourRange, Schedule, SchedulesPart, SpecialDay, state
-from web.sdk import Form, Nothing, Visit, confirm, http, timezones
+from web.sdk import Form, Nothing, Visit, confirm, http, timezones, zone_title
 
 SPECIAL: tuple[tuple[SpecialKind, str, str, str], ...] = (
     ("working", N_("Moved working days"), N_("As the weekday"), N_("A weekend that was declared a working day")),
@@ -87,8 +87,8 @@ async def _edit(visit: Visit, element: Schedule) -> http.Response:
 
 def _words(visit: Visit, element: Schedule) -> dict[str, Any]:
     return {
-        "zones": timezones(element.timezone or visit.snapshot.account.timezone),
-        "pbx_zone": visit.snapshot.account.timezone.replace("_", " "),
+        "zones": timezones(visit, element.timezone or visit.snapshot.account.timezone),
+        "pbx_zone": zone_title(visit, visit.snapshot.account.timezone),
         "weekdays": [(n, visit.t(short), visit.t(full)) for n, (short, full) in enumerate(words.WEEKDAYS)],
         "most_groups": editor.MOST_GROUPS,
         "kinds": [(kind, visit.t(title), visit.t(unassigned), visit.t(about)) for kind, title, unassigned, about in SPECIAL],

@@ -169,7 +169,7 @@ def test_nobody_waits_for_the_hash_of_a_password(shell: Shell, monkeypatch: pyte
         return work(password)
 
     monkeypatch.setattr(passwords, "heavily", slow)
-    for words in (ROMASHKA, ("user", "create", "1001", "Anna", "--login", "anna"), ("user", "password", "anna")):
+    for words in (ROMASHKA, ("user", "create", "Anna", "--login", "anna"), ("user", "password", "anna")):
         assert shell.vats(*words).returncode == 0
     assert len(hashed) == 3
 
@@ -177,7 +177,7 @@ def test_nobody_waits_for_the_hash_of_a_password(shell: Shell, monkeypatch: pyte
 @pytest.mark.feature("ACC-1")
 def test_a_forgotten_password_is_replaced(shell: Shell) -> None:
     assert shell.vats(*ROMASHKA).returncode == 0
-    shell.vats("user", "create", "1001", "Анна", "--extension", "201", "--login", "anna", "--role", "manager")
+    shell.vats("user", "create", "Анна", "--extension", "201", "--login", "anna", "--role", "manager")
     before = shell.rows("SELECT password_hash FROM \"user\" WHERE login = 'anna'")
     said = re.fullmatch(r"Cabinet: login anna, password (\S{10,})\n", shell.vats("user", "password", "anna").stdout)
     assert said
@@ -185,7 +185,7 @@ def test_a_forgotten_password_is_replaced(shell: Shell) -> None:
     assert [(after,)] != before
     assert PasswordHasher().verify(str(after), said[1])
     assert shell.rows("SELECT role FROM \"user\" WHERE login = 'anna'") == [("manager",)]
-    listed = [line.split() for line in shell.vats("user", "list", "1001").stdout.splitlines()]
+    listed = [line.split() for line in shell.vats("user", "list").stdout.splitlines()]
     assert listed[1:] == [["Администратор", "admin", "admin"], ["Анна", "201", "201", "anna", "manager"]]
     assert "vats user list" in shell.refused("user", "password", "nobody")
 
@@ -196,7 +196,7 @@ def test_a_user_is_created_with_phone_and_login(shell: Shell) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VATS_SWITCH__PUBLIC_HOST", "pbx.example")
         patch.setenv("VATS_SWITCH__SIP_PORT", "5070")
-        done = shell.vats("user", "create", "1001", "Анна", "--extension", "201", "--login", "anna", "--role", "manager")
+        done = shell.vats("user", "create", "Анна", "--extension", "201", "--login", "anna", "--role", "manager")
     assert done.returncode == 0, done.stderr
     phone, cabinet = done.stdout.splitlines()
     assert re.fullmatch(r"Phone: server pbx\.example:5070, domain romashka\.example, login 201, password \S{10,}", phone)
@@ -204,12 +204,12 @@ def test_a_user_is_created_with_phone_and_login(shell: Shell) -> None:
     assert shell.rows("SELECT title, login, role FROM \"user\" WHERE login = 'anna'") == [("Анна", "anna", "manager")]
     secret = phone.rpartition(" ")[2]
     assert secret not in str(shell.rows("SELECT * FROM sip_account")), "SIP passwords are kept encrypted"
-    assert "201" in shell.refused("user", "create", "1001", "Борис", "--extension", "201")
+    assert "201" in shell.refused("user", "create", "Борис", "--extension", "201")
     assert shell.rows("SELECT count(*) FROM \"user\"") == [(2,)], "the refused one is not there by half"
 
 
 def test_a_user_of_an_unknown_account_is_refused(shell: Shell) -> None:
-    assert "no account 9999" in shell.refused("user", "create", "9999", "Анна")
+    assert "no account 9999" in shell.refused("user", "create", "Анна", "--account", "9999")
 
 
 def test_migrate_tells_what_it_did_and_does_nothing_the_second_time(fresh: Shell) -> None:
@@ -332,7 +332,7 @@ def test_the_installed_command_ends_with_one_sentence_and_no_traceback(fresh: Sh
 
 
 def test_words_that_are_no_command(fresh: Shell) -> None:
-    for words in ((), ("dance",), ("account",), ("user", "create"), ("user", "create", "1", "x", "--role", "king")):
+    for words in ((), ("dance",), ("account",), ("user", "create"), ("user", "create", "x", "--role", "king")):
         done = fresh.vats(*words)
         assert done.returncode == 2
         assert done.stderr.startswith("usage: vats")
@@ -356,7 +356,7 @@ def test_an_outside_number_is_erased_everywhere(shell: Shell) -> None:
     for file, text in ((sound, "RIFF"), *letters):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    done = shell.vats("erase", "1001", "8 927 123-45-67")
+    done = shell.vats("erase", "8 927 123-45-67")
     assert (done.returncode, done.stdout) == (0, "Calls made anonymous: 1; recordings deleted: 1.\n"), done.stderr
     assert not sound.exists()
     assert [f.name for f in mail.parent.iterdir()] == ["2.eml"]
@@ -364,7 +364,7 @@ def test_an_outside_number_is_erased_everywhere(shell: Shell) -> None:
     everything = "\n".join(sqlite3.connect(shell.state / "vats.sqlite3").iterdump())
     assert "+79160000000" in everything
     assert not re.search(r"9271234567|Марина", everything)
-    assert "no account" in shell.refused("erase", "9999", "8 927 123-45-67")
+    assert "no account" in shell.refused("erase", "8 927 123-45-67", "--account", "9999")
 
 
 class Greeter(Plugin):
@@ -416,7 +416,7 @@ def test_a_command_of_a_plugin_that_does_not_start_says_why(shell: Shell, monkey
     found_beside(monkeypatch, Lazy())
     assert shell.vats(*ROMASHKA).returncode == 0
     assert "no coffee" in shell.refused("greet", "1001")
-    assert "greeter" in shell.refused("erase", "1001", "8 927 123-45-67")
+    assert "greeter" in shell.refused("erase", "8 927 123-45-67")
 
 
 def test_a_command_beside_a_running_demonstration_says_which_one_it_is_about(fresh: Shell) -> None:
@@ -426,8 +426,62 @@ def test_a_command_beside_a_running_demonstration_says_which_one_it_is_about(fre
         said = fresh.vats("account", "list")
     finally:
         spool.close()
-    assert said.returncode == 0
     assert f"{fresh.state}; the demonstration that runs: VATS_CORE__STATE=var/demo" in said.stderr
+
+
+def test_where_there_is_no_pbx_it_is_said_in_one_line_and_none_is_made(fresh: Shell) -> None:
+    """None of the commands that only ask or change leaves a database behind."""
+    said = f"There is no PBX in {fresh.state} yet; `vats account create` makes the first one."
+    for words in (
+        ("account", "list"), ("account", "export"), ("user", "list"), ("user", "create", "Anna"), ("erase", "84951234567"), ("check",),
+        ("rehearse", "--to", "201"),
+    ):  # fmt: skip
+        assert fresh.refused(*words) == said
+    assert not fresh.state.exists()
+    assert fresh.vats("migrate").returncode == 0
+    assert fresh.refused("account", "list") == said
+    assert fresh.refused("user", "list") == said
+
+
+def test_every_command_takes_the_account_in_the_same_way(shell: Shell) -> None:
+    """Left out, it is the only one, or that of the settings."""
+    assert shell.vats(*ROMASHKA).returncode == 0
+    assert shell.vats("user", "create", "Анна", "--extension", "201").returncode == 0
+    assert "Анна" in shell.vats("user", "list").stdout
+    assert shell.vats("account", "create", "1002", "Василёк", "--domain", "vasilek.example").returncode == 0
+    for words in (
+        ("user", "list"), ("user", "create", "Борис"), ("account", "export"), ("erase", "8 927 123-45-67"), ("check",),
+        ("rehearse", "--to", "201"),
+    ):  # fmt: skip
+        assert "--account NUMBER" in shell.vats(*words).stderr
+        assert "There is no account 9" in shell.vats(*words, "--account", "9").stderr
+    assert "Анна" in shell.vats("user", "list", "--account", "1001").stdout
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VATS_CORE__DEFAULT_ACCOUNT", "1001")
+        assert "Анна" in shell.vats("user", "list").stdout
+
+
+def test_doctor_beside_a_demonstration(fresh: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without another PBX it is asked about the demonstration; beside one it names who has the ports."""
+    any_ports(monkeypatch)
+    spool = Spool.open(fresh.folder / "var" / "demo" / "spool")
+    try:
+        said = fresh.vats("doctor")
+        assert said.returncode == 0, said.stdout
+        assert f"there is no PBX in {fresh.state} yet, so this is about the demonstration" in said.stdout
+        assert f"state folder {fresh.folder / 'var' / 'demo'}" in said.stdout
+        assert not fresh.state.exists()
+        assert fresh.vats("migrate").returncode == 0
+        assert fresh.vats("doctor").returncode == 0
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            monkeypatch.setenv("VATS_WEB__PORT", str(taken.getsockname()[1]))
+            said = fresh.vats("doctor")
+    finally:
+        spool.close()
+    assert said.returncode == 1
+    assert "The demonstration runs here and has ports of its own" in said.stdout
 
 
 async def test_two_plugins_with_one_action_stop_the_start() -> None:
@@ -447,8 +501,8 @@ async def test_two_plugins_with_one_action_stop_the_start() -> None:
 
 def test_an_extension_that_hides_an_emergency_service_is_told(shell: Shell) -> None:
     shell.vats(*ROMASHKA)
-    assert "hide the emergency services" in shell.vats("user", "create", "1001", "Анна", "--extension", "103").stdout
-    assert "hide" not in shell.vats("user", "create", "1001", "Борис", "--extension", "203").stdout
+    assert "hide the emergency services" in shell.vats("user", "create", "Анна", "--extension", "103").stdout
+    assert "hide" not in shell.vats("user", "create", "Борис", "--extension", "203").stdout
 
 
 def test_a_state_folder_that_is_not_ours(fresh: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -458,7 +512,7 @@ def test_a_state_folder_that_is_not_ours(fresh: Shell, monkeypatch: pytest.Monke
     monkeypatch.setattr(Path, "mkdir", forbidden)
     doctor = fresh.vats("doctor")
     assert (doctor.returncode, doctor.stdout) == (1, f"WRONG state folder {fresh.state}: Permission denied\n")
-    assert fresh.refused("account", "list") == f"{fresh.state}: Permission denied"
+    assert fresh.refused("migrate") == f"{fresh.state}: Permission denied"
 
 
 def test_the_state_is_for_its_owner_and_his_group_alone(fresh: Shell) -> None:
@@ -476,19 +530,19 @@ def succeed(shell: Shell, *words: str) -> str:
 
 def test_an_accounts_configuration_out_and_in(shell: Shell, tmp_path: Path) -> None:
     succeed(shell, "account", "create", "1", "Ромашка", "--domain", "one.example")
-    succeed(shell, "user", "create", "1", "Анна", "--extension", "201")
+    succeed(shell, "user", "create", "Анна", "--extension", "201")
     first = tmp_path / "first.json"
-    succeed(shell, "account", "export", "1", str(first), "--with-secrets")
+    succeed(shell, "account", "export", str(first), "--with-secrets")
     assert first.stat().st_mode & 0o777 == 0o600
-    assert succeed(shell, "account", "export", "1").encode() != first.read_bytes()
+    assert succeed(shell, "account", "export", "--account", "1").encode() != first.read_bytes()
     succeed(shell, "account", "create", "2", "Василёк", "--domain", "two.example")
-    said = succeed(shell, "account", "import", "2", str(first))
+    said = succeed(shell, "account", "import", str(first), "--account", "2")
     assert "Account 2 has 2 users and 0 numbers now" in said
-    assert succeed(shell, "account", "export", "2", "--with-secrets").encode() == first.read_bytes()
-    again = shell.vats("account", "import", "2", str(first))
+    assert succeed(shell, "account", "export", "--account", "2", "--with-secrets").encode() == first.read_bytes()
+    again = shell.vats("account", "import", str(first), "--account", "2")
     assert again.returncode != 0
     assert "has settings already" in again.stderr
     first.write_text("nonsense")
-    assert "no configuration file" in shell.vats("account", "import", "2", str(first)).stderr
-    assert "can’t be read" in shell.vats("account", "import", "2", str(tmp_path / "nothing.json")).stderr
-    assert "There is no account 9" in shell.vats("account", "export", "9").stderr
+    assert "no configuration file" in shell.vats("account", "import", str(first), "--account", "2").stderr
+    assert "can’t be read" in shell.vats("account", "import", str(tmp_path / "nothing.json"), "--account", "2").stderr
+    assert "There is no account 9" in shell.vats("account", "export", "--account", "9").stderr

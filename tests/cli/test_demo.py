@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -133,6 +134,25 @@ async def test_a_second_one_in_the_same_folder_leaves_the_first_alone(demo: Demo
     assert demo.switch == switch
     assert alive(switch)
     assert await demo.registers(card) == 200
+
+
+@pytest.mark.parametrize(("language", "words"), [("ru", "Переход: «Главное меню»"), ("en", "Goes to “Главное меню”")])
+async def test_its_call_is_told_in_words(demo: Demo, tmp_path: Path, language: Language, words: str) -> None:
+    await demo.start()
+    call = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "engine.cli", "demo-call", "--state", str(demo.state), "--language", language,
+        "--wav", str(tmp_path / "heard.wav"),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
+        env={**os.environ, "VATS_SWITCH__SIP_HOST": demo.address, "VATS_WEB__HOST": demo.address},
+    )  # fmt: skip
+    async with asyncio.timeout(90):
+        said, complaints = await call.communicate()
+    assert call.returncode == 0, said.decode() + complaints.decode()
+    steps = [line for line in said.decode().splitlines() if "·" in line]
+    assert any(words in line for line in steps)
+    assert any("Анна Иванова (201)" in line for line in steps)
+    for line in steps:
+        assert not re.search(r"[a-z]+\.[a-z_]+:\d|\.wav|· (enters|plays?|rings|rule|talk)\b", line), line
 
 
 @pytest.mark.parametrize(

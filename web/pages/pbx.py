@@ -26,7 +26,7 @@ async def pbx(visit: Visit) -> http.Response:
         form=form,
         account=account,
         sounds=elements(visit, SoundElement),
-        zones=timezones(account.timezone),
+        zones=timezones(visit, account.timezone),
         root_url=visit.url_of(visit.snapshot.root.ref) if visit.snapshot.root else "",
     )
 
