@@ -345,7 +345,7 @@ class Resync:
             call.feed(replace(dumps[other.uuid], name="CHANNEL_HOLD"), other)
         if on_the_way(call) is not None:
             for state in call.open_legs():  # whoever a phone has transferred meanwhile has a timer, which would tear the next talk apart
-                self._node.switch.claim(state.uuid, lambda deleted: None)
+                self._node.switch.stop_timers(state.uuid)
         self._node.run(call, scenario_of(call, self._desk, party, other))
 
     async def _unclaimed(self, rows: Mapping[str, Row]) -> None:
