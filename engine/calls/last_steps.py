@@ -18,9 +18,9 @@ def place(call: LiveCall) -> Ref | None:
 
 def talking_since(call: LiveCall) -> datetime | None:
     """Since when the parties talked when the last engine died; None when they did something else."""
-    telling = ("talk", "talk_over", "transfer_asked", "hold_expired", "enters", "consults", "sent_by_code")
+    telling = ("talk", "talk_over", "transfer_asked", "hold_expired", "enters", "consults", "consultation_over", "sent_by_code")
     at, last = next(((at, s.what) for at, s in reversed(call.steps) if s.what in telling), (call.started_at, ""))
-    return at if last == "talk" else None
+    return at if last in ("talk", "consultation_over") else None  # who had turned back to the other before talks on with him
 
 
 def talk_ended(call: LiveCall) -> LegState | None:
