@@ -147,7 +147,7 @@ from engine.routing.action import (
     RoutingAction,
 )
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
-from engine.routing.callees import RING_BACK, callee_of, callees
+from engine.routing.callees import TRANSFER_RINGS, callee_of, callees
 from engine.routing.conversation import fall_back, talk
 from engine.routing.opening import closed_because, shut
 from engine.routing.order_action import Beginning, OrderAction, reach
@@ -224,7 +224,7 @@ __all__ = [
     "NUMBERED_CODES",
     "N_",
     "REPEAT",
-    "RING_BACK",
+    "TRANSFER_RINGS",
     "USER_BUSY",
     "Account",
     "AccountRow",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hangup causes by their Q.850/FreeSWITCH names, and what they mean to people."""
+"""Hangup causes by their Q.850/FreeSWITCH names, and which of them mean the same to a call; their words for people: engine.telling."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ ORIGINATOR_CANCEL: Final = "ORIGINATOR_CANCEL"
 LOSE_RACE: Final = "LOSE_RACE"
 BLIND_TRANSFER: Final = "BLIND_TRANSFER"
 ATTENDED_TRANSFER: Final = "ATTENDED_TRANSFER"
+PICKED_OFF: Final = "PICKED_OFF"
 UNALLOCATED_NUMBER: Final = "UNALLOCATED_NUMBER"
 NORMAL_TEMPORARY_FAILURE: Final = "NORMAL_TEMPORARY_FAILURE"
 USER_NOT_REGISTERED: Final = "USER_NOT_REGISTERED"
@@ -36,6 +37,8 @@ ENGINE_LOST: Final = "ENGINE_LOST"
 SWITCH_LOST: Final = "SWITCH_LOST"
 """Ours: the switch itself was restarted under the leg."""
 
+REPLACED: Final = (ATTENDED_TRANSFER, PICKED_OFF)
+"""How switches end a leg whose place a phone has given to another one."""
 LINE_CAUSES: Final = frozenset(
     {GATEWAY_DOWN, NORMAL_TEMPORARY_FAILURE, NORMAL_CIRCUIT_CONGESTION, RECOVERY_ON_TIMER_EXPIRE, NETWORK_OUT_OF_ORDER}
     | {"SWITCH_CONGESTION", "REQUESTED_CHAN_UNAVAIL", "DESTINATION_OUT_OF_ORDER"}

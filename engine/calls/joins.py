@@ -11,6 +11,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from engine.calls.call import NOBODY, Ended, Joined, TransferAsked
+from engine.calls.causes import BLIND_TRANSFER
 from engine.calls.leg import LegState
 from engine.calls.surroundings import Surroundings
 from engine.esl.event import Event as SwitchEvent
@@ -119,7 +120,7 @@ class Joins:
         """A phone has sent this leg elsewhere, or has left it with nobody."""
         call = self._call
         if event.endpoint_disposition == "BLIND_TRANSFER":  # the transferring caller's own leg: nothing left for it to do
-            self._node.switch.kill(state.uuid, "BLIND_TRANSFER")
+            self._node.switch.kill(state.uuid, BLIND_TRANSFER)
             return
         if event.transfer_source in self._transfers:
             return

@@ -36,7 +36,7 @@ class LegState:
     ready: bool = False
     """Answered and parked: can be bridged."""
     early: bool = False
-    """It has parked, or been joined, before it answered: its early media is to be heard."""
+    """It has parked before it answered: its early media is to be heard."""
     released: bool = False
     """The action gave it up; its events are for the CDR only."""
     release_cause: str = ""

@@ -34,7 +34,7 @@ from engine.calls.call import (
     Step,
     TimeUp,
 )
-from engine.calls.causes import ATTENDED_TRANSFER, BLIND_TRANSFER, NORMAL_CLEARING
+from engine.calls.causes import ATTENDED_TRANSFER, BLIND_TRANSFER, NORMAL_CLEARING, REPLACED
 from engine.calls.dialling import Dialling
 from engine.calls.early import Early
 from engine.calls.faxes import Faxes
@@ -59,8 +59,6 @@ from engine.snapshot import Contact, Ref, Snapshot, Sound
 
 T = TypeVar("T")
 
-REPLACED = (ATTENDED_TRANSFER, "PICKED_OFF")
-"""How switches end a leg whose place a phone has given to another one."""
 END_FOLLOWS_SECONDS = 1.0
 """Within which a channel's own end comes after the answer that its originate has failed."""
 
@@ -556,7 +554,7 @@ class LiveCall:
             return None
         now = self.now  # nobody pays twice for the time before
         moved = replace(state, peer="", released=False, started_at=now, answered_at=now if state.answered_at else None)
-        state.ended_at, state.cause, state.released, state.moved = now, "ATTENDED_TRANSFER", True, True
+        state.ended_at, state.cause, state.released, state.moved = now, ATTENDED_TRANSFER, True, True
         if not self.open_legs():
             self.all_ended.set()
         if state.leg == self.party:

@@ -11,10 +11,10 @@ from typing import Protocol, TypeAlias
 
 from engine.calls import causes
 from engine.calls.call import NOBODY, Leg, Step
+from engine.calls.last_steps import OnTheWay, on_the_way, place, talk_ended
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.reception import Ending
-from engine.calls.unheard import OnTheWay, on_the_way, talking_since
 from engine.snapshot import Ref
 
 Scenario: TypeAlias = Callable[[LiveCall], Awaitable[Ending]]
@@ -42,7 +42,7 @@ def scenario_of(call: LiveCall, desk: Resumption, party: LegState | None, other:
         call.gone = True
         desk.left(call)
         return _over
-    at = next((s.target for _, s in reversed(call.steps) if s.what == "enters"), None)
+    at = place(call)
     if call.ordered is not None and at is None and call.talk_started_at is None:
         return lambda call: desk.resume(call, None, None)  # whoever rings goes on ringing
     newly = _answered_meanwhile(call, party) if other is None else None
@@ -99,7 +99,7 @@ def _moved_on(call: LiveCall, desk: Resumption, moving: OnTheWay) -> Scenario:
     """Of a transfer that was under way when the last engine died, and of a consultation: the talk that it has interrupted, or,
     when who consulted has gone, the transfer that he meant."""
     by, held = moving.by, moving.held
-    at = next((s.target for _, s in reversed(call.steps) if s.what == "enters"), None)
+    at = place(call)
     both = held is not None and held.alive and by.alive
     third = next((s for s in call.open_legs() if s not in (by, held) and s.answered_at is not None), None)
     if third is not None and held is not None and held.alive and not by.alive:  # he has connected the two by hanging up
@@ -133,9 +133,3 @@ def _give_up(call: LiveCall, state: LegState, cause: str) -> None:
 
 async def _over(call: LiveCall) -> Ending:
     return Ending(causes.NORMAL_CLEARING)
-
-
-def talk_ended(call: LiveCall) -> LegState | None:
-    """With whom the caller talked when the last engine died, if that party has gone since: nothing is left to do for the caller."""
-    with_whom = call.talked_with
-    return with_whom if talking_since(call) is not None and with_whom is not None and not with_whom.alive else None

@@ -6,11 +6,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from msgspec.structs import replace
 
 from engine.calls.faxes import APPLICATION
+from engine.calls.last_steps import talking_since
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
@@ -106,13 +106,6 @@ def is_parked(dump: Event) -> bool:
     return dump.channel_state == "CS_EXECUTE" and dump.current_application == "park"
 
 
-def talking_since(call: LiveCall) -> datetime | None:
-    """Since when the parties talked when the last engine died; None when they did something else."""
-    telling = ("talk", "talk_over", "transfer_asked", "hold_expired", "enters", "consults", "sent_by_code")
-    at, last = next(((at, s.what) for at, s in reversed(call.steps) if s.what in telling), (call.started_at, ""))
-    return at if last == "talk" else None
-
-
 def sent_on(call: LiveCall, dumps: Mapping[str, Event]) -> tuple[LegState, str] | None:
     """The leg that a phone has sent to a number (REFER) since the last thing that the journal knows, and the number."""
     since = talking_since(call)
@@ -123,32 +116,3 @@ def sent_on(call: LiveCall, dumps: Mapping[str, Event]) -> tuple[LegState, str] 
         if found is not None and int(found["at"]) >= int(since.timestamp()):
             return state, found["number"]
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class OnTheWay:
-    """What an employee was about when the last engine died."""
-
-    by: LegState
-    number: str
-    """Whom he consulted, or where he sent the other party."""
-    held: LegState | None
-    """Set in a consultation: the one who waits."""
-
-
-def on_the_way(call: LiveCall) -> OnTheWay | None:
-    """The consultation or the transfer that nobody has taken yet; None when the call was not being moved about by its employees."""
-    telling = ("talk", "talk_over", "transfer_asked", "transfer_returns", "hold_expired", "consults", "consultation_over", "sent_by_code")
-    at = next((n for n in range(len(call.steps) - 1, -1, -1) if call.steps[n][1].what in telling), None)
-    if at is None or call.steps[at][1].what not in ("transfer_asked", "consults"):
-        return None
-    step, later = call.steps[at][1], [s for _, s in call.steps[at + 1 :]]
-    if any(s.what == "enters" and s.facts.get("by") != "transfer" for s in later):
-        return None  # it has gone on from there
-    label, party = step.facts.get("by"), call.legs.get(call.party.id)
-    named = [s for s in call.legs.values() if s.leg.label == label and s.answered_at is not None]
-    if not named or party is None:
-        return None
-    by = party if party in named and step.what == "consults" else named[-1]
-    held = (call.talked_with if by is party else party) if step.what == "consults" else None
-    return OnTheWay(by, str(step.facts.get("number") or ""), held)

@@ -73,7 +73,7 @@ class Course:
         self._over: set[str] = set()
         """Legs and playbacks of which nothing more is heard."""
         self._gone = False
-        self._answering: set[str] = set()
+        self._served: set[str] = set()
         """Legs that were served."""
         self._outliving: tuple[Leg, ...] = ()
         if script.unanswered_limit is not None:
@@ -203,10 +203,10 @@ class Course:
             self.answer()
 
     def serve(self, leg: Leg) -> None:
-        if self.party.id in self._answering:
+        if self.party.id in self._served:
             self._phones.open[self.party.id] = self.party  # he waits for a talk now
         self.party, self.answered = leg, True
-        self._answering.add(leg.id)
+        self._served.add(leg.id)
         self._phones.open.pop(leg.id, None)
 
     def note(self, step: Step) -> None:

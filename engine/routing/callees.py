@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Employees as ring plans take them."""
+"""Whom ring plans ring: an employee's contacts, and for how long those of a transfer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Final
 from engine.calls.call import Call, Callee, Leg
 from engine.snapshot import Account, Branch, Contact, Ref, User
 
-RING_BACK: Final = timedelta(seconds=20)
-"""How long a transferred call is tried (R20), and then whoever it comes back to (R14, R20)."""
+TRANSFER_RINGS: Final = timedelta(seconds=20)
+"""How long a transfer, or a consultation, is tried (R20), and then whoever the call comes back to (R14, R20)."""
 
 
 def callees(user: User, account: Account, *, group: Branch | None = None) -> tuple[tuple[int, Callee], ...]:
@@ -37,4 +37,4 @@ def again(call: Call, leg: Leg, group: Ref | None) -> Callee | None:
     user, contact = call.snapshot.contacts.get(leg.contact or 0, (None, None))
     if user is None or contact is None:
         return None
-    return replace(callee_of(user, contact, call.snapshot.account), group=group, timeout=RING_BACK)
+    return replace(callee_of(user, contact, call.snapshot.account), group=group, timeout=TRANSFER_RINGS)

@@ -15,7 +15,7 @@ from engine.calls.ringing import Member, Won, plan, ring
 from engine.calls.talk import HoldExpired, Transfer, TypedKeys, parted
 from engine.errors import Recalled
 from engine.routing.action import Done
-from engine.routing.callees import RING_BACK
+from engine.routing.callees import TRANSFER_RINGS
 from engine.routing.moves import Back, Returns
 from engine.routing.tones import REFUSED, RINGING
 from engine.snapshot import Ref, User
@@ -63,7 +63,7 @@ async def _ask(
     call.hold(by, RINGING)
     call.attend(by, held)
     try:
-        won = await ring(call, plan("BY_USER", asked.shown()), within=RING_BACK)
+        won = await ring(call, plan("BY_USER", asked.shown()), within=TRANSFER_RINGS)
     except Recalled as recalled:
         call.attend(None)
         if recalled.left:

@@ -10,7 +10,7 @@ from engine.calls.causes import BLIND_TRANSFER
 from engine.calls.ringing import Member
 from engine.calls.talk import Coded, HoldExpired, Transfer
 from engine.routing.action import Entry, GoTo, Missed, Nesting, Outcome
-from engine.routing.callees import RING_BACK, again, callees
+from engine.routing.callees import TRANSFER_RINGS, again, callees
 from engine.routing.consultation import Asked, consult
 from engine.routing.moves import Back, Returns, aside
 from engine.routing.opening import closed_because, shut
@@ -93,7 +93,7 @@ def _asked(call: Call, number: str, user: User | None, by: Leg, group: Ref | Non
     else:
         outside = outside_number(snapshot, number) or number
         own = snapshot.first_group(user.id) if user is not None else None
-        callee = Callee(outside, None, user, outside, group or (own.ref if own is not None else None), "transfer", RING_BACK)
+        callee = Callee(outside, None, user, outside, group or (own.ref if own is not None else None), "transfer", TRANSFER_RINGS)
         return Asked(number, by, user, (Member(1, ((1, callee),)),))
     return Asked(number, by, user, tuple(Member(1, callees(u, snapshot.account, group=through)) for u in users if _takes(call, u)))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Taking parties out of their talk, for transfers by code."""
+"""Who talks with whom after a code: what it leads to, as `conversation` goes on by it, and taking parties out of their talk."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from engine.calls import causes
 from engine.calls.call import Call, Callee, Step
 from engine.calls.ringing import Won, ring
 from engine.routing.action import GoTo, Hangup, Missed, Outcome
-from engine.routing.callees import RING_BACK
+from engine.routing.callees import TRANSFER_RINGS
 from engine.routing.conversation import talk
 from engine.routing.restrictions import is_forbidden, outside_number
 from engine.routing.saying import said
@@ -36,7 +36,7 @@ async def dial_number(call: Call, wish: GoTo, router: Router) -> Outcome:
         return await _refused(call, wish, FORBIDDEN_NUMBER, causes.OUTGOING_CALL_BARRED)
     own = call.snapshot.first_group(user.id) if user is not None else None
     group = wish.group or (own.ref if own is not None else None)  # its number is shown, unless he has one of his own (GRP-2)
-    seconds = RING_BACK if wish.reason == "transfer" else RING_TIMEOUT
+    seconds = TRANSFER_RINGS if wish.reason == "transfer" else RING_TIMEOUT
     callee = Callee(number, None, user, number, group, wish.reason, seconds, heard_early=True)
     call.ringback(None)
     match await ring(call, ((((callee,),),),)):

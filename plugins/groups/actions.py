@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from engine.sdk import (
     N_,
     NO_ANSWER,
-    RING_BACK,
+    TRANSFER_RINGS,
     USER_BUSY,
     Branch,
     Call,
@@ -145,7 +145,7 @@ class ToUser:
                     await tell_of_recording(call, router, [user])
                 call.ringback(call.snapshot.sound(group.music) if group else None)
                 phones = plan("BY_USER", [Member(1, callees(user, call.snapshot.account, group=group))])
-                rung = await ring(call, phones, within=RING_BACK if entry.by == "transfer" else None)
+                rung = await ring(call, phones, within=TRANSFER_RINGS if entry.by == "transfer" else None)
             outcome = await _outcome(call, router, rung)
             if not isinstance(outcome, Missed):
                 return outcome

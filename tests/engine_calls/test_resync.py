@@ -292,6 +292,33 @@ async def test_what_is_no_fresh_transfer_ends_the_talk(sweeping: Sweeping, varia
     assert [words[0] for words in sweeping.floor.orders.of("kill")] == ["a"]
 
 
+def went_back_to_him(call: OpenCall) -> OpenCall:
+    """201 had turned from the one consulted to the caller before he ended the consultation: their talk was not begun anew."""
+    at = call.steps[-1][0]
+    by = {"by": "201"}
+    for what, facts in (("consults", {"number": "202"}), ("consultation", {"who": "202"}), ("toggled", {"who": "caller"})):
+        call.steps.append((at, Step(what, by | facts)))
+    call.steps.append((at, Step("consultation_over", by | {"why": "cancelled"})))
+    return call
+
+
+@pytest.mark.feature("R20", "R1")
+async def test_a_talk_that_went_on_after_a_consultation_is_over_when_the_other_one_has_gone(sweeping: Sweeping) -> None:
+    sweeping.journal.calls = {"a": went_back_to_him(sweeping.talked("a"))}
+    sweeping.world.channel("a")
+    await sweeping.sweep()
+    assert not sweeping.desk.served
+    assert [words[0] for words in sweeping.floor.orders.of("kill")] == ["a"]
+
+
+@pytest.mark.feature("R20", "R1")
+async def test_a_transfer_after_a_consultation_that_nobody_heard_of_is_made(sweeping: Sweeping) -> None:
+    sweeping.journal.calls = {"a": went_back_to_him(sweeping.talked("a"))}
+    sweeping.world.channel("a", variables=sent("202"))
+    await sweeping.sweep()
+    assert sweeping.desk.served == [("transferred", "a", "a", "202", "b")]
+
+
 async def talking(sweeping: Sweeping, ends: list[TalkEnd]) -> str:
     """A caller "a" who talks with 201; 201's leg."""
     await sweeping.sweep()
