@@ -32,11 +32,17 @@ _BUDGET: Final = Budget(awaits=3_000, steps=20_000)
 _PRESSES: Final = 60
 """More than the router's limit of steps."""
 
-LOOP: Final = N_("Calls go round without end: {way}. The caller hears it again and again until he is hung up on.")
-KEY_LOOP: Final = N_("A caller who keeps pressing {key} goes round without end: {way}.")
-HANGS: Final = N_("A call in “{title}” would hang for ever: nothing ends its waiting.")
-UNREACHABLE: Final = N_("No call gets to “{title}”: no rule, key, group or internal number leads there.")
-NOBODY: Final = N_("Calls to {number} reach nobody at any hour.")
+LOOP: Final = N_(
+    "Calls go round without end: {way}. The caller hears it again and again until he is hung up on. "
+    "Choose another no-answer or timeout action in one of them."
+)
+KEY_LOOP: Final = N_("A caller who keeps pressing {key} goes round without end: {way}. Let this key lead elsewhere in one of the menus.")
+HANGS: Final = N_("A call in “{title}” would hang for ever: nothing ends its waiting. Tell the operator: a plugin is at fault.")
+UNREACHABLE: Final = N_(
+    "No call gets to “{title}”: no rule, key, group or internal number leads there. "
+    "Choose it in a rule or for a key, give it an extension, or delete it."
+)
+NOBODY: Final = N_("Calls to {number} reach nobody at any hour. Look at its rules and at where they lead.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from engine.snapshot import Account, Branch, Element, Finding, Part, Ref, Snapsh
 from engine.snapshot.pointers import Pointer, pointers
 from engine.snapshot.rows import extension_problem
 
-WRONG_KIND = N_("“{title}” points at something of the wrong kind: {ref}.")
+WRONG_KIND = N_("“{title}” points at something of the wrong kind: {ref}. Open it and choose something else.")
 OTHERS_NUMBER = N_("The internal number {number} of “{title}” belongs to somebody else.")
 NAMESAKE = N_("There is another “{title}” already: lists show the same name for both.")
-DANGLING = N_("“{title}” points at something that does not exist: {ref}.")
+DANGLING = N_("“{title}” points at something that does not exist: {ref}. Open it and choose anew what is missing.")
 
 
 @cache

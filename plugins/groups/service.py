@@ -33,7 +33,10 @@ def check(part: GroupsPart, whole: Snapshot) -> Iterable[Finding]:
         if group.parent is not None and not any(g.parent is None for g in whole.ancestors(group)):
             yield Finding("error", group.ref, N_("The group “{title}” is inside itself."), {"title": group.title})
         elif group.active and group.no_answer in (None, NOTHING) and not _may_answer(group, whole):
-            text = N_("Nobody can ever answer in the group “{title}”, and it has no no-answer action.")
+            text = N_(
+                "Nobody can ever answer in the group “{title}”, and it has no no-answer action. "
+                "Add users with active contacts, or choose a no-answer action."
+            )
             yield Finding("warning", group.ref, text, {"title": group.title})
 
 

@@ -24,7 +24,10 @@ def check(part: IvrPart, whole: Snapshot) -> Iterable[Finding]:
                 text = N_("Nobody can choose anything in the menu “{title}”: it has no file to listen to, and its timeout is 0.")
                 yield Finding("warning", menu.ref, text, {"title": menu.title})
         if not menu.members and all(k.target == NOTHING for k in menu.keys):
-            text = N_("The menu “{title}” has neither keys nor users: its callers can only dial an internal number.")
+            text = N_(
+                "The menu “{title}” has neither keys nor users: its callers can only dial an internal number. "
+                "Choose what its keys do."
+            )
             yield Finding("warning", menu.ref, text, {"title": menu.title})
 
 

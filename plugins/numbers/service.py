@@ -53,8 +53,14 @@ def check(part: NumbersPart, whole: Snapshot) -> Iterable[Finding]:
         yield from order_findings(part.rules_by_did.get(did.id, ()))
 
 
-NEVER_ASKED: Final = N_("The rule “{title}” never applies: “{before}” is asked before it and takes every call.")
-SAME_PRIORITY: Final = N_("The rules “{before}” and “{title}” have the same priority: the older one is asked first.")
+NEVER_ASKED: Final = N_(
+    "The rule “{title}” never applies: “{before}” is asked before it and takes every call. "
+    "Give it a lower number as its priority, or delete it."
+)
+SAME_PRIORITY: Final = N_(
+    "The rules “{before}” and “{title}” have the same priority: the older one is asked first. "
+    "Give them different ones."
+)
 
 
 def order_findings(rules: Sequence[Rule]) -> Iterable[Finding]:

@@ -25,6 +25,13 @@ def check(house: Snapshot) -> Checked:
     return check_settings(house, ACTIONS, STORES, NOON)
 
 
+OTHER = "Choose another no-answer or timeout action in one of them."
+KEY = "Let this key lead elsewhere in one of the menus."
+USERS = "Add users with active contacts, or choose a no-answer action."
+RULES = "Look at its rules and at where they lead."
+LEAD = "Choose it in a rule or for a key, give it an extension, or delete it."
+
+
 def found(house: Snapshot) -> list[str]:
     return [translate("en", f.message, **f.params) for f in check(house).findings]
 
@@ -34,7 +41,7 @@ def hours(house: Snapshot) -> list[str]:
 
 
 def loop(way: str) -> str:
-    return f"Calls go round without end: {way}. The caller hears it again and again until he is hung up on."
+    return f"Calls go round without end: {way}. The caller hears it again and again until he is hung up on. {OTHER}"
 
 
 def test_a_sound_configuration_has_nothing_to_say() -> None:
@@ -50,10 +57,11 @@ def test_a_sound_configuration_has_nothing_to_say() -> None:
 
 def test_rules_that_are_never_asked_and_rules_of_one_priority_are_told() -> None:
     groups = (group(2, 201, no_answer=HANGUP), group(3, 202, no_answer=HANGUP))
-    late = "The rule “Rule 2” never applies: “Rule 1” is asked before it and takes every call."
+    late = "The rule “Rule 2” never applies: “Rule 1” is asked before it and takes every call. "
+    late += "Give it a lower number as its priority, or delete it."
     assert found(town(*groups, rules=(rule(1, G2), rule(2, G2, schedule=OPEN.ref)))) == [late, *lost("Group 3")]
     assert found(town(*groups, rules=(rule(1, G2, active=False), rule(2, G2)))) == lost("Group 3")
-    twins = "The rules “Rule 1” and “Rule 2” have the same priority: the older one is asked first."
+    twins = "The rules “Rule 1” and “Rule 2” have the same priority: the older one is asked first. Give them different ones."
     same = (rule(1, G2, priority=5, schedule=OPEN.ref), rule(2, G3, priority=5))
     assert found(town(*groups, rules=same)) == [twins]
 
@@ -92,13 +100,13 @@ def test_menus_that_nobody_answers_go_round_by_their_timeouts() -> None:
 @pytest.mark.feature("IVR-3")
 def test_a_key_that_leads_round_is_told_with_the_key() -> None:
     house = town(menu(1, {"1": M2, "5": G2}), menu(2, {"1": M3}), menu(3, {"1": M1, "2": G2}), group(2, 201), rules=(rule(1, M1),))
-    assert found(house) == ["A caller who keeps pressing 1 goes round without end: Menu 1 → Menu 2 → Menu 3 → Menu 1."]
+    assert found(house) == ["A caller who keeps pressing 1 goes round without end: Menu 1 → Menu 2 → Menu 3 → Menu 1. " + KEY]
 
 
 @pytest.mark.feature("IVR-3")
 def test_any_other_key_may_lead_round() -> None:
     house = town(menu(1, {"5": G2, "D": M2}), menu(2, {"5": G2, "D": M1}), group(2, 201), rules=(rule(1, M1),))
-    assert found(house) == ["A caller who keeps pressing 1 goes round without end: Menu 1 → Menu 2 → Menu 1."]
+    assert found(house) == ["A caller who keeps pressing 1 goes round without end: Menu 1 → Menu 2 → Menu 1. " + KEY]
 
 
 def test_a_loop_behind_a_key_and_a_list_is_found_as_well() -> None:
@@ -145,8 +153,8 @@ DEAD_PHONE = type(DEAD_PHONE)(
 def test_a_group_in_which_nobody_can_answer_is_a_dead_end(lonely: object) -> None:
     users = (sip_user(201), GHOST, DEAD_PHONE, type(GHOST)(id=206, title="User 206"))
     house = town(lonely, menu(1, {"1": G2}), rules=(rule(1, M1),), users=users)  # type: ignore[arg-type]  # a group
-    assert found(house) == ["Nobody can ever answer in the group “Group 2”, and it has no no-answer action."]
-    assert hours(house) == ["Calls to +7 495 123-45-67 reach nobody at any hour."]
+    assert found(house) == ["Nobody can ever answer in the group “Group 2”, and it has no no-answer action. " + USERS]
+    assert hours(house) == ["Calls to +7 495 123-45-67 reach nobody at any hour. " + RULES]
 
 
 @pytest.mark.parametrize("alive", [group(2, no_answer=HANGUP), group(2, 201), group(2, 204, 201)])
@@ -159,20 +167,20 @@ def test_a_group_whose_nested_group_answers_is_no_dead_end() -> None:
     house = town(group(2), group(3, 201, parent=G2), rules=(rule(1, G2),))
     assert found(house) == []
     assert found(town(group(2), group(3, parent=G2), rules=(rule(1, G2),))) == [
-        "Nobody can ever answer in the group “Group 2”, and it has no no-answer action.",
-        "Nobody can ever answer in the group “Group 3”, and it has no no-answer action.",
+        "Nobody can ever answer in the group “Group 2”, and it has no no-answer action. " + USERS,
+        "Nobody can ever answer in the group “Group 3”, and it has no no-answer action. " + USERS,
     ]
 
 
 def test_a_menu_without_keys_and_users_is_a_dead_end() -> None:
-    text = "The menu “Menu 1” has neither keys nor users: its callers can only dial an internal number."
+    text = "The menu “Menu 1” has neither keys nor users: its callers can only dial an internal number. Choose what its keys do."
     assert found(town(menu(1, {}), rules=(rule(1, M1),))) == [text]
     assert found(town(menu(1, {"1": NOTHING}), rules=(rule(1, M1),))) == [text]
     assert found(town(menu(1, {}, 201), rules=(rule(1, M1),))) == []
 
 
 def lost(*titles: str) -> list[str]:
-    return [f"No call gets to “{title}”: no rule, key, group or internal number leads there." for title in titles]
+    return [f"No call gets to “{title}”: no rule, key, group or internal number leads there. {LEAD}" for title in titles]
 
 
 @pytest.mark.parametrize(
@@ -217,4 +225,4 @@ def test_hours_in_which_a_number_reaches_nobody() -> None:
 def test_a_menu_reaches_whoever_its_keys_reach() -> None:
     assert hours(town(menu(1, {"1": M2}), menu(2, {"7": M3}), menu(3, {"0": G2}), group(2, 201), rules=(rule(1, M1),))) == []
     # that a stranger may guess an internal number counts for nothing
-    assert hours(town(menu(1, {"1": HANGUP}), rules=(rule(1, M1),))) == ["Calls to +7 495 123-45-67 reach nobody at any hour."]
+    assert hours(town(menu(1, {"1": HANGUP}), rules=(rule(1, M1),))) == ["Calls to +7 495 123-45-67 reach nobody at any hour. " + RULES]

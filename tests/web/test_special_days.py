@@ -123,7 +123,7 @@ async def test_holidays_are_switched_on_and_each_kind_gets_a_day_group(house: Ho
     assert (kept.holidays, kept.timezone, kept.closed, [d.special for d in kept.days]) == (True, None, (), [("working",), ("short",)])
     page = await admin.get(address)
     assert "Переносы известны до конца 2027 года" in page
-    assert "Как у ВАТС: Europe/Moscow" in page
+    assert "Как у ВАТС: Москва (UTC+03:00)" in page
     assert page.count(" selected") == 2, "the third kind is not assigned; the zone is the PBX's"
     await admin.post(address, **{**form, "special_short": "closed", "special_off": "group:1"})
     assert (hours(house).closed, [d.special for d in hours(house).days]) == (("short",), [("working",), ("off",)])
