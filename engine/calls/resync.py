@@ -16,6 +16,7 @@ from engine import clock
 from engine.calls import causes, leg_file
 from engine.calls.call import Step
 from engine.calls.journal import OpenCall
+from engine.calls.last_steps import on_the_way
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
 from engine.calls.node import Node
@@ -26,7 +27,6 @@ from engine.calls.unheard import (
     catch_up,
     hear_of_fax,
     hear_of_message,
-    on_the_way,
     rejoin,
     sent_on,
 )
