@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from engine.calls.call import NOBODY, Answered, Callee, Ended, Held, Leg, LegReason, Played, Recording, Step, TransferAsked
 from engine.calls.causes import NORMAL_CLEARING, ORIGINATOR_CANCEL
 from engine.calls.leg import LegState
-from engine.calls.live import part_path
 from engine.calls.ordered import Ordered
 from engine.calls.recall import Recall
 from engine.calls.reception import Ending
@@ -76,7 +75,7 @@ class TownCall(RehearsedCall):
         party = self.legs.get(self.party.id)
         if self.gone or party is None or party.peer or (self._recall.leg is not None and self._recall.stays is not None):
             return None
-        ringing = (s for s in self.open_legs() if s.direction == "out" and s.answered_at is None)
+        ringing = (s for s in self.open_legs() if s.leg.contact and s.direction == "out" and s.answered_at is None)
         return next((s for s in ringing if s.group in groups), None)
 
     @property
@@ -194,8 +193,9 @@ class TownCall(RehearsedCall):
         self._written(self.legs[leg.id])
         running = self.recordings[-1] if self.recordings else None
         if running is not None and before is not None and running.leg == before.leg:  # as a live call does (R13)
-            self.end_recording(running)
-            self.record(leg, part_path(running.path, len(self.recordings) + 1))
+            self.recordings[-1] = replace(running, leg=leg, turned=not running.turned)
+            self.recorded.discard(running.path)
+            self.note(Step("record", {"leg": leg.label, "path": running.path, "turned": not running.turned}))
 
     def pick_up(self, groups: Sequence[Ref]) -> bool:
         return self.town.pick_up(self, groups)
