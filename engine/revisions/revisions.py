@@ -1,30 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one door for every change of an account's configuration, and the place that hands out the present snapshots.
+"""The one door for every change of an account's configuration.
 
-The runtime opens one; cabinet, bot, API and command line edit through it; calls, directory and rehearsals ask it for snapshots.
+The runtime opens one; cabinet, bot, API and command line edit through it; calls, directory and rehearsals ask it for snapshots
+(`engine.revisions.present`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tortoise.exceptions import IntegrityError
 
 from engine import clock
-from engine.db import Database, Tx, after_commit, is_away, models
+from engine.db import Database, Tx, after_commit, models
 from engine.errors import Conflict, NotFound, Refused
 from engine.revisions.actor import Actor
 from engine.revisions.canonical import plain
 from engine.revisions.clash import clash
 from engine.revisions.core_store import CoreStore
 from engine.revisions.diff import differences, summary
-from engine.revisions.disk import SnapshotFiles
 from engine.revisions.history import History
+from engine.revisions.present import Present
 from engine.revisions.refusals import refusal
 from engine.revisions.rollback import bring_back, refuse_silent, restore_parts
 from engine.revisions.saving import Store, changed_parts, findings, refuse_bad
@@ -35,12 +35,6 @@ log = logging.getLogger(__name__)
 
 TOPIC = "config"
 """The doorbell's topic: rung with the account whose configuration has a new revision."""
-
-Changed = Callable[[int, Snapshot | None], object]
-
-
-class Waiting(Protocol):
-    async def wait(self, seconds: float, /) -> bool: ...
 
 
 class Edit:
@@ -107,7 +101,7 @@ class Edit:
         return await self._revisions.load(self.account_id, self.tx)
 
 
-class Revisions(History):
+class Revisions(Present, History):
     def __init__(
         self,
         db: Database,
@@ -120,157 +114,13 @@ class Revisions(History):
 
         `ring`: the doorbell, called with (TOPIC, account) after each save. `media`: where sounds lie, looked at before old ones come back.
         """
-        self.db = db
-        self.stores = stores
-        self.core = CoreStore()
+        super().__init__(db, stores, CoreStore(), state_dir / "snapshots")
         self.media = media
-        self._files = SnapshotFiles(state_dir / "snapshots")
         self._ring = ring
-        self._snapshots: dict[int, Snapshot] = {}
-        self._domains: dict[str, int] = {}
-        self._numbers: dict[str, int] = {}
-        self._listeners: list[Changed] = []
-
-    # -- asking ----------------------------------------------------------------------------------------------------------
-
-    def snapshot(self, account_id: int) -> Snapshot:
-        """The present configuration, from memory. NotFound when there is no such account."""
-        try:
-            return self._snapshots[account_id]
-        except KeyError:
-            raise NotFound from None
-
-    def accounts(self) -> list[int]:
-        return sorted(self._snapshots)
-
-    def account_for_domain(self, domain: str) -> int | None:
-        """Whose SIP domain this is (R27)."""
-        return self._domains.get(domain.lower())
-
-    def account_for_number(self, number: str) -> int | None:
-        """The account with this customer number (`core.default_account`)."""
-        return self._numbers.get(number)
-
-    def on_change(self, listener: Changed) -> None:
-        """Call `listener(account, snapshot)` after every new revision seen by this process; None = the account is gone."""
-        self._listeners.append(listener)
 
     def findings(self, account_id: int) -> list[Finding]:
         """Everything the checks have to say about the present configuration."""
         return list(findings(self.snapshot(account_id), self.core, self.stores))
-
-    # -- reading ---------------------------------------------------------------------------------------------------------
-
-    async def load(self, account_id: int, tx: Tx) -> Snapshot:
-        """The configuration as the rows say inside a transaction. NotFound when there is no such account."""
-        row = await models.Account.filter(id=account_id).using_db(tx).first()
-        if row is None:
-            raise NotFound
-        core = await self.core.load(account_id, tx)
-        parts = {name: await store.load(account_id, tx) for name, store in self.stores.items()}
-        return Snapshot(row.revision, core, parts)
-
-    async def load_all(self) -> None:
-        """Take every account into memory at start; from the files of the last run when the database is away."""
-        try:
-            await self.refresh()
-        except Exception as error:
-            if not is_away(error):
-                raise
-            self._load_files(error)
-
-    def _load_files(self, error: Exception) -> None:
-        for account_id, snapshot in self._files.read_all({name: store.part for name, store in self.stores.items()}).items():
-            self._publish(account_id, snapshot)
-        log.error("database away at start (%s): going on with the last known configuration of %d accounts", error, len(self._snapshots))
-
-    async def refresh(self) -> None:
-        """Take over what other processes have saved since; called at a ring and now and then."""
-        rows = dict(await models.Account.all().using_db(self.db.connection).values_list("id", "revision"))
-        for account_id in set(self._snapshots) - set(rows):
-            self._publish(account_id, None)
-            await asyncio.to_thread(self._files.remove, account_id)
-        for account_id, revision in rows.items():
-            known = self._snapshots.get(account_id)
-            if known is None or known.revision != revision or set(known.parts) != set(self.stores):
-                await self._refresh_one(account_id)
-
-    async def _refresh_one(self, account_id: int) -> None:
-        async with self.db.transaction() as tx:
-            if self.db.dialect == "postgres":
-                # several tables must be read as of one moment
-                await tx.execute_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            try:
-                snapshot = await self._load_tolerant(account_id, tx)
-            except NotFound:
-                return  # removed since the list was read
-        self._publish(account_id, snapshot)
-        await self._keep(account_id, snapshot)
-
-    async def _load_tolerant(self, account_id: int, tx: Tx) -> Snapshot:
-        """Like `load`, but a plugin whose part can't be read is left out: its targets follow R26, everybody else works."""
-        row = await models.Account.filter(id=account_id).using_db(tx).first()
-        if row is None:
-            raise NotFound
-        core = await self.core.load(account_id, tx)
-        parts: dict[str, Part] = {}
-        for name, store in self.stores.items():
-            try:
-                async with self.db.savepoint(tx) as inner:
-                    parts[name] = await store.load(account_id, inner)
-            except Exception as error:
-                if is_away(error):
-                    raise
-                log.exception("the part %s of account %d can't be loaded; it is left out", name, account_id)
-        return Snapshot(row.revision, core, parts)
-
-    async def follow(self, bell: Waiting, every: float = 5.0) -> None:
-        """Run for ever: refresh at each ring, and every few seconds in case one was missed. Survives an absent database."""
-        away = False
-        while True:
-            await bell.wait(every)
-            try:
-                await self.refresh()
-            except Exception as error:
-                if not is_away(error):
-                    log.exception("the configuration could not be refreshed")
-                elif not away:
-                    log.warning("database away: going on with the known configuration: %s", error)
-                away = is_away(error)
-            else:
-                if away:
-                    log.info("database back: the configuration is up to date")
-                away = False
-
-    def _publish(self, account_id: int, snapshot: Snapshot | None) -> None:
-        known = self._snapshots.get(account_id)
-        if snapshot is None:
-            self._snapshots.pop(account_id, None)
-        elif known is None or known.revision <= snapshot.revision:
-            self._snapshots[account_id] = snapshot
-        else:
-            return
-        self._index(account_id, known, snapshot)
-        for listener in self._listeners:
-            listener(account_id, snapshot)
-
-    def _index(self, account_id: int, before: Snapshot | None, after: Snapshot | None) -> None:
-        """Only this account's entries: a name may have gone from one account to another in the meantime."""
-        for account, gone in ((before, True), (after, False)):
-            if account is None:
-                continue
-            for index, name in ((self._domains, account.account.domain.lower()), (self._numbers, account.account.number)):
-                if not gone:
-                    index[name] = account_id
-                elif index.get(name) == account_id:
-                    del index[name]
-
-    async def _keep(self, account_id: int, snapshot: Snapshot) -> None:
-        """On disk, for a start without the database. What was saved is saved, also when the disk is full."""
-        try:
-            await asyncio.to_thread(self._files.write, account_id, snapshot)
-        except OSError as error:
-            log.error("the snapshot of account %d can't be kept on disk: %s", account_id, error)
 
     # -- changing --------------------------------------------------------------------------------------------------------
 
