@@ -26,7 +26,7 @@ from engine.revisions.diff import differences, summary
 from engine.revisions.history import History
 from engine.revisions.present import Present
 from engine.revisions.refusals import refusal
-from engine.revisions.rollback import bring_back, refuse_silent, restore_parts
+from engine.revisions.rollback import bring_back, refuse_lost_logins, refuse_silent, restore_parts
 from engine.revisions.saving import Store, changed_parts, findings, refuse_bad
 from engine.snapshot import Attached, Element, Finding, Part, Ref, Snapshot
 from engine.snapshot.rows import ElementStore
@@ -73,9 +73,11 @@ class Edit:
     async def go_back(self, number: int) -> None:
         """The whole configuration as it was at a revision: the same elements under the same primary keys.
 
-        NotFound when there is no such revision; Invalid when a sound is gone; at the block's end as of any edit.
+        NotFound when there is no such revision; Invalid when a sound is gone, or somebody who can enter the cabinet did not exist then;
+        at the block's end as of any edit.
         """
         parts = await self._revisions.parts_at(self.account_id, number, self.tx)
+        await refuse_lost_logins(self.account_id, parts, self.tx)
         await restore_parts(self.account_id, parts, self._revisions.core, self._revisions.stores, self.tx)
         refuse_silent(self.before, await self.preview(), self._revisions.media)
         self.note(f"← {number}")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from engine.db import Tx
+from engine.db import Tx, models
 from engine.errors import Invalid, NotFound, Problem
 from engine.i18n import N_
 from engine.revisions.checks import kinds_by_field
@@ -25,6 +25,10 @@ NO_SUCH = N_("In revision {number} this did not exist yet, or no longer.")
 NEEDS = N_("“{title}” needs “{needed}”, which is no longer there. Bring that back first.")
 SOUND_GONE = N_("The sound of “{title}” is no longer there, so it can’t come back.")
 TAKEN = N_("The internal number {number} of “{title}” belongs to “{owner}” now.")
+LOGIN_GOES = N_(
+    "“{title}” did not exist then and can enter the cabinet: the login would be lost for good. Delete this user first if that is meant."
+)
+NO_ADMINISTRATOR = N_("No administrator was active then: nobody could enter the cabinet and change anything.")
 PLACE_GONE = N_("“{title}” stood in “{needed}”, which is no longer there. Bring that back first.")
 
 
@@ -36,6 +40,22 @@ async def restore_parts(account_id: int, parts: Mapping[str, Part], core: CoreSt
     for name, store in stores.items():
         if name in parts:
             await store.restore(account_id, parts[name], tx)
+
+
+async def refuse_lost_logins(account_id: int, then: Mapping[str, Part], tx: Tx) -> None:
+    """Raise Invalid for every user who would go with his login to the cabinet, since no revision holds it and no way forward brings it
+    back; and when no administrator would be left who can enter."""
+    core = then.get("core")
+    if not isinstance(core, CorePart):
+        return
+    active = {user.id: user.active for user in core.users}
+    with_login = await models.User.of(account_id, tx).filter(login__not_isnull=True).order_by("id")
+    problems = [Problem("", LOGIN_GOES, title=row.title) for row in with_login if row.id not in active]
+    administrators = [row for row in with_login if row.role == "admin" and row.active]
+    if not problems and administrators and not any(active[row.id] for row in administrators):
+        problems.append(Problem("", NO_ADMINISTRATOR))
+    if problems:
+        raise Invalid(problems)
 
 
 def refuse_silent(before: Snapshot, after: Snapshot, media: Path | None) -> None:

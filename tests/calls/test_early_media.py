@@ -11,6 +11,7 @@ import pytest
 
 from tests.calls.pbx import Pbx
 from tests.calls.telephone import Line, Provider
+from tests.embedded.telephone import Answering, Talk
 from tests.phones import sound
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -23,6 +24,16 @@ class Office:
     one: Line
     provider: Provider
     did: str
+
+    async def announced(self) -> tuple[Talk, Answering]:
+        """201 calls outside and hears what the operator plays."""
+        talk = await self.one.call("89031234567")
+        call = await self.provider.incoming()
+        call.early()
+        self.provider.say(ANNOUNCEMENT)
+        await talk.early()
+        await self.one.hears(ANNOUNCEMENT)
+        return talk, call
 
 
 @asynccontextmanager
@@ -42,12 +53,7 @@ def steps(record: object, *kinds: str) -> list[str]:
 async def test_an_announcement_then_the_answer(shared: Pbx) -> None:
     async with calling_out(shared, "+74956691001", recording=True) as office:
         one, provider = office.one, office.provider
-        talk = await one.call("89031234567")
-        call = await provider.incoming()
-        call.early()
-        provider.say(ANNOUNCEMENT)
-        await talk.early()
-        await one.hears(ANNOUNCEMENT)
+        talk, call = await office.announced()
         assert not any(m.code == 200 and m.cseq[1] == "INVITE" for m in one.seen)  # nobody pays for what he hears
         one.say(EMPLOYEE)
         await one.listen(0.5)
@@ -76,12 +82,7 @@ async def test_an_announcement_then_the_answer(shared: Pbx) -> None:
 @pytest.mark.parametrize("code", [404, 480, 486])
 async def test_an_announcement_then_a_refusal(shared: Pbx, code: int) -> None:
     async with calling_out(shared, f"+74956692{code}") as office:
-        talk = await office.one.call("89031234567")
-        call = await office.provider.incoming()
-        call.early()
-        office.provider.say(ANNOUNCEMENT)
-        await talk.early()
-        await office.one.hears(ANNOUNCEMENT)
+        talk, call = await office.announced()
         await call.refuse(code)
         assert await talk.refused() == code
         (record,) = await shared.records(1)
@@ -97,12 +98,7 @@ async def test_the_next_line_takes_over_from_one_that_has_only_played_something(
         async with shared.edit() as edit:
             reserve.may_show = [str(d.ref) for d in shared.snapshot.core.dids if d.number == office.did]
             await reserve.save(using_db=edit.tx)
-        talk = await office.one.call("89031234567")
-        call = await office.provider.incoming()
-        call.early()
-        office.provider.say(ANNOUNCEMENT)
-        await talk.early()
-        await office.one.hears(ANNOUNCEMENT)
+        talk, call = await office.announced()
         await call.refuse(503)
         again = await second.incoming()
         again.early()
@@ -123,12 +119,7 @@ async def test_the_next_line_takes_over_from_one_that_has_only_played_something(
 @pytest.mark.feature("OUT-2")
 async def test_the_caller_leaves_during_an_announcement(shared: Pbx) -> None:
     async with calling_out(shared, "+74956691003") as office:
-        talk = await office.one.call("89031234567")
-        call = await office.provider.incoming()
-        call.early()
-        office.provider.say(ANNOUNCEMENT)
-        await talk.early()
-        await office.one.hears(ANNOUNCEMENT)
+        talk, call = await office.announced()
         talk.cancel()
         assert await talk.refused() == 487
         await call.cancelled()

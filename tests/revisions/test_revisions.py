@@ -18,6 +18,7 @@ from engine.errors import Conflict, InUse, Invalid, NotFound
 from engine.plugin.testing import office
 from engine.revisions import TOPIC, Actor, Clash, Edit, differences
 from engine.revisions.disk import SnapshotFiles
+from engine.revisions.rollback import LOGIN_GOES, NO_ADMINISTRATOR
 from engine.settings import Database as DatabaseSettings
 from engine.settings import Settings
 from engine.snapshot import Ref, Snapshot, User
@@ -374,6 +375,29 @@ async def test_going_back_gives_nobody_rights_and_takes_none(home: House) -> Non
     await home.revisions.restore(account, ANNA, trusted)
     revived = await models.User.of(account).get(id=clara.id)
     assert (revived.title, revived.role, revived.login) == ("Clara", "user", None)
+
+
+async def test_going_back_locks_nobody_out(home: House) -> None:
+    """No revision holds a login: who would go with one stays, and so does the last administrator who can enter."""
+    account = await new_account(home)
+    async with home.revisions.edit(account, ANNA) as edit:
+        boris = await add_user(edit, "Boris", "101")
+        await models.User.of(account, edit.tx).filter(id=boris.id).update(active=False)
+    early = home.revisions.snapshot(account).revision
+    async with home.revisions.edit(account, ANNA) as edit:
+        clara = await add_user(edit, "Clara", "102")
+        await models.User.of(account, edit.tx).filter(id=boris.id).update(role="admin", login="boris", password_hash="x", active=True)
+    with pytest.raises(Invalid) as refused:
+        await home.revisions.restore(account, ANNA, early)
+    assert [problem.message for problem in refused.value.problems] == [NO_ADMINISTRATOR]
+    async with home.revisions.edit(account, ANNA) as edit:
+        await models.User.of(account, edit.tx).filter(id=clara.id).update(role="admin", login="clara", password_hash="x")
+    late = home.revisions.snapshot(account)
+    with pytest.raises(Invalid) as refused:
+        await home.revisions.restore(account, ANNA, early)
+    assert [(problem.message, problem.params) for problem in refused.value.problems] == [(LOGIN_GOES, {"title": "Clara"})]
+    assert home.revisions.snapshot(account) is late  # nothing is saved
+    assert await models.User.of(account).filter(login__in=["boris", "clara"], active=True).count() == 2
 
 
 async def test_the_newest_revision_is_the_one_on_disk(tmp_path: Path) -> None:

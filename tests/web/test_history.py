@@ -156,6 +156,19 @@ async def test_back_to_a_revision_as_a_whole(house: House, visitor: Visitor) -> 
     assert (await last(house)).channel == "web"
 
 
+async def test_back_to_where_somebody_with_a_login_was_not_there_is_refused(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    start = number(house)
+    async with house.ctx.edit(house.one.id, SYSTEM) as edit:
+        user = await people.create_user(edit, people.UserWish(title="Новый администратор"))
+        await models.User.of(house.one.id, edit.tx).filter(id=user).update(role="admin", login="romashka-new", password_hash="x")
+    address = f"/history/{await row_of(house, start)}/back"
+    assert "Пользователя «Новый администратор» тогда ещё не было" in words(await admin.get(address))
+    assert "Пользователя «Новый администратор» тогда ещё не было" in words(await admin.post(address, 422))
+    assert number(house) == start + 1
+    assert await models.User.filter(login="romashka-new").exists()
+
+
 async def test_back_with_one_element_leaves_the_rest(house: House, visitor: Visitor) -> None:
     admin = await visitor("romashka-admin")
     start = number(house)
