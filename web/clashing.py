@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A form that would overwrite what somebody else has saved since it was opened: who, what, and what the form would make of it.
 
-`Visit.edit` keeps the clash, base.html shows it over the form, which keeps what was typed and can be saved from there.
+`Visit.edit` keeps the clash, the host shows the form's page again, with what was typed, and base.html shows the clash over it.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -28,11 +28,6 @@ class Clashed:
 
     clash: Clash
     by: Sequence[Revised]
-
-    @property
-    def revision(self) -> int:
-        """From here on the form is made from what the visitor has been shown."""
-        return self.clash.now.revision
 
 
 @asynccontextmanager
@@ -67,7 +62,7 @@ class ClashLine:
 
 
 def clash_lines(visit: Visit, clashed: Clashed) -> list[ClashLine]:
-    """What both have changed, field by field; a thing that came or went has one line without a field."""
+    """What both have changed, field by field; a thing that went has one line without a field."""
     clash, lines = clashed.clash, []
     for both in clash.both:
         theirs = visit.speaker(clash.then, clash.now).tell([both.theirs])
@@ -76,7 +71,9 @@ def clash_lines(visit: Visit, clashed: Clashed) -> list[ClashLine]:
             continue  # seen in another line: a number of the numbering plan in the element that has it
         named = {line.title: line for line in mine[0].lines}
         shared = [(line, named[line.title]) for line in theirs[0].lines if line.title in named]
-        whole = both.theirs.what != "changed" or both.mine.what != "changed" or not shared
+        if theirs[0].what == "added":  # what both would have set for the first time
+            shared = [(replace(line, before="", after=line.before, many=False), line) for line in mine[0].lines]
+        whole = both.theirs.what == "removed" or both.mine.what != "changed" or not shared
         lines += [ClashLine(theirs[0], mine[0], None, None)] if whole else [ClashLine(theirs[0], mine[0], *pair) for pair in shared]
     return lines
 

@@ -6,17 +6,18 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from engine.sdk import Clash, Conflict, InUse, Invalid, Problem, Ref, Refused
+from engine.sdk import N_, Clash, Conflict, InUse, Invalid, Problem, Ref, Refused
 from web.trying import Tried
 from web.visit import Visit
 
 S = TypeVar("S", bound=msgspec.Struct)
+OUTRUN = N_("Nothing is saved: the same has been changed meanwhile. Save again to overwrite it.")
 _DIGITS = 30
 _LARGEST = 2**31 - 1
 """No column keeps more."""
@@ -38,6 +39,8 @@ class Form(Generic[S]):
         self.sent = visit.is_post and visit.text("form") == name
         self._outrun = False
         """Somebody else was faster, and the visitor is told."""
+        if visit.clashed is not None and visit.text("form") == name:
+            self.general.append(visit.t(OUTRUN))
 
     @property
     def revision(self) -> int:
@@ -47,7 +50,7 @@ class Form(Generic[S]):
             return 0
         if self.sent and not self._outrun and (posted := self.visit.text("revision")).isdigit():
             return int(posted)
-        return self.visit.clashed.revision if self.visit.clashed else self.visit.snapshot.revision
+        return self.visit.snapshot.revision
 
     def value(self, field: str) -> Any:
         """What the field shows: text, True/False, or a tuple."""
@@ -99,20 +102,24 @@ class Form(Generic[S]):
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Around reading and saving: what is refused is shown in the form and the block ends quietly; so return inside it."""
+        """Around reading and saving: what is refused is shown in the form and the block ends quietly; so return inside it. (A Clash goes on
+        to the host, which shows the page with it.)"""
         try:
             yield
         except Invalid as invalid:
             self.general.append(self.visit.tell(invalid))
             for problem in invalid.problems:
                 field = problem.field.partition(".")[0]
-                if field in self.kind.__struct_fields__:
+                if (ref := problem.params.get("ref")) and (pointing := self._pointing(str(ref))):
+                    self.problems.update(dict.fromkeys(pointing, self.visit.t("What was chosen here is no longer there. Choose another.")))
+                elif field in self.kind.__struct_fields__:
                     self.problems.setdefault(field, self.visit.tell(problem))
                 else:
                     self.general.append(self.visit.tell(problem))
         except Clash:
-            self._outrun = True
-            self.general.append(self.visit.t("Nothing is saved: somebody else has changed the same meanwhile. Save again to overwrite it."))
+            if self.visit.host.shows(self.visit.page) is not None:
+                raise  # the host shows the page again
+            self.general.append(self.visit.t("Nothing is saved: the same has been changed meanwhile. Compare, then try again."))
         except Conflict:
             self._outrun = True
             self.general.append(
@@ -130,6 +137,15 @@ class Form(Generic[S]):
             if type(refused) is not Refused:
                 raise
             self.general.append(self.visit.tell(refused))
+
+    def _pointing(self, ref: str) -> list[str]:
+        """The fields whose posted value leads to what is not there."""
+        found = []
+        for name, hint in _hints(self.kind).items():
+            if _plain(hint) is Ref and (text := self.visit.text(name)):
+                with suppress(ValueError):
+                    found += [name] if str(self.visit.snapshot.owner(Ref.parse(text))) == ref else []
+        return found
 
     @property
     def ok(self) -> bool:

@@ -16,8 +16,24 @@ import aiohttp_jinja2
 from aiohttp import web as http
 from multidict import MultiDict, MultiDictProxy
 
-from engine.sdk import LANGUAGES, Context, Forbidden, Page, PluginError, Refused, SettingsError, decrypt, encrypt, models, with_plugins
+from engine.sdk import (
+    LANGUAGES,
+    Clash,
+    Conflict,
+    Context,
+    Forbidden,
+    NotFound,
+    Page,
+    PluginError,
+    Refused,
+    SettingsError,
+    decrypt,
+    encrypt,
+    models,
+    with_plugins,
+)
 from web.checking import Checks
+from web.gone import gone
 from web.headers import add_headers
 from web.sessions import cookie_name, find_session, set_cookie
 from web.trying import Trials
@@ -102,10 +118,41 @@ class Host:
                 visit.posted = await self._read_post(request, visit)
                 if not visit.csrf_fits(request.headers.get("X-CSRF-Token", "") or visit.text("csrf")):
                     raise Forbidden("This form is out of date. Reload the page and try again.")
-            response: http.StreamResponse = await page.handler(visit)
+            try:
+                response: http.StreamResponse = await page.handler(visit)
+            except Clash:
+                response = await self._shown_again(visit)
+            except NotFound:
+                shown = self.shows(page) if page.method == "POST" else None
+                found = await gone(visit, shown.name) if shown is not None else None
+                if found is None:
+                    raise
+                visit.refuse_edits(*found)
+                response = await page.handler(visit)
             return response
 
         return handle
+
+    def shows(self, page: Page) -> Page | None:
+        """The page whose form is posted to this one: the GET at the same address."""
+        return next((p for p in self.table if p.method == "GET" and p.path == page.path), None)
+
+    async def _shown_again(self, visit: Visit) -> http.StreamResponse:
+        """The page of a form that would overwrite others' work, as the save would make it: with what was typed, and with all that others
+        have changed and the form has not. Where the save would leave nothing to show, as it is now."""
+        shown, clashed = self.shows(visit.page), visit.clashed
+        if shown is None or clashed is None:
+            raise Conflict
+        for whole in (clashed.clash.now if clashed.clash.whole else clashed.clash.mine, clashed.clash.now):
+            visit.show_again(whole)
+            try:
+                response: http.StreamResponse = await shown.handler(visit)
+            except NotFound:
+                if whole is clashed.clash.now:
+                    raise
+            else:
+                return response
+        raise NotFound
 
     async def arrive(self, request: http.Request, page: Page) -> Visit:
         """Who this is: by the session's cookie, else a stranger with a CSRF token of his own."""

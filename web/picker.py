@@ -26,6 +26,10 @@ class OptionGroup:
     options: Sequence[Option]
 
 
+def offers(groups: Sequence[OptionGroup], value: object) -> bool:
+    return any(option.value == str(value) for group in groups for option in group.options)
+
+
 def targets(visit: Visit, place: Place, without: Ref | None = None) -> list[OptionGroup]:
     """Every target an administrator may choose at `place`, grouped by action; actions with a single choice stand alone."""
     groups: list[OptionGroup] = []
@@ -75,5 +79,5 @@ def check_choice(field: str, ref: Ref | None, groups: Sequence[OptionGroup]) -> 
 
     A form that does not ask is held only by the checks of what it saves: they know what is missing in this account, not what was offered.
     """
-    if ref is not None and all(str(ref) != o.value for g in groups for o in g.options):
+    if ref is not None and not offers(groups, ref):
         raise Problem(field, "Choose one of the list.")

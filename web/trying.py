@@ -21,6 +21,7 @@ from engine.sdk import (
     prechecking,
     way_words,
 )
+from web.warning import taken_over
 
 if TYPE_CHECKING:
     from web.visit import Visit
@@ -74,11 +75,11 @@ async def trying(visit: Visit, door: AbstractAsyncContextManager[Edit]) -> Async
         yield edit
         before, after = edit.before, await edit.checked()
         edit.drop()
-    visit.tried = await _trial(visit, before, after)
+    visit.tried = await _trial(visit, before, after, taken_over(visit, edit, after))
     raise Tried
 
 
-async def _trial(visit: Visit, before: Snapshot, after: Snapshot) -> Trial:
+async def _trial(visit: Visit, before: Snapshot, after: Snapshot, others: Sequence[str]) -> Trial:
     if (before.core, before.parts) == (after.core, after.parts):
         return Trial(changed=False)
     registry = visit.ctx.registry
@@ -86,7 +87,8 @@ async def _trial(visit: Visit, before: Snapshot, after: Snapshot) -> Trial:
     calls = await last_calls(visit.account_id)
     with _telling(visit, len(calls)) as made:
         replay = await beside(prechecking(before, after, registry.actions(), calls, made))
-    warnings = [(visit.t(f.message, **f.params), visit.url_of(f.where) if f.where and before.element(f.where) else "") for f in found]
+    warnings = [(text, "") for text in others]
+    warnings += [(visit.t(f.message, **f.params), visit.url_of(f.where) if f.where and before.element(f.where) else "") for f in found]
     return Trial(True, replay.calls, replay.elsewhere, moved(visit, before, after, replay.examples[:SHOWN]), warnings)
 
 

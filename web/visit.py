@@ -50,6 +50,10 @@ class Visit:
     """What the save of this request has made worth a warning (`web.warning`)."""
     clashed: Clashed | None = None
     """What the posted form would overwrite of others' work (`web.clashing`)."""
+    _again: bool = False
+    """The posted form is shown, not saved: it would overwrite others' work."""
+    _gone: Refused | None = None
+    """Why nothing can be saved: what the posted form is about has been deleted."""
     _snapshot: Snapshot | None = None
     _edited: int | None = None
     """The revision that this request has changed."""
@@ -75,7 +79,7 @@ class Visit:
 
     @property
     def is_post(self) -> bool:
-        return self.request.method == "POST" and not self.unsent
+        return self.request.method == "POST" and not self.unsent and not self._again
 
     @property
     def snapshot(self) -> Snapshot:
@@ -83,6 +87,14 @@ class Visit:
         if self._snapshot is None:
             self._snapshot = self.ctx.snapshot(self.account_id)
         return self._snapshot
+
+    def show_again(self, whole: Snapshot) -> None:
+        """From here on the request is answered as if the page were opened, from this configuration."""
+        self._again, self._snapshot = True, whole
+
+    def refuse_edits(self, whole: Snapshot, why: Refused) -> None:
+        """From here on the request is answered from this configuration, and every edit raises `why`."""
+        self._gone, self._snapshot = why, whole
 
     @property
     def zone(self) -> ZoneInfo:
@@ -148,6 +160,10 @@ class Visit:
 
         Raises Clash, which the page will show, when it would overwrite what somebody else has saved since.
         """
+        if self._gone is not None:
+            raise self._gone
+        if self._again:  # a page that tries what it asks about
+            return self.ctx.edit(self.account_id, self.actor)
         if expected is None and self.text("revision").isdigit():
             expected = int(self.text("revision"))
         self._edited = self.ctx.snapshot(self.account_id).revision

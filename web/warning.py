@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from engine.sdk import Edit, beside, new_warnings
+from engine.sdk import Edit, Snapshot, beside, new_warnings
 
 if TYPE_CHECKING:
     from web.visit import Visit
@@ -26,4 +26,11 @@ async def warning(visit: Visit, door: AbstractAsyncContextManager[Edit]) -> Asyn
         yield edit
     if edit.after is not None:
         found = await beside(new_warnings(edit.before, edit.after, visit.ctx.registry.parts()))
-        visit.warnings = [visit.t(finding.message, **finding.params) for finding in found[:MOST]]
+        visit.warnings = taken_over(visit, edit, edit.after) + [visit.t(finding.message, **finding.params) for finding in found[:MOST]]
+
+
+def taken_over(visit: Visit, edit: Edit, after: Snapshot) -> list[str]:
+    """What others have changed since the form was opened and the form has not: it stays as they have it."""
+    told = visit.speaker(edit.made_from, after).tell(edit.taken_over)
+    what = "; ".join(f"{one.noun} “{one.title}”: {', '.join(line.title for line in one.lines)}" for one in told if one.lines)
+    return [visit.t("Changed meanwhile, and left so: {what}.", what=what)] if what else []

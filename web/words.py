@@ -27,6 +27,7 @@ from engine.sdk import (
 )
 from web.clashing import clash_authors, clash_lines
 from web.host import THEMES
+from web.picker import offers
 from web.visit import Visit
 
 _ROLES: Final[dict[str, str]] = {"user": N_("User"), "manager": N_("Manager"), "admin": N_("Administrator")}
@@ -191,6 +192,7 @@ HELPERS: Final[dict[str, Any]] = {
     "iso": iso,
     "menu": menu,
     "beside": beside,
+    "offers": offers,
     "own_pages": own_pages,
     "phone": format_phone,
     "reason": reason,

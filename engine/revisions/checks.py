@@ -18,7 +18,7 @@ from engine.snapshot.rows import extension_problem
 WRONG_KIND = N_("“{title}” points at something of the wrong kind: {ref}. Open it and choose something else.")
 OTHERS_NUMBER = N_("The internal number {number} of “{title}” belongs to somebody else.")
 NAMESAKE = N_("There is another “{title}” already: lists show the same name for both.")
-DANGLING = N_("“{title}” points at something that does not exist: {ref}. Open it and choose anew what is missing.")
+DANGLING = N_("“{title}” leads to something that does not exist any more. Open it and choose anew what is missing.")
 
 
 @cache

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
 
 from engine.errors import Conflict
-from engine.revisions.diff import Change, differences
+from engine.revisions.diff import Change, differences, things
+from engine.revisions.merge import overwrites, states
 from engine.snapshot import Part, Snapshot
 
 
@@ -22,8 +26,10 @@ class Both:
 class Clash(Conflict):
     """`then`: what the edit was made from, `now`: what others have made of it since, `mine`: what the edit would make of that."""
 
-    def __init__(self, then: Snapshot, now: Snapshot, mine: Snapshot, both: tuple[Both, ...]) -> None:
+    def __init__(self, then: Snapshot, now: Snapshot, mine: Snapshot, both: tuple[Both, ...], whole: bool = False) -> None:
+        """`whole`: the edit brings back what was, whatever stands there."""
         super().__init__()
+        self.whole = whole
         self.then = then
         self.now = now
         self.mine = mine
@@ -34,26 +40,43 @@ class Clash(Conflict):
         return any(_overlap(one.theirs, change) for one in self.both for change in changes)
 
 
-def clash(then: Snapshot, now: Snapshot, mine: Snapshot) -> Clash | None:
+def clash(then: Snapshot, now: Snapshot, mine: Snapshot, whole: bool = False) -> Clash | None:
     """What an edit made from `then` would overwrite of `now`; None when it touches nothing that others have changed.
 
-    Things (elements, other structs with an id, the main settings) are compared field by field. Parts that only one state has are left out:
-    their plugin was away then, or is now.
+    Things (elements, other structs with an id, the main settings) are compared field by field, and lists of rows in them row by row.
+    `mine` has taken over (`merge`) what the edit has not decided, unless it brings back what was. Parts that only one state has are left
+    out: their plugin was away then, or is now.
     """
-    theirs, ours = _by_key(then, now), _by_key(now, mine)
-    both = tuple(_narrowed(theirs[key], change) for key, change in ours.items() if key in theirs and _overlap(theirs[key], change))
-    return Clash(then, now, mine, both) if both else None
+    was, has, wants = (states(one) for one in (then, now, mine))
+    theirs, ours = _by_key(was, has), _by_key(has, wants)
+    before, after, wish = (_things(one) for one in (was, has, wants))
+    both = []
+    for key, change in ours.items():
+        if key in theirs and _overlap(theirs[key], change):
+            names = _decided(theirs[key], change, before.get(key), after.get(key), wish.get(key))
+            if names is None or names:
+                both.append(_narrowed(theirs[key], change, names))
+    return Clash(then, now, mine, tuple(both), whole) if both else None
 
 
-def _by_key(before: Snapshot, after: Snapshot) -> dict[tuple[object, ...], Change]:
-    was, now = _parts(before), _parts(after)
-    common = was.keys() & now.keys()
-    changes = differences({name: was[name] for name in was if name in common}, {name: now[name] for name in now if name in common})
+def _by_key(before: Mapping[str, Part], after: Mapping[str, Part]) -> dict[tuple[object, ...], Change]:
+    common = before.keys() & after.keys()
+    changes = differences(*({name: parts[name] for name in parts if name in common} for parts in (before, after)))
     return {change.key: change for change in changes}
 
 
-def _parts(snapshot: Snapshot) -> dict[str, Part]:
-    return {"core": snapshot.core, **snapshot.parts}
+def _things(parts: Mapping[str, Part]) -> dict[tuple[object, ...], Any]:
+    return {(name, *key): item for name, part in parts.items() for key, item in things(part).items()}
+
+
+def _decided(theirs: Change, mine: Change, then: Any, now: Any, wish: Any) -> frozenset[str] | None:
+    """The fields in which what they have made of it would be lost; None where the thing as a whole came or went."""
+    if theirs.what != "changed" or mine.what != "changed":
+        return None
+    common = _names(theirs) & _names(mine)
+    if not all(isinstance(one, msgspec.Struct) for one in (then, now, wish)):
+        return common
+    return frozenset(name for name in common if overwrites(*(getattr(one, name, None) for one in (then, now, wish))))
 
 
 def _names(change: Change) -> frozenset[str]:
@@ -66,8 +89,7 @@ def _overlap(one: Change, other: Change) -> bool:
     return one.what != "changed" or other.what != "changed" or bool(_names(one) & _names(other))
 
 
-def _narrowed(theirs: Change, mine: Change) -> Both:
-    if theirs.what != "changed" or mine.what != "changed":
+def _narrowed(theirs: Change, mine: Change, names: frozenset[str] | None) -> Both:
+    if names is None:
         return Both(theirs, mine)
-    common = _names(theirs) & _names(mine)
-    return Both(*(replace(change, fields=tuple(one for one in change.fields if one.name in common)) for change in (theirs, mine)))
+    return Both(*(replace(change, fields=tuple(one for one in change.fields if one.name in names)) for change in (theirs, mine)))

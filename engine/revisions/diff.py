@@ -50,7 +50,7 @@ def differences(before: Mapping[str, Part], after: Mapping[str, Part]) -> list[C
 
 
 def part_differences(name: str, before: Part | None, after: Part | None) -> list[Change]:
-    old, new = _items(before), _items(after)
+    old, new = things(before), things(after)
     found = []
     for key, item in new.items():
         earlier = old.get(key)
@@ -69,8 +69,8 @@ def summary(changes: list[Change], limit: int = 20) -> str:
     return " · ".join(shown[:limit]) + (" …" if len(shown) > limit else "")
 
 
-def _items(part: Part | None) -> dict[Any, Any]:
-    """Every struct directly in the part, keyed by field and id; pairs and scalars under their field."""
+def things(part: Part | None) -> dict[Any, Any]:
+    """Every struct that is directly in the part, keyed by field and id; pairs and scalars under their field."""
     found: dict[Any, Any] = {}
     for name, value in _fields(part):
         if isinstance(value, tuple):

@@ -22,13 +22,14 @@ from engine.revisions.actor import Actor
 from engine.revisions.canonical import plain
 from engine.revisions.clash import clash
 from engine.revisions.core_store import CoreStore
-from engine.revisions.diff import differences, summary
+from engine.revisions.diff import Change, differences, summary
 from engine.revisions.history import History
+from engine.revisions.merge import merge, states
 from engine.revisions.present import Present
 from engine.revisions.refusals import refusal
 from engine.revisions.rollback import bring_back, refuse_lost_logins, refuse_silent, restore_parts
 from engine.revisions.saving import Store, changed_parts, findings, refuse_bad
-from engine.snapshot import Attached, Element, Finding, Part, Ref, Snapshot
+from engine.snapshot import Attached, Element, Finding, Ref, Snapshot
 from engine.snapshot.rows import ElementStore
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,10 @@ class Edit:
         self.notes: list[str] = []
         self.dropped = False
         self.made_from = made_from
+        self.taken_over: tuple[Change, ...] = ()
+        """What others have changed since `made_from`, and this edit has not decided, of the things it saves: it stays as they have it."""
+        self.whole = False
+        """It brings back what was, whatever stands there: nothing is taken over."""
         self._revisions = revisions
         self._before = before
 
@@ -76,6 +81,7 @@ class Edit:
         NotFound when there is no such revision; Invalid when a sound is gone, or somebody who can enter the cabinet did not exist then;
         at the block's end as of any edit.
         """
+        self.whole = True
         parts = await self._revisions.parts_at(self.account_id, number, self.tx)
         await refuse_lost_logins(self.account_id, parts, self.tx)
         await restore_parts(self.account_id, parts, self._revisions.core, self._revisions.stores, self.tx)
@@ -84,6 +90,7 @@ class Edit:
 
     async def bring_back(self, number: int, ref: Ref | None) -> None:
         """One element as it was at a revision (`engine.revisions.rollback.bring_back`); None: the main settings of the PBX."""
+        self.whole = True
         then = await self._revisions.snapshot_at(self.account_id, number)
         core, stores = self._revisions.core, self._revisions.stores
         title = await bring_back(self.account_id, self.before, then, ref, core, stores, self.tx)
@@ -130,9 +137,10 @@ class Revisions(Present, History):
     async def edit(self, account_id: int, actor: Actor, expected: int | None = None) -> AsyncIterator[Edit]:
         """Change an account's rows inside the block; at its end everything is checked and saved as one new revision.
 
-        Raises Clash, which is a Conflict, when the block changes something that others have changed since revision `expected`,
-        Conflict when there is no such revision or it can't be read; Invalid or InUse when the result is bad, NotFound without the
-        account; then nothing is saved. A block that changes no part, or is dropped, makes no revision.
+        Raises Clash, which is a Conflict, when the block changes something that others have changed otherwise since revision `expected`;
+        what it has left as it was then stays as they have made it (`engine.revisions.merge`). Raises Conflict when there is no such
+        revision or it can't be read; Invalid or InUse when the result is bad, NotFound without the account; then nothing is saved. A block
+        that changes no part, or is dropped, makes no revision.
         """
         try:
             async with self.db.transaction() as tx:
@@ -185,7 +193,7 @@ class Revisions(Present, History):
             return
         number = after.revision + 1
         after = Snapshot(number, after.core, after.parts)
-        changes = differences(_parts(before), _parts(after))
+        changes = differences({} if before is None else states(before), states(after))
         await models.Revision.create(
             account_id=edit.account_id,
             number=number,
@@ -205,9 +213,22 @@ class Revisions(Present, History):
         """What the edit has made of the configuration, tidied. Raises Clash, Invalid, InUse when it may not be saved."""
         await self.core.tidy(edit.account_id, edit.tx)
         after = await self._without_orphans(edit, await self.load(edit.account_id, edit.tx))
-        if edit.made_from is not None and (found := clash(edit.made_from, edit.before, after)):
-            raise found
+        if edit.made_from is not None:
+            if not edit.whole:
+                after = await self._with_theirs(edit, edit.made_from, after)
+            if found := clash(edit.made_from, edit.before, after, edit.whole):
+                raise found
         refuse_bad(edit._before, after, self.core, self.stores)
+        return after
+
+    async def _with_theirs(self, edit: Edit, then: Snapshot, mine: Snapshot) -> Snapshot:
+        """What others have saved since `then`, and the edit only puts back because it has not seen it, stays."""
+        parts = merge(then, edit.before, mine)
+        if not parts:
+            return mine
+        await restore_parts(edit.account_id, parts, self.core, self.stores, edit.tx)
+        after = await self.load(edit.account_id, edit.tx)
+        edit.taken_over = tuple(differences(states(mine), states(after)))
         return after
 
     async def _without_orphans(self, edit: Edit, after: Snapshot) -> Snapshot:
@@ -230,7 +251,3 @@ class Revisions(Present, History):
 
 class _Dropped(Exception):  # noqa: N818 — no error
     """Rolls the transaction of a dropped edit back."""
-
-
-def _parts(snapshot: Snapshot | None) -> dict[str, Part]:
-    return {} if snapshot is None else {"core": snapshot.core, **snapshot.parts}

@@ -159,7 +159,7 @@ REFUSED = {
     "foreign-id": (put("parts.core.account.id", 1), "core.account.id"),
     "wrong-type": (put("parts.groups.groups.1.attempts", "many"), "can’t be read"),
     "absent-plugin": (put("parts.radio", {"version": 1, "boxes": [1]}), "do not run here: radio"),
-    "dangling": (put("parts.ivr.menus.0.keys.0.target.id", 77), "points at something that does not exist"),
+    "dangling": (put("parts.ivr.menus.0.keys.0.target.id", 77), "leads to something that does not exist any more"),
     "unknown-kind": (put("parts.ivr.menus.0.keys.0.target.kind", "fax.box"), "points at “fax.box:2”"),
     "wrong-kind": (put("parts.ivr.menus.0.file", {"kind": "core.user", "id": 1}), "wrong kind"),
     "twice": (put("parts.groups.groups.1.id", 1), "twice"),

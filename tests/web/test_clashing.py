@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import re
 
-import msgspec
 import pytest
 from aiohttp.test_utils import TestServer
+from msgspec.structs import replace
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import ViewportSize, expect
 
 from engine.revisions import Actor
 from engine.sdk import Ref
 from plugins.numbers.part import Rule
-from plugins.numbers.service import save_rule
+from plugins.numbers.service import delete_rule, save_rule
+from plugins.schedules.part import Schedule
+from plugins.schedules.service import delete_schedule, save_schedule
+from plugins.voicemail import service as voicemail
+from plugins.voicemail.part import Mailbox
 from tests.web import test_browser
 from tests.web.conftest import Browser, Visitor
 from tests.web.house import SYSTEM, House
@@ -36,6 +40,12 @@ async def opened(browser: Browser, path: str) -> str:
     return found[1]
 
 
+def field_of(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}"[^>]*? value="([^"]*)"', page)
+    assert found
+    return found[1]
+
+
 def clash_of(page: str) -> str:
     return words("<main" + page.partition('id="clash"')[2].partition("</section>")[0] + "</main>")
 
@@ -47,24 +57,64 @@ async def test_the_same_element(house: House, visitor: Visitor, language: str) -
     address = f"/groups/{house.one.things['group']}"
     revision = await opened(admin, address)
     await change_group(house, Actor(7, "Пётр", "bot"), title="Отдел заботы", method="RANDOM")
-    await change_group(house, Actor(8, "Ольга", "web"), recording=True)  # an unticked box of the form would undo it
+    await change_group(house, Actor(8, "Ольга", "web"), recording=True, attempts=3)
     page = await admin.post(address, 422, revision=revision, **group_fields(house, title="Отдел роста", method="BY_USER"))
     assert 'value="Отдел роста"' in page  # what was typed is kept
+    assert field_of(page, "attempts") == "3"  # what was not touched is what the other has saved, to be saved again as such
+    assert re.search(r'name="recording"[^>]* checked', page)
     told = clash_of(page)
     if language == "ru":
         assert "Уже изменено" in told
-        assert re.search(r"изменили: Ольга \(.+?\) , Пётр \(.+?\) \.", told)
+        assert re.search(r"изменили: Пётр \(.+?\) \.", told)
         assert "Группа Отдел заботы Название Отдел продаж → Отдел заботы Отдел заботы → Отдел роста" in told
         assert "Метод распределения звонков Последовательный с первого → Случайный Случайный → Одновременный по пользователям" in told
-        assert "Запись звонков нет → да да → нет" in told
+        assert "Ничего не сохранено: за это время то же самое уже изменено." in words(page)
     else:
         assert "Changed meanwhile" in told
         assert "Group Отдел заботы Title Отдел продаж → Отдел заботы Отдел заботы → Отдел роста" in told
+    assert not re.search("Запись|Recording|Ольга", told)
     assert group_of(house).title == "Отдел заботы"
     again = _REVISION.search(page.partition('id="settings"')[2])
     assert again
-    await admin.post(address, revision=again[1], **group_fields(house, title="Отдел роста", method="BY_USER"))  # knowingly
-    assert group_of(house).title == "Отдел роста"
+    fields = group_fields(house, title="Отдел роста", method="BY_USER", attempts="3", recording="1")
+    await admin.post(address, revision=again[1], **fields)  # knowingly
+    assert (group_of(house).title, group_of(house).attempts, group_of(house).recording) == ("Отдел роста", 3, True)
+
+
+@BOTH
+async def test_another_field_of_the_same_element(house: House, visitor: Visitor, language: str) -> None:
+    """A form holds all fields; those that its visitor has left alone are not put back to what they were, and he is told."""
+    admin = await visitor("romashka-admin")
+    await admin.post("/preferences", language=language, back="/")
+    address = f"/groups/{house.one.things['group']}"
+    revision = await opened(admin, address)
+    await change_group(house, Actor(7, "Пётр", "bot"), title="Отдел заботы", recording=True, extension="309")
+    await admin.post(address, revision=revision, **group_fields(house, attempts="4"))
+    group = group_of(house)
+    assert (group.title, group.recording, group.extension, group.attempts) == ("Отдел заботы", True, "309", 4)
+    assert house.ctx.snapshot(house.one.id).extension("309") == group.ref
+    assert house.ctx.snapshot(house.one.id).extension("300") is None
+    told = words(await admin.get(address))
+    if language == "ru":
+        assert "Изменено за это время и оставлено так: Группа “Отдел заботы”: Название, Внутренний номер, Запись звонков." in told
+    else:
+        assert "Changed meanwhile, and left so: Group “Отдел заботы”: Title, Extension, Call recording." in told
+
+
+async def test_another_member_of_the_same_group(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    first, second = group_of(house).members[:2]
+    revision = await opened(admin, f"/groups/{house.one.things['group']}")
+    address = f"/branches/{group_of(house).ref}/members"
+    moved = [replace(m, priority=7) if m.user == first.user else m for m in group_of(house).members]
+    await change_group(house, Actor(7, "Пётр", "bot"), members=tuple(moved))
+    await admin.post(address, revision=revision, user=f"core.user:{second.user}", priority="9")
+    assert {m.user: m.priority for m in group_of(house).members} == {
+        **{m.user: m.priority for m in group_of(house).members}, first.user: 7, second.user: 9,
+    }  # fmt: skip
+    await admin.post(address, revision=revision, user=f"core.user:{first.user}", priority="5")  # the same one
+    assert {m.user: m.priority for m in group_of(house).members}[first.user] == 7
+    assert "Ничего не сохранено: за это время то же самое уже изменено." in words(await admin.get(f"/groups/{house.one.things['group']}"))
 
 
 async def test_another_element_is_just_saved(house: House, visitor: Visitor) -> None:
@@ -89,8 +139,8 @@ async def test_a_refused_form_does_not_forget_what_it_was_made_from(house: House
     shown = _REVISION.search(page.partition('id="settings"')[2])
     assert shown
     assert shown[1] == revision
-    page = await admin.post(address, 422, revision=shown[1], **group_fields(house))
-    assert "Отдел продаж → Отдел заботы Отдел заботы → Отдел продаж" in clash_of(page)
+    page = await admin.post(address, 422, revision=shown[1], **group_fields(house, title="Отдел роста"))
+    assert "Отдел продаж → Отдел заботы Отдел заботы → Отдел роста" in clash_of(page)
 
 
 async def test_oneself_in_another_window(house: House, visitor: Visitor) -> None:
@@ -107,8 +157,11 @@ async def test_only_tried_the_clash_is_told_too(house: House, visitor: Visitor) 
     address = f"/groups/{house.one.things['group']}"
     revision = await opened(admin, address)
     await change_group(house, title="Отдел заботы")
-    page = await admin.post(address, 422, revision=revision, **{"try": "1"}, **group_fields(house))
+    page = await admin.post(address, 422, revision=revision, **{"try": "1"}, **group_fields(house, title="Отдел роста"))
     assert "Отдел продаж → Отдел заботы" in clash_of(page)
+    page = await admin.post(address, 200, revision=revision, **{"try": "1"}, **group_fields(house, attempts="4"))
+    assert "Изменено за это время и оставлено так: Группа “Отдел заботы”: Название." in words(page)
+    assert group_of(house).attempts == 1
 
 
 async def test_deleting_what_somebody_has_changed(house: House, visitor: Visitor) -> None:
@@ -118,12 +171,73 @@ async def test_deleting_what_somebody_has_changed(house: House, visitor: Visitor
     rule = house.ctx.snapshot(house.one.id).get(Ref(Rule.kind, house.one.things["rule"]), Rule)
     assert rule is not None
     async with house.ctx.edit(house.one.id, SYSTEM) as edit:
-        await save_rule(edit, msgspec.structs.replace(rule, title="Ночные звонки"))
+        await save_rule(edit, replace(rule, title="Ночные звонки"))
     told = clash_of(await admin.post(address, 422, revision=revision))
     assert "Ночные звонки изменено удалено" in told
     again = await opened(admin, address)
     await admin.post(address, revision=again)
     assert house.ctx.snapshot(house.one.id).element(rule.ref) is None
+
+
+async def test_what_both_set_for_the_first_time(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    group = group_of(house).ref
+    async with house.ctx.edit(house.one.id, SYSTEM) as edit:
+        if (box := house.ctx.snapshot(house.one.id).attached(group, Mailbox)) is not None:
+            await voicemail.store.remove(house.one.id, box, edit.tx)
+    address = f"/mailboxes/{group}"
+    revision = await opened(admin, address)
+    async with house.ctx.edit(house.one.id, Actor(7, "Пётр", "web")) as edit:
+        await voicemail.set_mailbox(edit, group, max_seconds=90)
+    page = await admin.post(address, 422, revision=revision, max_seconds="30", silence_seconds="5", beep="1", notice="none")
+    assert "Наибольшая длина сообщения, секунд не задано → 90 90 → 30" in clash_of(page)
+    assert field_of(page, "max_seconds") == "30"
+
+
+@BOTH
+async def test_the_element_has_been_deleted(house: House, visitor: Visitor, language: str) -> None:
+    """What was typed is kept, and can be saved once the element is brought back."""
+    admin = await visitor("romashka-admin")
+    await admin.post("/preferences", language=language, back="/")
+    address = f"/rules/{house.one.things['rule']}"
+    rule = house.ctx.snapshot(house.one.id).get(Ref(Rule.kind, house.one.things["rule"]), Rule)
+    assert rule is not None
+    revision = await opened(admin, address)
+    fields = {"revision": revision, "title": "Ночные звонки", "priority": "1", "target": str(rule.target), "active": "1"}
+    async with house.ctx.edit(house.one.id, Actor(7, "Пётр", "web")) as edit:
+        await delete_rule(edit, rule.id)
+    page = await admin.post(address, 422, **fields)
+    assert 'value="Ночные звонки"' in page
+    told = {"ru": f"«{rule.title}» за это время удалено: Пётр.", "en": f"“{rule.title}” has been deleted meanwhile: Пётр."}[language]
+    assert told in words(page)
+    other = await visitor("vasilek-admin")
+    await other.post(address, 404, **{**fields, "revision": "1"})  # another customer's: it never was
+    async with house.ctx.edit(house.one.id, SYSTEM) as edit:
+        await edit.bring_back(int(revision), rule.ref)
+    await admin.post(address, **fields)
+    saved = house.ctx.snapshot(house.one.id).get(rule.ref, Rule)
+    assert saved is not None
+    assert saved.title == "Ночные звонки"
+
+
+@BOTH
+async def test_a_choice_has_been_deleted(house: House, visitor: Visitor, language: str) -> None:
+    """The field is marked, and the form does not move to another choice by itself."""
+    admin = await visitor("romashka-admin")
+    await admin.post("/preferences", language=language, back="/")
+    async with house.ctx.edit(house.one.id, SYSTEM) as edit:
+        made = await save_schedule(edit, Schedule(id=0, title="Ночь"))
+    address = f"/groups/{house.one.things['group']}"
+    revision = await opened(admin, address)
+    async with house.ctx.edit(house.one.id, SYSTEM) as edit:
+        await delete_schedule(edit, made.ref)
+    page = await admin.post(address, 422, revision=revision, **group_fields(house, schedule=str(made.ref)))
+    option = {"ru": "больше нет: выберите другое", "en": "No longer there: choose another"}[language]
+    assert re.search(rf'<option value="{made.ref}" selected>[^<]*{option}', page)
+    marked = {"ru": "Выбранного здесь больше нет. Выберите", "en": "What was chosen here is no longer there. Choose"}[language]
+    assert f'id="schedule-about">{marked}' in page
+    assert str(made.ref) not in words(page)
+    assert group_of(house).schedule is None
 
 
 @BROWSER

@@ -46,6 +46,7 @@ class Asked:
         self.posted = MultiDictProxy(MultiDict(pairs))
         self.is_post = post
         self.who = None
+        self.clashed = None
 
     def text(self, name: str) -> str:
         return str(self.posted.get(name, "")).strip()

@@ -127,7 +127,7 @@ async def test_somebody_elses_change_in_between_is_noticed(house: House, visitor
     fields = {"form": "main", "title": "Ульяна Новая", "extension": "203", "language": "ru", "active": "1", "revision": old}
     await admin.post(url, **fields)
     page = await admin.post(url, status=422, **{**fields, "title": "Ульяна Старая"})
-    assert "за это время то же самое изменил кто-то другой" in page
+    assert "за это время то же самое уже изменено" in page
     assert house.ctx.snapshot(house.one.id).users[house.one.users["user"]].title == "Ульяна Новая"
 
 
