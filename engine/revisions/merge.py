@@ -66,7 +66,7 @@ def _part(then: Part, now: Part, mine: Part) -> Part:
     for name in mine.__struct_fields__:
         was, has, wants = (getattr(part, name, _NEVER) for part in (then, now, mine))
         if isinstance(wants, tuple):
-            olds, news = _keyed(was), _keyed(has)
+            olds, news = keyed(was), keyed(has)
             if olds is None or news is None:
                 continue
             changes[name] = tuple(_thing(olds.get(_key(item), _NEVER), news.get(_key(item), _NEVER), item) for item in wants)
@@ -87,7 +87,7 @@ def _thing(then: Any, now: Any, mine: Any) -> Any:
 
 def _lists(then: Any, now: Any, mine: Any) -> tuple[Any, ...] | None:
     """Two changes of one list of rows that are told apart by a key: both of them, or None when they contradict each other."""
-    was, has, wants = _keyed(then), _keyed(now), _keyed(mine)
+    was, has, wants = keyed(then), keyed(now), keyed(mine)
     if was is None or has is None or wants is None:
         return None
     order = _order(list(was), list(has), list(wants))
@@ -116,8 +116,8 @@ def _order(was: list[Any], has: list[Any], wants: list[Any]) -> list[Any] | None
     return [*first, *(key for key in second if key not in first)]
 
 
-def _keyed(value: Any) -> Mapping[Any, Any] | None:
-    """The rows by their keys; None when it is no list of such, or two have the same."""
+def keyed(value: Any) -> Mapping[Any, Any] | None:
+    """The rows of a list by their keys (contacts have an id, memberships a user); None when it is no list of such, or two have the same."""
     if not isinstance(value, tuple):
         return None
     found = {_key(item): item for item in value}

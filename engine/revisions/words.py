@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from engine.i18n import N_
 from engine.revisions.diff import HIDDEN, Change, FieldChange, differences
+from engine.revisions.merge import keyed
 from engine.snapshot import Account, Attached, IdOf, Ref, Snapshot
 from engine.snapshot.pointers import marks
 
@@ -100,9 +101,17 @@ class Speaker:
             return
         hint = (_hints(type(change.item)) if change.item is not None else {}).get(one.name)
         if isinstance(one.before, tuple) and isinstance(one.after, tuple):
-            was, now = (self._items(value, hint) for value in (one.before, one.after))
+            before, after = one.before, one.after
+            if (olds := keyed(before)) and (news := keyed(after)):  # a row that is another one now has neither come nor gone
+                both = [key for key in olds if key in news and olds[key] != news[key]]
+                for key in both:
+                    yield Line(title, self.value(olds[key], hint), self.value(news[key], hint))
+                before, after = (tuple(row for key, row in rows.items() if key not in both) for rows in (olds, news))
+                if both and before == after:
+                    return
+            was, now = (self._items(value, hint) for value in (before, after))
             gone, come = [w for w in was if w not in now], [w for w in now if w not in was]
-            if (gone or come) and not _is_plain(one.before, one.after, was, now):
+            if (gone or come) and not _is_plain(before, after, was, now):
                 yield Line(title, self._list(gone), self._list(come), many=True)
             else:
                 yield Line(title, self._list(was), self._list(now))

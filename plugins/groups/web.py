@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from engine.sdk import Branch, Condition, Did, Method, Page, Ref, SoundElement, people
+from engine.sdk import N_, Branch, Condition, Did, Method, Page, Ref, SoundElement, people
 from plugins.groups import service
 from plugins.groups.part import METHODS, Group
 from web.sdk import Form, Nothing, Option, OptionGroup, Visit, chat_choices, check_choice, confirm, elements, http, member_values, targets
@@ -100,7 +100,8 @@ async def new_group(visit: Visit) -> http.Response:
             values = {name: getattr(wish, name) for name in wish.__struct_fields__}
             async with visit.edit() as edit:
                 made = await service.create_group(edit, Group(id=0, **{**values, "parent": parent.ref, "active": True}))
-            return visit.go(visit.url(Group.kind, id=made.id), message=visit.t("The group is created. Now add users to it."))
+            message = N_("The group is created.") if made.method == "NONE" else N_("The group is created. Now add users to it.")
+            return visit.go(visit.url(Group.kind, id=made.id), message=visit.t(message))
     return visit.render("groups/new.html", status=form.status, form=form, parent=parent, **_choices(visit))
 
 

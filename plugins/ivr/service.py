@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from engine.sdk import N_, NOTHING, Branch, Edit, ElementStore, Finding, Invalid, NotFound, Problem, Snapshot, as_findings
 from plugins.ivr.models import MenuRow
 from plugins.ivr.part import IvrPart, Menu
 
 KEYS = tuple("0123456789*#TD")
+TWICE: Final = N_("The key {key} is set twice.")
 
 
 def check(part: IvrPart, whole: Snapshot) -> Iterable[Finding]:
@@ -47,7 +49,7 @@ def problems(menu: Menu) -> list[Problem]:
         found.append(Problem("priority", N_("From 1 to 1000.")))
     count = Counter(k.key for k in menu.keys)
     found.extend(Problem("keys", N_("“{key}” is not a key."), key=k) for k in count if k not in KEYS)
-    found.extend(Problem("keys", N_("The key {key} is set twice."), key=k) for k, n in count.items() if n > 1)
+    found.extend(Problem("keys", TWICE, key=k) for k, n in count.items() if n > 1)
     return found
 
 

@@ -37,6 +37,8 @@ async def menu(visit: Visit) -> http.Response:
         chosen = {key: visit.text(f"key_{key}") for key in service.KEYS}
         with form.saving():
             wish = form.read()
+            if twice := [key for key in chosen if len(visit.posted.getall(f"key_{key}", ())) > 1]:
+                raise Problem("keys", service.TWICE, key=twice[0])
             check_choice("parent", wish.parent, places)
             values = {name: getattr(wish, name) for name in wish.__struct_fields__}
             async with visit.edit() as edit:

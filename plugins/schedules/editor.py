@@ -141,7 +141,7 @@ def days_of(rows: Sequence[GroupRow]) -> tuple[DayGroup, ...]:
             start, end = minutes_of(times.start), minutes_of(times.end)
             times.wrong_start, times.wrong_end = start in (None, MINUTES_A_DAY), end is None or start == end
             problems += [
-                Problem("days", N_("“{text}” is no time. Write 9:00 or 18:30."), text=text)
+                Problem("days", N_("{title}: “{text}” is no time. Write 9:00 or 18:30."), title=row.title or "…", text=text)
                 for text, minutes in ((times.start, start), (times.end, end))
                 if minutes is None
             ]

@@ -70,7 +70,7 @@ async def test_day_groups_that_share_a_day(house: House, visitor: Visitor, langu
 
 @BOTH
 async def test_a_range_until_25_00(house: House, visitor: Visitor, language: str) -> None:
-    path, words = f"/schedules/{house.one.things['schedule']}", ("«25:00» — не время", "“25:00” is no time")
+    path, words = f"/schedules/{house.one.things['schedule']}", ("Будни: «25:00» — не время", "Будни: “25:00” is no time")
     await refused(house, visitor, language, path, words, **WEEK, from_0="9:00", to_0="25:00")
 
 
@@ -108,6 +108,15 @@ async def test_a_key_twice(house: House, language: str) -> None:
     told = translate(language, problem.message, **problem.params)
     assert told == {"ru": "Клавиша 1 задана дважды.", "en": "The key 1 is set twice."}[language]
     assert ctx.snapshot(one.id) is before
+
+
+@BOTH
+async def test_a_key_twice_in_a_form(house: House, visitor: Visitor, language: str) -> None:
+    one = house.one
+    menu = house.ctx.snapshot(one.id).get(Ref(Menu.kind, one.things["menu"]), Menu)
+    assert menu is not None
+    fields = {"title": menu.title, "parent": str(menu.parent), "active": "1", "key_1": [str(HANGUP), str(NOTHING)]}
+    await refused(house, visitor, language, f"/menus/{menu.id}", ("Клавиша 1 задана дважды.", "The key 1 is set twice."), **fields)
 
 
 @BOTH

@@ -63,6 +63,17 @@ async def change_group(house: House, who: Actor = SYSTEM, **fields: object) -> N
         await save_group(edit, msgspec.structs.replace(group_of(house), **fields))
 
 
+async def test_another_priority_of_a_user_is_a_change_of_his(house: House, visitor: Visitor) -> None:
+    admin, group = await visitor("romashka-admin"), group_of(house)
+    moved = [msgspec.structs.replace(m, priority=m.priority + 40) if m is group.members[0] else m for m in group.members[:2]]
+    await change_group(house, members=tuple(moved))
+    told = words(await admin.get("/history"))
+    name = house.ctx.snapshot(house.one.id).users[moved[0].user].title
+    assert re.search(rf"Пользователи: {name}.*? → {name} \(Приоритет: {moved[0].priority}\)", told)
+    gone = house.ctx.snapshot(house.one.id).users[group.members[2].user].title
+    assert f"Пользователи: удалено {gone}" in told
+
+
 async def test_who_what_and_by_which_door_in_both_languages(house: House, visitor: Visitor) -> None:
     admin = await visitor("romashka-admin")
     anna, fewer = Actor(7, "Анна Админ", "bot"), group_of(house).members[:2]

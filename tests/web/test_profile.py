@@ -56,6 +56,7 @@ async def test_an_employee_sets_his_contact_and_pin_but_nothing_else(house: Hous
     changed = house.ctx.snapshot(house.one.id).contacts[contact][1]
     assert (changed.timeout_seconds, changed.active, changed.priority, changed.lines) == (33, False, 1, 1)
     await here.post("/profile", form="own", language="en", pin="4711", extension="999", role="admin", title="Boss")
+    assert ">Saved.<" in await here.get("/profile")
     element = house.ctx.snapshot(house.one.id).users[user]
     assert (element.pin, element.language) == ("4711", "en")
     assert (element.extension, element.role, element.title) == ("203", "user", "Ульяна Петрова")

@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web as http
 from msgspec import Meta
 
-from engine.sdk import N_, Condition, NotFound, Page, Problem, User, models, people
+from engine.sdk import N_, Condition, NotFound, Page, Problem, User, models, people, translate
 from web.forms import Form
 from web.limits import Limiter, guess
 from web.picker import check_choice, elements
@@ -46,8 +46,9 @@ async def profile(visit: Visit) -> http.Response:
         with form.saving():
             wish = form.read()
             await _save(visit, element, wish, schedules)
-            response = visit.go(visit.url("profile"), message=visit.t("Saved."))
-            if form.name == "own" and wish.language != element.language:
+            other = wish.language if isinstance(wish, OwnForm) and wish.language != element.language else ""
+            response = visit.go(visit.url("profile"), message=translate(other or visit.language, "Saved."))
+            if other:
                 response.del_cookie("vats_language", path="/")  # the wish just saved must win over this browser's older one
             return response
     return visit.render(

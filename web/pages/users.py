@@ -74,7 +74,7 @@ async def new_user(visit: Visit) -> http.Response:
             warning = people.extension_warning(wish.extension)
             message = visit.t(warning) if warning else visit.t("The user is created. Now add a phone.")
             return visit.go(visit.url(User.kind, id=user_id), message=message, tone="warn" if warning else "good")
-    back = (visit.url_of(branch.ref) if branch else "") or visit.url("users")
+    back = (visit.url_of(branch.ref) if branch and visit.query.get("into") else "") or visit.url("users")
     return visit.render(
         "shell/user_new.html", status=form.status, form=form, back=back, into=branch.title if branch else "", **_choices(visit)
     )
