@@ -70,7 +70,7 @@ class Joins:
         if (mine.uuid, peer) in self._known:
             return
         leaving = next((s for s in call.legs.values() if (s.leaving and not s.released) or s.uuid in self._held_back), None)
-        state = call.legs.get(peer) or self._node.adopt(call, peer)
+        state = call.legs.get(peer) or self._node.crossings.adopt(call, peer)
         if state is None:
             return
         if mine.leg != call.party:
@@ -94,7 +94,7 @@ class Joins:
         """A phone has put this leg in the place of whoever talked with the one that stays, in the middle of a consultation."""
         call = self._call
         before = call.legs[self._partners[stays]]
-        state = call.legs.get(newcomer) or self._node.adopt(call, newcomer)
+        state = call.legs.get(newcomer) or self._node.crossings.adopt(call, newcomer)
         if state is None:
             return
         self.forget(before)
@@ -109,7 +109,7 @@ class Joins:
         call = self._call
         if (consults.uuid, picker) in self._known:
             return
-        state = call.legs.get(picker) or self._node.adopt(call, picker)
+        state = call.legs.get(picker) or self._node.crossings.adopt(call, picker)
         if state is None:
             return
         self.ordered(consults.uuid, picker)
@@ -145,7 +145,7 @@ class Joins:
         asked = TransferAsked(by.leg if by else NOBODY, event.destination_number)
         if "Replaces=" in event.sip_refer_to:
             # The transferring phone's call to that number ends now. Its lines are free again before we ring there.
-            self._node.after_consultation(call, asked.by, asked.number, lambda: call.emit(asked))
+            self._node.crossings.after_consultation(call, asked.by, asked.number, lambda: call.emit(asked))
         else:
             call.emit(asked)
 

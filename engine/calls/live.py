@@ -514,7 +514,7 @@ class LiveCall:
         return self.recall.leg
 
     def pick_up(self, groups: Sequence[Ref]) -> bool:
-        return self._node.pick_up(self, groups)
+        return self._node.crossings.pick_up(self, groups)
 
     def presence(self, contact: Contact) -> Presence:
         return self._node.presence(self, contact)

@@ -11,11 +11,12 @@ from datetime import datetime
 from engine import clock
 from engine.calls import causes
 from engine.calls.call import Callee, Caller, Leg, Presence, Step
+from engine.calls.crossings import Crossings
 from engine.calls.guards import Guards
 from engine.calls.journal import Journal, SilentJournal
 from engine.calls.leg import LegState
 from engine.calls.live import LiveCall
-from engine.calls.marks import key_filter, marks
+from engine.calls.marks import marks
 from engine.calls.ordered import Ordered
 from engine.calls.phones import Phones, PresenceListener
 from engine.calls.reception import Admission, Ending, Reception, Rejection
@@ -28,7 +29,7 @@ from engine.facts.ended import Direction
 from engine.gates import DialQuestion, Gates
 from engine.log import call_id
 from engine.numbering import is_emergency
-from engine.snapshot import Contact, Ref, Snapshot
+from engine.snapshot import Contact, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -65,18 +66,21 @@ class Node:
         self._media_root = media_root_on_switch.rstrip("/")
         self._unanswered_limit = unanswered_limit_seconds
         self._on_changed = on_changed
-        self._by_leg: dict[str, LiveCall] = {}
+        self.by_leg: dict[str, LiveCall] = {}
+        """Whose each leg is, by its channel."""
         self._claiming: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        """What runs beside the events, until the node closes down."""
         self._late: dict[str, asyncio.TimerHandle] = {}
         self.switch = make_switch(self)
         self.guards = Guards(self.switch, self.calls)
+        self.crossings = Crossings(self, reception)
 
     # -- events -------------------------------------------------------------------------------------------------------------
 
     def on_event(self, event: Event) -> None:
         """Every event of the connection, in order."""
-        call = self._by_leg.get(event.uuid)
+        call = self.by_leg.get(event.uuid)
         if call is not None:
             state = call.legs.get(event.uuid)
             if state is not None:
@@ -84,11 +88,12 @@ class Node:
                     self.guards.left_alone(call)
                     if event.sent_by_phone:
                         self.switch.stop_timers(event.uuid)  # the dialplan has armed its timer again
-                self._feed(call, event, state)
+                if event.name != "CHANNEL_BRIDGE" or not self.crossings.joined(call, event):
+                    call.feed(event, state)
             return
         match event.name:
-            case "CHANNEL_BRIDGE" if event.other_uuid in self._by_leg:
-                self._newcomer(self._by_leg[event.other_uuid], event.other_uuid, event.uuid)
+            case "CHANNEL_BRIDGE" if event.other_uuid in self.by_leg:
+                self.crossings.newcomer(self.by_leg[event.other_uuid], event.other_uuid, event.uuid)
             case "CHANNEL_PARK" if event.direction == "inbound" and not event.vats_call:  # else a call that the sweep takes up
                 self.on_parked(event)
             case "CHANNEL_HANGUP_COMPLETE":
@@ -115,47 +120,6 @@ class Node:
                 log.info("call %s was taken by somebody else or has gone", event.uuid)
 
         self.switch.claim(event.uuid, claimed)
-
-    def _feed(self, call: LiveCall, event: Event, state: LegState) -> None:
-        if event.name == "CHANNEL_BRIDGE" and event.other_uuid and event.other_uuid not in self._by_leg:
-            self._newcomer(call, event.uuid, event.other_uuid)
-        other = self._by_leg.get(event.other_uuid) if event.name == "CHANNEL_BRIDGE" else None
-        if other is None or other is call:
-            call.feed(event, state)
-            return
-        # legs of two calls were joined: they become the call whose served party is one of them, or who consults there
-        sides = [(call, event.uuid, event.other_uuid), (other, event.other_uuid, event.uuid)]
-        for owner, mine, theirs in sorted(sides, key=lambda side: (not side[0].expects(side[1]), side[0].party.id == side[1])):
-            if self._by_leg.get(mine) is not self._by_leg.get(theirs):
-                owner.joins.seen(mine, theirs)
-
-    def _newcomer(self, call: LiveCall, mine: str, stranger: str) -> None:
-        """The switch has joined a leg of this call with one that never parked: a phone has taken a place (INVITE with Replaces)."""
-
-        async def ask() -> None:
-            try:
-                dump = await self.switch.dump(stranger)
-            except (SwitchError, TimeoutError) as error:
-                log.warning("nothing is known of the channel %s: %s", stranger, error, extra={"call": call.id})
-                return
-            if dump is None or dump.direction != "inbound" or stranger in self._by_leg or call.gone:
-                return
-            admitted = self._reception.admit(dump)
-            if isinstance(admitted, Rejection) or admitted.snapshot.account.id != call.snapshot.account.id:
-                return
-            state = LegState(admitted.leg, "in", "member", dump.created_at or clock.now(), number=admitted.leg.label)
-            state.answered_at = dump.answered_at or clock.now()
-            state.ready = True
-            if filtered := key_filter(call.snapshot, admitted.leg):
-                self.switch.setvar_multi(stranger, filtered)
-            self.enrol(call, state)
-            call.take_over(state)
-            self._journal.leg(call, state)
-            call.joins.seen(mine, stranger)
-
-        asking = asyncio.create_task(ask(), name=f"newcomer to {call.id}")
-        self._tasks.add(asking)
-        asking.add_done_callback(self._tasks.discard)
 
     def serve(self, event: Event) -> None:
         """Begin the scenario of a claimed caller."""
@@ -203,8 +167,8 @@ class Node:
     def disown(self, call: LiveCall) -> None:
         """Undo `adopt_call`."""
         self.calls.pop(call.id, None)
-        for leg_uuid in [leg for leg in call.legs if self._by_leg.get(leg) is call]:
-            del self._by_leg[leg_uuid]
+        for leg_uuid in [leg for leg in call.legs if self.by_leg.get(leg) is call]:
+            del self.by_leg[leg_uuid]
         for state in call.open_legs():
             self.left(call, state)
 
@@ -218,8 +182,8 @@ class Node:
             left = self._unanswered_limit - (clock.now() - call.started_at).total_seconds()
             self._late[call.id] = asyncio.get_running_loop().call_later(max(0.0, left), call.answer_late)
         task = asyncio.create_task(self._serve(call, serve), name=f"call {call.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     async def _serve(self, call: LiveCall, serve: Callable[[LiveCall], Awaitable[Ending]]) -> None:
         token = call_id.set(call.id)
@@ -271,8 +235,8 @@ class Node:
         if handle is not None:
             handle.cancel()
         for leg_uuid in list(call.legs):
-            if self._by_leg.get(leg_uuid) is call:
-                del self._by_leg[leg_uuid]
+            if self.by_leg.get(leg_uuid) is call:
+                del self.by_leg[leg_uuid]
         self.calls.pop(call.id, None)
         self.guards.forget(call)
         call.over.set()
@@ -288,12 +252,12 @@ class Node:
         """
         if refusal.order != "originate" or refusal.lost:
             return
-        call = self._by_leg.get(refusal.uuid)
+        call = self.by_leg.get(refusal.uuid)
         if call is not None:
             call.refused(refusal.uuid, refusal.cause.split()[0] if refusal.cause else causes.NORMAL_TEMPORARY_FAILURE)
 
     def call_of(self, leg_uuid: str) -> str:
-        call = self._by_leg.get(leg_uuid)
+        call = self.by_leg.get(leg_uuid)
         return call.id if call else ""
 
     # -- Surroundings ------------------------------------------------------------------------------------------------------------
@@ -330,69 +294,11 @@ class Node:
         self.switch.setvar_multi(leg.id, {**marks(self, call, leg, "a"), "park_after_bridge": "true"})
 
     def enrol(self, call: LiveCall, state: LegState) -> None:
-        self._by_leg[state.uuid] = call
+        self.by_leg[state.uuid] = call
         self.phones.lines.take(call.id, state.leg.contact, state.trunk)
 
     def left(self, call: LiveCall, state: LegState) -> None:
         self.phones.lines.free(call.id, state.leg.contact, state.trunk)
-
-    def adopt(self, call: LiveCall, leg_uuid: str) -> LegState | None:
-        other = self._by_leg.get(leg_uuid)
-        if other is None or other is call:
-            return None
-        if leg_uuid == other.party.id:
-            self.guards.disarm(other)
-        state = other.give_up(leg_uuid)
-        if state is not None:
-            self.left(other, state)
-            self.enrol(call, state)
-            call.take_over(state)
-            self._journal.leg(other, other.legs[leg_uuid])
-            self._journal.leg(call, state)
-        return state
-
-    def after_consultation(self, call: LiveCall, by: Leg, number: str, then: Callable[[], None]) -> None:
-        """Run `then` when the call that `by` has made to `number` is over; now, when there is none.
-
-        It may have been answered at this very moment: the switch, which had not joined it yet, ends it all the same.
-        """
-        made = (c for c in self.calls.values() if c is not call and c.party.contact == by.contact and c.caller.dialled == number)
-        consultation = next(made, None) if by.contact else None
-        if consultation is None:
-            then()
-            return
-        over = asyncio.create_task(self._over(consultation), name=f"transfer of {call.id}")
-        self._tasks.add(over)
-        over.add_done_callback(self._tasks.discard)
-        over.add_done_callback(lambda task: None if task.cancelled() else then())
-
-    async def _over(self, call: LiveCall) -> None:
-        try:
-            async with asyncio.timeout(LINGER_SECONDS):
-                await call.over.wait()
-        except TimeoutError:
-            log.warning("call %s should have ended with its transfer", call.id)
-
-    def pick_up(self, picker: LiveCall, groups: Collection[Ref]) -> bool:
-        """The one of this customer's calls that has waited longest; its phones are told “answered elsewhere” when the two are joined."""
-        waiting = [c for c in self.calls.values() if c is not picker and c.snapshot.account.id == picker.snapshot.account.id]
-        rings = [(c.started_at, c, leg) for c in waiting if (leg := c.rings_in(groups)) is not None]
-        if not rings or picker.gone:
-            return False
-        _, target, leg = min(rings, key=lambda found: found[0])
-        mine = picker.legs[picker.party.id]
-        mine.reason, mine.group, mine.number = "member", leg.group, mine.leg.label
-        expecting = target.expecting
-        assert expecting is not None  # else nothing rings there
-        if expecting.leg == target.party:  # else it waits while somebody consults
-            self.guards.disarm(target)
-            target.answer()
-        self.guards.disarm(picker)
-        picker.answer()
-        self.switch.setvar(picker.party.id, "park_after_bridge", "")  # it is the served party no longer
-        expecting.peer = picker.party.id  # nobody else picks this call up
-        self.switch.bridge(expecting.uuid, picker.party.id)
-        return True
 
     def changed(self, call: LiveCall) -> None:
         self._on_changed(call)
@@ -421,8 +327,8 @@ class Node:
         self.accepting = False
         self._journal = SilentJournal()
         await self.switch.close()
-        for task in list(self._tasks):
+        for task in list(self.tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         for handle in self._late.values():
             handle.cancel()

@@ -18,11 +18,24 @@ if TYPE_CHECKING:
     from engine.calls.live import LiveCall
 
 
+class Crossings(Protocol):
+    """Implemented by engine.calls.crossings.Crossings."""
+
+    def adopt(self, call: LiveCall, leg_uuid: str) -> LegState | None:
+        """A leg of another call that the switch has joined to this one."""
+    def after_consultation(self, call: LiveCall, by: Leg, number: str, then: Callable[[], None]) -> None:
+        """Run `then` when the call that `by` has made to `number` is over; now, when there is none."""
+    def pick_up(self, picker: LiveCall, groups: Collection[Ref]) -> bool:
+        """Join the picker's party with the caller who has waited longest of those that ring in these groups; False: there is none."""
+
+
 class Surroundings(Protocol):
     """Implemented by engine.calls.node.Node."""
 
     @property
     def switch(self) -> Switch: ...
+    @property
+    def crossings(self) -> Crossings: ...
     @property
     def early_media(self) -> bool: ...
     @property
@@ -37,16 +50,10 @@ class Surroundings(Protocol):
         """A leg belongs to this call from now on (again, when it moves between calls)."""
     def left(self, call: LiveCall, state: LegState) -> None:
         """A leg has ended."""
-    def adopt(self, call: LiveCall, leg_uuid: str) -> LegState | None:
-        """A leg of another call that the switch has joined to this one."""
     def changed(self, call: LiveCall) -> None:
         """Something a live view or the journal should know."""
     def journal_step(self, call: LiveCall, at: datetime, step: Step) -> None: ...
     def journal_fact(self, call: LiveCall, fact: Fact) -> None: ...
     def journal_leg(self, call: LiveCall, state: LegState) -> None: ...
-    def after_consultation(self, call: LiveCall, by: Leg, number: str, then: Callable[[], None]) -> None:
-        """Run `then` when the call that `by` has made to `number` is over; now, when there is none."""
-    def pick_up(self, picker: LiveCall, groups: Collection[Ref]) -> bool:
-        """Join the picker's party with the caller who has waited longest of those that ring in these groups; False: there is none."""
     def guard(self, call: LiveCall, armed: bool) -> None:
         """Arm or disarm the dead-man timer of the served party."""

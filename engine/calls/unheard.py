@@ -42,7 +42,7 @@ def rejoin(node: Node, taken: Collection[Taken]) -> None:
                 continue
             for state in [party] if served and party is not None else [s for s in one.call.open_legs() if s is not party]:
                 bond = _bond(one.dumps.get(state.uuid))
-                with_whom = node.adopt(one.call, bond) if bond and bond not in one.call.legs else None
+                with_whom = node.crossings.adopt(one.call, bond) if bond and bond not in one.call.legs else None
                 if with_whom is None:
                     continue
                 if not served:

@@ -20,7 +20,7 @@ from engine.routing.arrival import Arrival
 from engine.snapshot import Ref, Snapshot
 
 if TYPE_CHECKING:
-    from tests.portable.town import Town
+    from tests.day.town import Town
 
 Scenario = Coroutine[Any, Any, Ending]
 

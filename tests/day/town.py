@@ -30,7 +30,7 @@ from engine.routing.outbound import dial_number
 from engine.routing.router import Router, ending
 from engine.runtime.journal import SpoolJournal
 from engine.snapshot import Ref
-from tests.portable.town_call import Scenario, TownCall, trace_of
+from tests.day.town_call import Scenario, TownCall, trace_of
 from tests.web.house import TestContext
 
 PATIENCE = timedelta(minutes=10)

@@ -28,7 +28,7 @@ from plugins.schedules.service import delete_schedule, save_schedule
 from plugins.voicefiles.part import VoiceFile
 from plugins.voicefiles.service import delete_file
 from plugins.voicemail.service import set_mailbox
-from tests.portable.town_call import TownCall
+from tests.day.town_call import TownCall
 from tests.web.house import SYSTEM, TestContext
 
 

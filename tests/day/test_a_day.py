@@ -29,10 +29,10 @@ from engine.routing.carry_out import CALL_BACK
 from engine.runtime.journal import SpoolJournal
 from engine.settings import Core, Settings
 from plugins.callback.models import Attempt
-from tests.portable.changes import Changes
+from tests.day.changes import Changes
+from tests.day.morning import PIN, begin
+from tests.day.town import Town
 from tests.portable.houses import fresh_account, installation
-from tests.portable.morning import PIN, begin
-from tests.portable.town import Town
 from tests.web.house import SYSTEM, Customer, TestContext, opened
 
 MIDNIGHT = datetime(2026, 1, 14, 0, 0, tzinfo=ZoneInfo("Europe/Moscow")).astimezone(UTC)
