@@ -45,11 +45,14 @@ def refuse_bad(before: Snapshot | None, after: Snapshot, core: CoreStore, stores
     checks, or while a plugin is away, the rest of the configuration must stay editable.
     """
     _refuse_removed(before, after, known_kinds(stores))
+    errors = [finding for finding in findings(after, core, stores) if finding.severity == "error"]
+    if not errors:
+        return  # as nearly always: what was wrong before need not be known
     old = set(map(_key, findings(before, core, stores))) if before is not None else set()
     problems = []
-    for finding in findings(after, core, stores):
+    for finding in errors:
         untouched = before is not None and (finding.where is None or before.element(finding.where) == after.element(finding.where))
-        if finding.severity == "error" and not (untouched and _key(finding) in old):
+        if not (untouched and _key(finding) in old):
             problems.append(Problem(str(finding.where or ""), finding.message, **finding.params))
     if problems:
         raise Invalid(problems)
