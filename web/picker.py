@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
+
 from engine.sdk import Element, Place, Problem, Ref, clock, format_timezone, zone_place, zones_by_country
 from web.visit import Visit
 
@@ -28,6 +30,11 @@ class OptionGroup:
 
 def offers(groups: Sequence[OptionGroup], value: object) -> bool:
     return any(option.value == str(value) for group in groups for option in group.options)
+
+
+def with_selected(options: Markup, value: object) -> Markup:
+    """Drawn options with one of them selected: for many fields of one form that offer the same, of which each would draw hundreds."""
+    return options.replace(Markup('<option value="{}">').format(value), Markup('<option value="{}" selected>').format(value), 1)
 
 
 def targets(visit: Visit, place: Place, without: Ref | None = None) -> list[OptionGroup]:

@@ -27,7 +27,7 @@ from engine.sdk import (
 )
 from web.clashing import clash_authors, clash_lines
 from web.host import THEMES
-from web.picker import offers
+from web.picker import offers, with_selected
 from web.visit import Visit
 
 _ROLES: Final[dict[str, str]] = {"user": N_("User"), "manager": N_("Manager"), "admin": N_("Administrator")}
@@ -201,4 +201,5 @@ HELPERS: Final[dict[str, Any]] = {
     "theme": theme,
     "uses_of": uses_of,
     "when": when,
+    "with_selected": with_selected,
 }

@@ -240,6 +240,18 @@ async def test_a_choice_has_been_deleted(house: House, visitor: Visitor, languag
     assert group_of(house).schedule is None
 
 
+async def test_a_key_leads_to_what_has_been_deleted(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    menu = house.ctx.snapshot(house.one.id).element(Ref("ivr.menu", house.one.things["menu"]))
+    assert menu is not None
+    fields = {"title": menu.title, "parent": str(menu.parent), "active": "1", "key_1": "groups.group:99999", "key_2": "core.hangup:0"}
+    page = await admin.post(f"/menus/{menu.id}", 422, **fields)
+    assert re.search(r'<option value="groups.group:99999" selected>Этого больше нет', page)
+    first, second = (page.partition(f'name="key_{key}"')[2].partition("</select>")[0] for key in "12")
+    assert first.count(" selected") == second.count(" selected") == 1
+    assert '<option value="core.hangup:0" selected>' in second
+
+
 @BROWSER
 @pytest.mark.parametrize("size", [WIDE, PHONE])
 async def test_two_windows(house: House, server: TestServer, chromium: Chromium, size: ViewportSize) -> None:
