@@ -32,5 +32,6 @@ async def warning(visit: Visit, door: AbstractAsyncContextManager[Edit]) -> Asyn
 def taken_over(visit: Visit, edit: Edit, after: Snapshot) -> list[str]:
     """What others have changed since the form was opened and the form has not: it stays as they have it."""
     told = visit.speaker(edit.made_from, after).tell(edit.taken_over)
-    what = "; ".join(f"{one.noun} “{one.title}”: {', '.join(dict.fromkeys(line.title for line in one.lines))}" for one in told if one.lines)
+    fields = {f"{one.noun} {visit.t('“{title}”', title=one.title)}": dict.fromkeys(line.title for line in one.lines) for one in told}
+    what = "; ".join(f"{name}: {', '.join(titles)}" for name, titles in fields.items() if titles)
     return [visit.t("Changed meanwhile, and left so: {what}.", what=what)] if what else []

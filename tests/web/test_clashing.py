@@ -96,7 +96,7 @@ async def test_another_field_of_the_same_element(house: House, visitor: Visitor,
     assert house.ctx.snapshot(house.one.id).extension("300") is None
     told = words(await admin.get(address))
     if language == "ru":
-        assert "Изменено за это время и оставлено так: Группа “Отдел заботы”: Название, Внутренний номер, Запись звонков." in told
+        assert "Изменено за это время и оставлено так: Группа «Отдел заботы»: Название, Внутренний номер, Запись звонков." in told
     else:
         assert "Changed meanwhile, and left so: Group “Отдел заботы”: Title, Extension, Call recording." in told
 
@@ -160,7 +160,7 @@ async def test_only_tried_the_clash_is_told_too(house: House, visitor: Visitor) 
     page = await admin.post(address, 422, revision=revision, **{"try": "1"}, **group_fields(house, title="Отдел роста"))
     assert "Отдел продаж → Отдел заботы" in clash_of(page)
     page = await admin.post(address, 200, revision=revision, **{"try": "1"}, **group_fields(house, attempts="4"))
-    assert "Изменено за это время и оставлено так: Группа “Отдел заботы”: Название." in words(page)
+    assert "Изменено за это время и оставлено так: Группа «Отдел заботы»: Название." in words(page)
     assert group_of(house).attempts == 1
 
 
