@@ -147,9 +147,9 @@ from engine.routing.action import (
     RoutingAction,
 )
 from engine.routing.basic import HANGUP, NOTHING, REPEAT
-from engine.routing.callees import TRANSFER_RINGS, callee_of, callees
+from engine.routing.callees import TRANSFER_RINGS, called_alone, callee_of, callees
 from engine.routing.conversation import fall_back, talk
-from engine.routing.opening import closed_because, shut
+from engine.routing.opening import closed_because, shut, unrung_because
 from engine.routing.order_action import Beginning, OrderAction, reach
 from engine.routing.recording import tell_of_recording
 from engine.routing.restrictions import client_forbidden
@@ -374,6 +374,7 @@ __all__ = [
     "as_installed",
     "assign_extension",
     "beside",
+    "called_alone",
     "callee_of",
     "callees",
     "caller_words",
@@ -454,6 +455,7 @@ __all__ = [
     "transcribe",
     "translate",
     "unknown_places",
+    "unrung_because",
     "way_words",
     "with_plugins",
     "zone_place",

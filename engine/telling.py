@@ -86,6 +86,7 @@ REASONS: Final[Mapping[str, str]] = {
     "not_registered": N_("the phone is not registered"),
     "lines_busy": N_("all lines are busy"),
     "no_contacts": N_("no contacts"),
+    "no_account": N_("the contact has no SIP account, so no phone can register"),
     "answered_first": N_("somebody with a higher priority took the call"),
     "chosen": N_("the caller chose something else"),
     "time_over": N_("the time to ring was over"),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a save has made worth a warning, told with “Saved”: what the checks of core and plugins say now and did not say before.
+"""What a save has made worth a warning, told with “Saved”: what the checks of core and plugins, and of users who can't be rung,
+say now and did not say before.
 
 What calls have to be tried for stands in the check of settings (`web.pages.check`).
 """
@@ -25,7 +26,8 @@ async def warning(visit: Visit, door: AbstractAsyncContextManager[Edit]) -> Asyn
     async with door as edit:
         yield edit
     if edit.after is not None:
-        found = await beside(new_warnings(edit.before, edit.after, visit.ctx.registry.parts()))
+        registry = visit.ctx.registry
+        found = await beside(new_warnings(edit.before, edit.after, registry.actions(), registry.parts()))
         visit.warnings = taken_over(visit, edit, edit.after) + [visit.t(finding.message, **finding.params) for finding in found[:MOST]]
 
 

@@ -194,6 +194,8 @@ def _unfit(call: Call, callee: Callee) -> Mapping[str, str] | None:
         return None
     if not contact.active:
         return {"why": "inactive"}
+    if not call.snapshot.has_phone(contact):
+        return {"why": "no_account"}
     if call.involved(contact):
         return {"why": "already_in_call"}
     hours = call.snapshot.verdict(contact.schedule, call.now, call.caller.number)

@@ -98,7 +98,7 @@ def lines(words: Words, language: str, found: _Found) -> list[str]:
 
 FINE: Final = N_("Nothing is wrong with the settings.")
 NO_NUMBERS: Final = N_("There is nothing to check yet: the PBX has no numbers")
-SEVERITIES: Final = {"error": N_("Error"), "warning": N_("Warning")}
+SEVERITIES: Final = {"error": N_("Error"), "warning": N_("Warning"), "hint": N_("Hint")}
 BEFORE: Final = N_("Before")
 NOW: Final = N_("Now")
 

@@ -8,21 +8,23 @@ over for that alone would have been rung.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from engine.calls.call import Caller, Step
 from engine.facts.distribution import Served
 from engine.i18n import N_
+from engine.rehearsal.phoneless import led_to_nobody, silent_numbers
+from engine.rehearsal.reach import reached
 from engine.rehearsal.script import Budget, Script, Typed
 from engine.rehearsal.service import Rehearsal, at_once, rehearsing
 from engine.rehearsal.week import Span, State, week
 from engine.revisions.core_store import CoreStore
 from engine.revisions.saving import Store, findings
-from engine.routing.action import Entry, Leading, RoutingAction
-from engine.snapshot import Branch, Did, Element, Finding, Ref, Snapshot, references
+from engine.routing.action import Entry, RoutingAction
+from engine.snapshot import Branch, Did, Finding, Ref, Snapshot
 
 STRANGER: Final = "+79990000000"
 KEYS: Final = "1234567890*#"
@@ -75,10 +77,18 @@ async def new_findings(
     return [finding for finding in await _untried(after, actions, stores) if _said(finding) not in known]
 
 
-async def new_warnings(before: Snapshot, after: Snapshot, stores: Mapping[str, Store]) -> list[Finding]:
-    """Those of them that core and plugins give as warnings, but for places that no call gets to: a new one has no way to it yet."""
-    known = {_said(finding) async for finding in _slowly(before, stores)}
-    return [f async for f in _slowly(after, stores) if f.severity == "warning" and _said(f) not in known]
+async def new_warnings(
+    before: Snapshot, after: Snapshot, actions: Mapping[str, RoutingAction], stores: Mapping[str, Store]
+) -> list[Finding]:
+    """The warnings among them, but for places that no call gets to: a new one has no way to it yet."""
+    known = {_said(finding) for finding in await _warned(before, actions, stores)}
+    return [f for f in await _warned(after, actions, stores) if f.severity == "warning" and _said(f) not in known]
+
+
+async def _warned(snapshot: Snapshot, actions: Mapping[str, RoutingAction], stores: Mapping[str, Store]) -> list[Finding]:
+    found = [finding async for finding in _slowly(snapshot, stores)]
+    await asyncio.sleep(0)
+    return [*found, *led_to_nobody(snapshot, actions, reached(snapshot, actions))]
 
 
 async def _slowly(snapshot: Snapshot, stores: Mapping[str, Store]) -> AsyncIterator[Finding]:
@@ -90,9 +100,10 @@ async def _slowly(snapshot: Snapshot, stores: Mapping[str, Store]) -> AsyncItera
 async def _untried(snapshot: Snapshot, actions: Mapping[str, RoutingAction], stores: Mapping[str, Store]) -> list[Finding]:
     found = [finding async for finding in _slowly(snapshot, stores)]
     await asyncio.sleep(0)
-    found += unreachable(snapshot, actions)
+    reach = reached(snapshot, actions)
+    found += unreachable(snapshot, reach)
     await asyncio.sleep(0)
-    return found
+    return [*found, *led_to_nobody(snapshot, actions, reach)]
 
 
 def _said(finding: Finding) -> tuple[object, ...]:
@@ -109,7 +120,11 @@ async def checking(
     """The same as work for `beside`. `progress`: how many of the different hours of the week have been looked at."""
     found = list(findings(snapshot, CoreStore(), stores))
     await asyncio.sleep(0)
-    found += unreachable(snapshot, actions)
+    reach = reached(snapshot, actions)
+    found += unreachable(snapshot, reach)
+    await asyncio.sleep(0)
+    found += (led := led_to_nobody(snapshot, actions, reach))
+    found += silent_numbers(snapshot, {finding.where for finding in led})
     await asyncio.sleep(0)
     spans = await week(snapshot, at, STRANGER)
     lengths: dict[State, float] = {}
@@ -244,41 +259,7 @@ def title_of(snapshot: Snapshot, ref: Ref) -> str:
     return (element.number if isinstance(element, Did) else element.title) if element is not None else str(ref)
 
 
-# -- places that no call gets to ---------------------------------------------------------------------------------------------
-
-
-def unreachable(snapshot: Snapshot, actions: Mapping[str, RoutingAction]) -> list[Finding]:
+def unreachable(snapshot: Snapshot, reach: Set[Ref]) -> list[Finding]:
     """Groups and menus to which no rule, key, no-answer action, place in the tree or internal number leads."""
-    reached: set[Ref] = set()
-    todo = list(_doors(snapshot, actions))
-    while todo:
-        ref = todo.pop()
-        if ref not in reached:
-            reached.add(ref)
-            todo.extend(leads(snapshot, actions, ref))
-    lost = (e for e in snapshot.elements() if isinstance(e, Branch) and e.parent is not None and e.ref not in reached)
+    lost = (e for e in snapshot.elements() if isinstance(e, Branch) and e.parent is not None and e.ref not in reach)
     return [Finding("warning", e.ref, UNREACHABLE, {"title": e.title}) for e in lost]
-
-
-def _doors(snapshot: Snapshot, actions: Mapping[str, RoutingAction]) -> Iterable[Ref]:
-    """Where calls begin: numbers, internal numbers, and whatever else of the account names a target (a widget, say)."""
-    yield from (did.ref for did in snapshot.core.dids)
-    yield from snapshot.extensions.values()
-    for element in snapshot.elements():
-        if element.kind in actions or any(ref.kind == Did.kind for ref in references(element)):
-            continue  # a call may go there; or it belongs to a number, whose action knows its rules
-        yield from _targets(element, actions)
-
-
-def _targets(element: Element, actions: Mapping[str, RoutingAction]) -> Iterable[Ref]:
-    return (ref for ref in references(element) if ref.kind in actions and ref.kind != Did.kind)
-
-
-def leads(snapshot: Snapshot, actions: Mapping[str, RoutingAction], ref: Ref) -> Iterable[Ref]:
-    """Where a call that has entered this may go on."""
-    action: Any = actions.get(ref.kind)
-    if isinstance(action, Leading):
-        return action.leads(snapshot, ref)
-    element = snapshot.element(ref)
-    below = [child.ref for child in snapshot.branches(ref)]
-    return [*below, *(_targets(element, actions) if element is not None else ())]

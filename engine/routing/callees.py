@@ -7,11 +7,18 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from engine.calls.call import Call, Callee, Leg
+from engine.calls.call import Call, Callee, Leg, Step
 from engine.snapshot import Account, Branch, Contact, Ref, User
 
 TRANSFER_RINGS: Final = timedelta(seconds=20)
 """How long a transfer, or a consultation, is tried (R20), and then whoever the call comes back to (R14, R20)."""
+
+
+def called_alone(call: Call, user: User, *, group: Branch | None = None) -> tuple[tuple[int, Callee], ...]:
+    """The contacts of a user who is called by himself; the trace says so when he has none."""
+    if not user.contacts:
+        call.note(Step("skipped", {"who": user.title, "why": "no_contacts"}))
+    return callees(user, call.snapshot.account, group=group)
 
 
 def callees(user: User, account: Account, *, group: Branch | None = None) -> tuple[tuple[int, Callee], ...]:

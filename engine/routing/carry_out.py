@@ -15,7 +15,7 @@ from engine.calls.ordered import Ordered
 from engine.calls.reception import Ending
 from engine.calls.ringing import Member, Won, plan
 from engine.routing.action import Done, GoTo, Hangup, Missed, Nesting, Outcome, RoutingAction
-from engine.routing.callees import callees
+from engine.routing.callees import called_alone
 from engine.routing.conversation import talk
 from engine.routing.order_action import Beginning, OrderAction, reach
 from engine.routing.outbound import dial_number
@@ -84,7 +84,7 @@ class CallBackOrder:
         if call.party == NOBODY:
             if not call.legs_of("callback_employee"):
                 call.note(Step("ordered", {"who": user.title, "number": order.number}))
-            employee = await reach(call, plan("BY_USER", [Member(1, callees(user, call.snapshot.account))]), "callback_employee")
+            employee = await reach(call, plan("BY_USER", [Member(1, called_alone(call, user))]), "callback_employee")
             if employee is None:
                 return Missed("no_answer")
             call.serve(employee.leg)

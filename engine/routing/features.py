@@ -13,7 +13,7 @@ from engine.routing.action import Entry, GoTo, Missed, Nesting, Outcome
 from engine.routing.callees import TRANSFER_RINGS, again, callees
 from engine.routing.consultation import Asked, consult
 from engine.routing.moves import Back, Returns, aside
-from engine.routing.opening import closed_because, shut
+from engine.routing.opening import shut, unrung_because
 from engine.routing.restrictions import is_forbidden, outside_number
 from engine.routing.tones import REFUSED, RINGING
 from engine.snapshot import Branch, Feature, Ref, User
@@ -108,8 +108,8 @@ def _users(call: Call, group: Branch) -> list[User]:
 
 
 def _takes(call: Call, user: User) -> bool:
-    """Whether a user is active and within his hours; why not, in the trace."""
-    why = closed_because(call, user)
+    """Whether a user is active, within his hours and has contacts; why not, in the trace."""
+    why = unrung_because(call, user)
     if why:
         call.note(Step("skipped", {"who": user.title, **why}))
     return not why

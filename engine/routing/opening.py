@@ -21,6 +21,11 @@ def shut(call: Call, element: Branch | User) -> Shut | None:
     return "closed" if element.active else "inactive"
 
 
+def unrung_because(call: Call, user: User) -> Mapping[str, str]:
+    """Why no phone of his is even tried now, as facts of a step, nothing noted; empty when his contacts are."""
+    return closed_because(call, user) or ({} if user.contacts else {"why": "no_contacts"})
+
+
 def closed_because(call: Call, element: Branch | User) -> Mapping[str, str]:
     """The same as facts of a step, nothing noted; empty when it is open."""
     if isinstance(element, Branch) and element.parent is None:

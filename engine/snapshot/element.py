@@ -143,7 +143,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Kinds of targets that are no elements but places at one, by the kind whose ids they carry: a user's voicemail goes by the user's."""
 
 
-Severity: TypeAlias = Literal["error", "warning"]
+Severity: TypeAlias = Literal["error", "warning", "hint"]
+"""A hint may well be as it should be; it is told by the check of settings only."""
 
 
 def as_findings(where: Ref, problems: Iterable[Problem]) -> Iterator[Finding]:

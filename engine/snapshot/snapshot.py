@@ -154,6 +154,18 @@ class Snapshot:
         return {contact.id: (user, contact) for user in self.core.users for contact in user.contacts}
 
     @cached_property
+    def _with_account(self) -> frozenset[int]:
+        return frozenset(account.contact for account in self.core.sip_accounts)
+
+    def has_phone(self, contact: Contact) -> bool:
+        """Whether a phone could ever be behind it: a SIP contact needs an account to register with."""
+        return contact.kind != "sip" or contact.id in self._with_account
+
+    def can_ring(self, user: User) -> bool:
+        """Whether he could ever be rung: he is active and has an active contact with a phone."""
+        return user.active and any(contact.active and self.has_phone(contact) for contact in user.contacts)
+
+    @cached_property
     def _branches(self) -> Mapping[Ref | None, tuple[Branch, ...]]:
         found: dict[Ref | None, list[Branch]] = {}
         for element in self._elements.values():

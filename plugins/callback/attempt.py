@@ -34,7 +34,7 @@ from engine.sdk import (
     Step,
     User,
     Won,
-    callees,
+    called_alone,
     client_forbidden,
     plan,
     reach,
@@ -134,7 +134,7 @@ def _client(wish: AttemptWish, target: User | Group) -> Plan:
 async def _user(call: Call, user: User) -> Won | None:
     if shut(call, user) is not None:
         return None
-    phones = plan("BY_USER", [Member(1, callees(user, call.snapshot.account))])
+    phones = plan("BY_USER", [Member(1, called_alone(call, user))])
     return await reach(call, phones, "callback_employee")
 
 

@@ -33,7 +33,7 @@ from engine.sdk import (
     TimeUp,
     User,
     Won,
-    callees,
+    called_alone,
     fall_back,
     plan,
     ring,
@@ -141,10 +141,11 @@ class ToUser:
             result = Missed(why)
         else:
             with _missed_if_left(call, resort):
-                if not entry.again:
+                contacts = called_alone(call, user, group=group)
+                if contacts and not entry.again:
                     await tell_of_recording(call, router, [user])
                 call.ringback(call.snapshot.sound(group.music) if group else None)
-                phones = plan("BY_USER", [Member(1, callees(user, call.snapshot.account, group=group))])
+                phones = plan("BY_USER", [Member(1, contacts)])
                 rung = await ring(call, phones, within=TRANSFER_RINGS if entry.by == "transfer" else None)
             outcome = await _outcome(call, router, rung)
             if not isinstance(outcome, Missed):

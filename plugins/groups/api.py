@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from engine.sdk import Branch, Call, Choice, DistributionFailed, Member, Membership, Ref, Snapshot, Step, callees, closed_because, people
+from engine.sdk import Branch, Call, Choice, DistributionFailed, Member, Membership, Ref, Snapshot, Step, callees, people, unrung_because
 from plugins.groups.part import Group
 
 Why: TypeAlias = Literal["no_answer", "busy", "left", "closed", "inactive", "empty"]
@@ -22,7 +22,7 @@ def fit_members(call: Call, branch: Branch, memberships: Sequence[Membership]) -
         user = snapshot.users.get(membership.user)
         if user is None:
             continue
-        why = closed_because(call, user) or ({} if user.contacts else {"why": "no_contacts"})
+        why = unrung_because(call, user)
         if why:
             call.note(Step("skipped", {"who": user.title, **why}))
             continue

@@ -41,11 +41,11 @@ def check(part: GroupsPart, whole: Snapshot) -> Iterable[Finding]:
 
 
 def _may_answer(group: Group, whole: Snapshot) -> bool:
-    """Whether anybody is there to be rung: an active user with an active contact, or a group or menu below that calls are tried in."""
+    """Whether anybody is there to be rung: a user whom a call can ring, or a group or menu below that calls are tried in."""
     if group.method == "NONE":
         return False
     users = (whole.users.get(m.user) for m in group.members)
-    if any(user is not None and user.active and any(c.active for c in user.contacts) for user in users):
+    if any(user is not None and whole.can_ring(user) for user in users):
         return True
     children = (child for child in whole.branches(group.ref) if child.active)
     return any(not isinstance(child, Group) or _may_answer(child, whole) or child.no_answer not in (None, NOTHING) for child in children)

@@ -8,14 +8,17 @@ from functools import partial
 
 import pytest
 
+from engine.db.models import SipAccount
 from engine.i18n import translate
 from engine.people import UserWish, create_user
+from engine.snapshot import Ref
 from engine.telling import names_of, timeline, with_plugins
 from plugins.groups.api import Membership
+from plugins.ivr.part import MenuKey
 from plugins.schedules.api import Schedule
 from plugins.schedules.service import save_schedule
 from tests.calls.pbx import Pbx
-from tests.calls.test_distribution import sip
+from tests.calls.test_distribution import refused, sip
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -95,3 +98,39 @@ async def test_the_record_names_the_reason_of_every_member(shared: Pbx) -> None:
         assert last in words
         assert "NO_ANSWER" not in words
         assert "why" not in words
+
+
+@pytest.mark.feature("ACT-2", "ACT-3", "R8", "USR-3")
+async def test_the_record_says_why_a_user_called_by_himself_did_not_ring(shared: Pbx) -> None:
+    office = shared
+    async with office.edit() as edit:
+        bare = await create_user(edit, UserWish(title="User 201", extension="201"))
+    off, orphan = await office.user("202", sip("202", active=False)), await office.user("203")
+    async with office.edit() as edit:
+        await SipAccount.of(office.account, edit.tx).filter(login="203").delete()
+    await office.user("204")
+    await office.change(office.root, no_answer=None)
+    menu = await office.menu("Menu", timeout_seconds=1, keys=(MenuKey("T", Ref("core.user", bare)),))
+    empty = await office.group("Sales", no_answer=Ref("core.user", orphan))
+    rule = await office.rule(Ref("core.user", bare))
+    assert await refused(office) == 480  # by the number
+    for target in (Ref("core.user", off), Ref("core.extension", 203), empty):
+        await office.change(office.snapshot.element(rule), target=target)  # type: ignore[arg-type]  # it is there
+        assert await refused(office) == 480
+    await office.change(office.snapshot.element(rule), target=menu)  # type: ignore[arg-type]  # as above
+    async with office.provider() as caller:
+        call = await caller.calls(office.did[1:])
+        await call.answered()
+        await call.ended()
+    async with office.telephone("204") as colleague:
+        assert await (await colleague.call("201")).refused() == 480
+    records = await office.records(6)
+    told = [[step["facts"] for step in record.trace if step["what"] == "skipped"] for record in records]
+    by_label = {"User 201": "no_contacts", "202": "inactive", "203": "no_account"}
+    assert [[facts["who"] for facts in one] for one in told] == [["User 201"], ["202"], ["203"], ["203"], ["User 201"], ["User 201"]]
+    assert all(facts["why"] == by_label[facts["who"]] for one in told for facts in one)
+    sentences = with_plugins(office.runtime.ctx.registry.sentences())
+    for language, said in (("en", "no contacts"), ("ru", "нет контактов")):
+        words = partial(translate, language)
+        lines = timeline(words, records[0].trace, names_of(words, office.snapshot, office.runtime.ctx.registry.actions()), sentences)
+        assert any("User 201" in line.text and said in line.text and line.tone == "bad" for line in lines)

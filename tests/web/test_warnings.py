@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from engine.people import UserWish, create_user
 from tests.web.conftest import Visitor
-from tests.web.house import House
+from tests.web.house import SYSTEM, House
 from tests.web.test_history import words
+from tests.web.test_rehearsal import settled
 from tests.web.test_trying import group_fields
 
 BOTH = pytest.mark.parametrize("language", ["ru", "en"])
@@ -83,3 +85,25 @@ async def test_a_menu_in_which_nobody_has_time_to_choose(house: House, visitor: 
     fields = {"title": "Главное меню", "parent": f"groups.group:{house.one.things['root']}", "active": "1", "key_1": "core.hangup:0"}
     told = notice_of(await admin.get(await admin.post(address, timeout_seconds="0", file="", **fields)))
     assert "никто ничего не сможет выбрать" in told
+
+
+@BOTH
+async def test_a_key_that_leads_to_a_user_without_a_phone(house: House, visitor: Visitor, language: str) -> None:
+    async with house.ctx.edit(house.one.id, SYSTEM) as edit:
+        bare = await create_user(edit, UserWish(title="Вера", extension="250"))
+    admin = await visitor("romashka-admin")
+    await admin.post("/preferences", language=language, back="/")
+    hint = {"ru": "К сведению", "en": "Hint"}[language]
+    found = words(await settled(admin))
+    assert hint in found
+    assert "Вера (250)" in found
+    address = f"/menus/{house.one.things['menu']}"
+    await admin.get(address)
+    fields = {"title": "Главное меню", "parent": f"groups.group:{house.one.things['root']}", "active": "1", "key_1": f"core.user:{bare}"}
+    told = notice_of(await admin.get(await admin.post(address, file=f"voicefiles.file:{house.one.things['file']}", **fields)))
+    leads = {"ru": "«Главное меню» ведёт звонки к пользователю «Вера»", "en": "“Главное меню” leads calls to “Вера”"}[language]
+    assert told.startswith("warn: ")
+    assert leads in told
+    found = words(await settled(admin))
+    assert leads in found
+    assert hint not in found

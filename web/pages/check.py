@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,10 @@ from web.visit import Visit
 PATIENCE: Final = 0.8
 """Seconds a visitor waits for the report before he is shown how far it has come."""
 REVISIONS: Final = 50
+SEVERITIES: Final[Mapping[str, tuple[str, str]]] = {
+    "error": ("bad", N_("Error")), "warning": ("warn", N_("Warning")), "hint": ("", N_("Hint")),
+}  # fmt: skip
+"""Tone and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class Line:
     text: str
     tone: str
     url: str
+    label: str
 
 
 async def check(visit: Visit) -> http.Response:
@@ -69,11 +75,12 @@ def _since(visit: Visit) -> int:
 
 
 def lines(visit: Visit, report: Report) -> list[Line]:
-    """Errors first."""
-    tones = {"error": "bad", "warning": "warn"}
-    found = [Line(visit.t(f.message, **f.params), tones[f.severity], visit.url_of(f.where)) for f in report.checked.findings]
-    found += [Line(hours_words(visit.language, u, visit.zone), "warn", visit.url_of(u.did.ref)) for u in report.checked.unserved]
-    return sorted(found, key=lambda line: line.tone != "bad")
+    """Errors first, hints last."""
+    told = [(f.severity, visit.t(f.message, **f.params), f.where) for f in report.checked.findings]
+    told += [("warning", hours_words(visit.language, u, visit.zone), u.did.ref) for u in report.checked.unserved]
+    kinds = list(SEVERITIES)
+    told.sort(key=lambda one: kinds.index(one[0]))
+    return [Line(text, SEVERITIES[kind][0], visit.url_of(where), visit.t(SEVERITIES[kind][1])) for kind, text, where in told]
 
 
 def _moved(visit: Visit, report: Report) -> list[Moved]:
