@@ -118,6 +118,68 @@ async def test_one_call_tells_its_path(house: House, visitor: Visitor) -> None:
     assert page.index("Звонящий нажал 1") < page.index("Разговор: Ульяна Петрова (203)")
 
 
+ANNA, MAXIM = "Анна Админ (201)", "Максим Руководитель (202)"
+
+
+def why(page: str) -> str:
+    """The part of a call's page that says why a phone did not ring; empty without one."""
+    found = re.search(r'<section class="card" id="why">(.*?)</section>', page, re.DOTALL)
+    return " ".join(re.sub("<[^>]+>", " ", found[1]).split()) if found else ""
+
+
+@pytest.mark.feature("STA-5")
+@pytest.mark.parametrize(
+    ("language", "asked", "heading", "absent", "vain"),
+    [
+        ("ru", "Почему не зазвонил?", "Почему не зазвонил телефон?", f"Не вызывается {MAXIM}: телефон не зарегистрирован", ANNA),
+        ("en", "Why did it not ring?", "Why did the phone not ring?", f"{MAXIM} is not rung: the phone is not registered", ANNA),
+    ],
+)
+async def test_why_it_did_not_ring_is_one_step_from_the_list(
+    house: House, visitor: Visitor, language: str, asked: str, heading: str, absent: str, vain: str
+) -> None:
+    admin = await visitor("romashka-admin")
+    await admin.post("/preferences", language=language, back="/")
+    rows = {call.id: call for call in await models.CallRecord.of(house.one.id)}
+    for address in ("/calls", "/calls/missed"):
+        page = await admin.get(address)
+        links = re.findall(r'href="/calls/(\d+)#why">([^<]+)</a>', page)
+        assert [int(id) for id, _ in links] == [id for id in listed(page) if not rows[id].talked and rows[id].direction != "out"]
+        assert {text for _, text in links} == {asked}
+    told = why(await admin.get(f"/calls/{links[0][0]}"))
+    assert told.startswith(heading)
+    assert absent in told
+    assert vain in told
+    assert "203" not in told  # he rang, and talked
+    assert absent in why(await admin.get(f"/calls/{house.one.things['call']}"))  # also where somebody else took the call
+
+
+@pytest.mark.parametrize(
+    ("trace", "missed_why", "said"),
+    [
+        ([], "left", "Путь этого вызова не сохранился."),
+        ([{"at": 1, "what": "answer", "facts": {}}], "menu", "Ни один телефон и не должен был звонить: звонящий ушёл в меню"),
+        ([{"at": 1, "what": "answer", "facts": {}}], "", "Ни один телефон и не должен был звонить; ниже — путь вызова."),
+        (
+            [{"at": 1, "what": "rings", "facts": {"who": "201"}}, {"at": 2, "what": "cancelled", "facts": {"who": "201", "why": "left"}}],
+            "left", "Анна Админ (201)",
+        ),
+    ],
+)  # fmt: skip
+async def test_a_call_for_which_no_phone_was_to_ring(
+    house: House, visitor: Visitor, trace: list[object], missed_why: str, said: str
+) -> None:
+    id = house.one.things["call"]
+    await models.CallRecord.filter(id=id).update(trace=trace, missed_why=missed_why, missed=True, talked=False)
+    assert said in why(await (await visitor("romashka-admin")).get(f"/calls/{id}"))
+
+
+async def test_an_outgoing_call_has_no_such_part(house: House, visitor: Visitor) -> None:
+    id = house.one.things["call"]
+    await models.CallRecord.filter(id=id).update(direction="out", talked=False)
+    assert why(await (await visitor("romashka-admin")).get(f"/calls/{id}")) == ""
+
+
 @pytest.mark.feature("STA-1")
 async def test_a_recording_is_sought_in_by_ranges(house: House, visitor: Visitor) -> None:
     admin = await visitor("romashka-admin")

@@ -101,7 +101,7 @@ async def test_a_key_that_leads_to_a_user_without_a_phone(house: House, visitor:
     await admin.get(address)
     fields = {"title": "Главное меню", "parent": f"groups.group:{house.one.things['root']}", "active": "1", "key_1": f"core.user:{bare}"}
     told = notice_of(await admin.get(await admin.post(address, file=f"voicefiles.file:{house.one.things['file']}", **fields)))
-    leads = {"ru": "«Главное меню» ведёт звонки к пользователю «Вера»", "en": "“Главное меню” leads calls to “Вера”"}[language]
+    leads = {"ru": "«Главное меню» ведёт вызовы к пользователю «Вера»", "en": "“Главное меню” leads calls to “Вера”"}[language]
     assert told.startswith("warn: ")
     assert leads in told
     found = words(await settled(admin))
