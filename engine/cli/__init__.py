@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -68,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; the exit code."""
     try:
         options = parser(arguments).parse_args(arguments)
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except Invalid as error:
         for problem in error.problems:
             print(f"{problem.field}: {problem}", file=sys.stderr)
@@ -81,3 +85,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # `vats … | head`: whoever reads has what he wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer goes there at the exit
+        return 128 + signal.SIGPIPE

@@ -8,11 +8,10 @@ import asyncio
 import json
 import socket
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -28,6 +27,8 @@ from engine.settings import Settings
 from engine.telling import Words, names_of, timeline, with_plugins
 
 CALLER_TONE_HZ, ANSWER_TONE_HZ = 440, 1100
+CALLER: Final = "203"
+"""The demonstration's phone that calls."""
 CDR_WITHIN_SECONDS = 20.0
 
 
@@ -74,18 +75,17 @@ async def speech(settings: Settings, domain: str, language: str) -> Tell:
 async def _work(card: Card, options: argparse.Namespace, settings: Settings) -> int:
     state = settings.state
     tell = await speech(settings, card.domain, options.language)
-    begun = time.time()
-    trace = Trace(state / "spool", tell)
+    trace = Trace(state / "spool", CALLER, card.number, tell)
     watching = asyncio.create_task(trace.print_live())
     passwords = {login: password for login, password, _ in card.phones}
     server = f"{_reachable(card)}:{card.sip_port}"
     try:
         result = await run(
-            server, "203", passwords["203"], card.domain, card.number, [(1.5, key) for key in options.keys], CALLER_TONE_HZ,
+            server, CALLER, passwords[CALLER], card.domain, card.number, [(1.5, key) for key in options.keys], CALLER_TONE_HZ,
             Path(options.wav), lambda event: print(event, flush=True),
             answerer=Answerer(Line(server, "201", passwords["201"], card.domain), ANSWER_TONE_HZ),
         )  # fmt: skip
-        record = await _record(state, begun)
+        record = await _record(state, trace)
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -118,33 +118,32 @@ def _report(result: DemoCallResult, trace: Trace, record: dict[str, Any] | None,
     return 0 if all(seen.values()) else 1
 
 
-async def _record(state: Path, since: float) -> dict[str, Any] | None:
-    """The CDR of a call that began after `since`, as soon as it is there."""
+async def _record(state: Path, trace: Trace) -> dict[str, Any] | None:
+    """The CDR of our call, as soon as it is there; None as well when the engine has not heard of the call."""
     for _ in range(int(CDR_WITHIN_SECONDS / 0.25)):
-        found = await asyncio.to_thread(_latest, state / "vats.sqlite3", since)
-        if found is not None:
+        if trace.call and (found := await asyncio.to_thread(_written, state / "vats.sqlite3", trace.call)) is not None:
             return found
         await asyncio.sleep(0.25)
     return None
 
 
-def _latest(database: Path, since: float) -> dict[str, Any] | None:
+def _written(database: Path, call_id: str) -> dict[str, Any] | None:
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5) as connection:
         connection.row_factory = sqlite3.Row
-        row = connection.execute(
-            "SELECT talked, talk_seconds, cause FROM call_record WHERE ended_at >= datetime(?, 'unixepoch') ORDER BY id DESC LIMIT 1",
-            (since - 1,),
-        ).fetchone()
+        row = connection.execute("SELECT talked, talk_seconds, cause FROM call_record WHERE call_id = ?", (call_id,)).fetchone()
     return dict(row) if row else None
 
 
 class Trace:
-    """Steps of calls as the engine's journal gets them, printed in words."""
+    """The steps of one call as the engine's journal gets them, printed in words: of the first one that begins from now on, made by
+    `caller` to the number `dialled`. Others go on beside it, in a demonstration too."""
 
-    def __init__(self, folder: Path, tell: Tell) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, caller: str, dialled: str, tell: Tell) -> None:
+        self._folder, self._caller, self._dialled = folder, caller, dialled
         self._tell = tell
         self._offsets = {path: path.stat().st_size for path in folder.glob("*.jsonl")}
+        self.call = ""
+        """Its id; "" until it has begun."""
         self.seen: set[str] = set()
 
     async def print_live(self) -> None:
@@ -166,5 +165,11 @@ class Trace:
                     if not line.endswith(b"\n"):
                         break
                     self._offsets[path] = self._offsets.get(path, 0) + len(line)
-                    if line.startswith(b'{"t":"step"'):
-                        yield json.loads(line)["step"]
+                    entry = json.loads(line)
+                    if not self.call and entry["t"] == "open" and self._is_ours(entry["state"].get("caller", {})):
+                        self.call = entry["call"]
+                    elif entry["t"] == "step" and entry["call"] == self.call:
+                        yield entry["step"]
+
+    def _is_ours(self, caller: Mapping[str, Any]) -> bool:
+        return caller.get("number") == self._caller and caller.get("dialled") == self._dialled

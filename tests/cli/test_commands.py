@@ -546,3 +546,17 @@ def test_an_accounts_configuration_out_and_in(shell: Shell, tmp_path: Path) -> N
     assert "no configuration file" in shell.vats("account", "import", str(first), "--account", "2").stderr
     assert "can’t be read" in shell.vats("account", "import", str(tmp_path / "nothing.json"), "--account", "2").stderr
     assert "There is no account 9" in shell.vats("account", "export", "--account", "9").stderr
+
+
+def test_a_reader_who_leaves_early_is_no_failure(tmp_path: Path) -> None:
+    """`vats … | head`: the status of other programs, and no traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        done = subprocess.run(
+            [sys.executable, "-m", "engine.cli", "doctor"], stdout=gone, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2], timeout=60,
+            env={**os.environ, "VATS_CORE__STATE": str(tmp_path / "state")}, check=False,
+        )  # fmt: skip
+    assert done.returncode == 141
+    assert "Traceback" not in done.stderr.decode()
+    assert "BrokenPipe" not in done.stderr.decode()

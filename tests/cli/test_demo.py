@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from engine.cli.demo import Card, box
+from engine.cli.demo_call import run
 from engine.i18n import Language
 from tests.calls.apart import alive
 from tests.calls.installation import own_address
@@ -54,6 +57,18 @@ class Demo:
             self.process.send_signal(how)
         async with asyncio.timeout(60):
             return await self.process.wait()
+
+    async def calls(self, *options: str) -> list[str]:
+        """What `vats demo-call` prints; it ends well."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "engine.cli", "demo-call", "--state", str(self.state), *options,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
+            env={**os.environ, "VATS_SWITCH__SIP_HOST": self.address, "VATS_WEB__HOST": self.address},
+        )  # fmt: skip
+        async with asyncio.timeout(90):
+            said, complaints = await process.communicate()
+        assert process.returncode == 0, said.decode() + complaints.decode()
+        return said.decode().splitlines()
 
     @property
     def switch(self) -> int:
@@ -139,20 +154,29 @@ async def test_a_second_one_in_the_same_folder_leaves_the_first_alone(demo: Demo
 @pytest.mark.parametrize(("language", "words"), [("ru", "Переход: «Главное меню»"), ("en", "Goes to “Главное меню”")])
 async def test_its_call_is_told_in_words(demo: Demo, tmp_path: Path, language: Language, words: str) -> None:
     await demo.start()
-    call = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "engine.cli", "demo-call", "--state", str(demo.state), "--language", language,
-        "--wav", str(tmp_path / "heard.wav"),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
-        env={**os.environ, "VATS_SWITCH__SIP_HOST": demo.address, "VATS_WEB__HOST": demo.address},
-    )  # fmt: skip
-    async with asyncio.timeout(90):
-        said, complaints = await call.communicate()
-    assert call.returncode == 0, said.decode() + complaints.decode()
-    steps = [line for line in said.decode().splitlines() if "·" in line]
+    steps = [line for line in await demo.calls("--language", language, "--wav", str(tmp_path / "heard.wav")) if "·" in line]
     assert any(words in line for line in steps)
     assert any("Анна Иванова (201)" in line for line in steps)
     for line in steps:
         assert not re.search(r"[a-z]+\.[a-z_]+:\d|\.wav|· (enters|plays?|rings|rule|talk)\b", line), line
+
+
+async def test_its_call_is_not_taken_for_another_one(demo: Demo, tmp_path: Path) -> None:
+    """The same phone has called the same number in vain, and that record, which is no older, is written down first."""
+    card = await demo.start()
+    server, passwords = f"{demo.address}:{card['sip_port']}", {login: password for login, password, _ in card["phones"]}
+    missed = await run(
+        server, "203", passwords["203"], card["domain"], card["number"], [], 440, tmp_path / "missed.wav", lambda event: None,
+        talk_seconds=0.5, host=demo.address,
+    )  # fmt: skip
+    assert missed.answered
+    with contextlib.closing(sqlite3.connect(demo.state / "vats.sqlite3", timeout=10, isolation_level=None)) as database:
+        newest = "id = (SELECT max(id) FROM call_record) AND started_at > datetime('now', '-1 minute')"
+        async with asyncio.timeout(20):
+            while database.execute(f"UPDATE call_record SET ended_at = datetime('now', '+1 hour') WHERE {newest}").rowcount != 1:
+                await asyncio.sleep(0.1)
+    said = await demo.calls("--language", "en", "--wav", str(tmp_path / "heard.wav"))
+    assert "ok    the call is written down (CDR)" in said
 
 
 @pytest.mark.parametrize(
