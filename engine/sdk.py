@@ -43,6 +43,7 @@ from engine.db.models import SipAccount as SipAccountRow
 from engine.db.models import Trunk as TrunkRow
 from engine.db.models import User as UserRow
 from engine.db.secrets import decrypt, encrypt
+from engine.directory.shut_out import shut_out
 from engine.errors import (
     CallGone,
     Conflict,
@@ -439,6 +440,7 @@ __all__ = [
     "said",
     "sentence",
     "shut",
+    "shut_out",
     "speak",
     "speech_trouble",
     "synthesizer",

@@ -19,6 +19,7 @@ from engine.sdk import (
     names_of,
     new_findings,
     prechecking,
+    shut_out,
     way_words,
 )
 from web.warning import taken_over
@@ -83,7 +84,8 @@ async def _trial(visit: Visit, before: Snapshot, after: Snapshot, others: Sequen
     if (before.core, before.parts) == (after.core, after.parts):
         return Trial(changed=False)
     registry = visit.ctx.registry
-    found = await beside(new_findings(before, after, registry.actions(), registry.parts()))
+    found = list(shut_out(before, after, visit.ctx.phone_addresses(visit.account_id)))
+    found += await beside(new_findings(before, after, registry.actions(), registry.parts()))
     calls = await last_calls(visit.account_id)
     with _telling(visit, len(calls)) as made:
         replay = await beside(prechecking(before, after, registry.actions(), calls, made))

@@ -68,6 +68,8 @@ class Context(Protocol):
         """A subscription; its `wait(timeout)` returns at a ring or when the time is up."""
     def presence(self, account_id: int) -> Mapping[Ref, bool]:
         """Which SIP contacts are registered, as last heard from the switch."""
+    def phone_addresses(self, account_id: int) -> Mapping[str, Sequence[str]]:
+        """The addresses, without ports, from which each SIP login is registered, as last heard from the switch."""
     def trunk_states(self, account_id: int) -> Mapping[int, str]:
         """State of registering trunks by id as last heard from the switch: REGED, TRYING, FAIL_WAIT, …; absent = not known."""
     async def health(self) -> Mapping[str, bool]:

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 from msgspec import Struct
 
 from engine.i18n import N_
+from engine.numbering import EMERGENCY, is_emergency
 from engine.revisions.limits import limits
 from engine.snapshot import Account, Branch, Element, Finding, Part, Ref, Snapshot, User
 from engine.snapshot.pointers import Pointer, pointers
@@ -19,6 +20,16 @@ WRONG_KIND = N_("“{title}” points at something of the wrong kind: {ref}. Ope
 OTHERS_NUMBER = N_("The internal number {number} of “{title}” belongs to somebody else.")
 NAMESAKE = N_("There is another “{title}” already: lists show the same name for both.")
 DANGLING = N_("“{title}” leads to something that does not exist any more. Open it and choose anew what is missing.")
+
+
+SERVICE_HIDDEN = N_(
+    "Whoever dials {number} from a phone of the PBX reaches “{title}”, not the emergency service of that number; "
+    "112 goes through. Give “{title}” another internal number."
+)
+NOT_STOPPED = N_(
+    "The forbidden prefix {prefix} of “{title}” does not stop calls to {numbers}: emergency calls always go through. "
+    "Delete it if it was meant for them."
+)
 
 
 @cache
@@ -89,6 +100,7 @@ def generic(whole: Snapshot, kinds: frozenset[str]) -> Iterator[Finding]:
             yield Finding("error", where, WRONG_KIND, {"title": holder.title, "field": wrong.field.name, "ref": str(wrong.target)})
     yield from _namesakes(whole)
     yield from _numbering_plan(whole)
+    yield from _emergencies(whole)
     yield from limits(whole)
 
 
@@ -116,3 +128,18 @@ def _numbering_plan(whole: Snapshot) -> Iterator[Finding]:
                 OTHERS_NUMBER,
                 {"number": element.extension, "title": element.title},
             )
+
+
+def _emergencies(whole: Snapshot) -> Iterator[Finding]:
+    """R17: internal numbers in the place of a service, and prefixes that are meant to stop what nothing stops."""
+    for number, owner in whole.core.extensions:
+        if is_emergency(number) and not extension_problem(number):
+            element = whole.element(owner)
+            yield Finding("warning", owner, SERVICE_HIDDEN, {"number": number, "title": element.title if element else str(owner)})
+    for element in whole.elements():
+        for prefix in dict.fromkeys(element.forbidden_prefixes) if isinstance(element, User | Branch) else ():
+            meant = [number for number in EMERGENCY if prefix and number.startswith(prefix)]
+            if meant:
+                yield Finding(
+                    "warning", element.ref, NOT_STOPPED, {"prefix": prefix, "title": element.title, "numbers": ", ".join(sorted(meant))}
+                )

@@ -91,6 +91,9 @@ class RuntimeContext:
     def presence(self, account_id: int) -> Mapping[Ref, bool]:
         return self.presences.of(self.revisions.snapshot(account_id))
 
+    def phone_addresses(self, account_id: int) -> Mapping[str, Sequence[str]]:
+        return self.presences.addresses(self.revisions.snapshot(account_id))
+
     def trunk_states(self, account_id: int) -> Mapping[int, str]:
         known = self.presences.node.phones.gateways if self.presences.node else {}
         trunks = self.revisions.snapshot(account_id).core.trunks

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from engine import clock
@@ -32,6 +32,16 @@ class PresenceRows:
         """SIP contacts (kind "core.contact") of the account and whether a phone is registered for them."""
         logins = self.node.phones.registrations.logins(snapshot.account.id) if self.node else frozenset()
         return {Ref("core.contact", a.contact): a.login in logins for a in snapshot.core.sip_accounts}
+
+    def addresses(self, snapshot: Snapshot) -> Mapping[str, Sequence[str]]:
+        """Each registered login with the addresses of its phones; one login may have several."""
+        if self.node is None:
+            return {}
+        known, account = self.node.phones.registrations, snapshot.account.id
+        return {
+            login: list(dict.fromkeys(phone.address.rpartition(":")[0].strip("[]") for phone in known.of(account, login)))
+            for login in sorted(known.logins(account))
+        }
 
 
 def state_of(call: LiveCall) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.people import PbxWish, edit_pbx, leave_branch, move_user, set_membership
-from engine.sdk import clock
+from engine.sdk import Ref, clock, shut_out
 from plugins.schedules.api import HourRange, Schedule
 from plugins.schedules.part import DayGroup
 from plugins.schedules.service import save_schedule
@@ -39,6 +39,29 @@ async def test_phones_register_from_trusted_addresses_only(shared: Pbx) -> None:
             assert not phone.rung
     finally:
         stranger.close()
+
+
+@pytest.mark.feature("PBX-5")
+async def test_a_phone_that_a_new_white_list_shuts_out_is_known_by_its_address(shared: Pbx) -> None:
+    """It rings as long as it is registered, but may neither call nor register."""
+    user = await shared.user("201")
+    await shared.rule(Ref("core.user", user))
+    async with shared.telephone("201") as phone, shared.provider() as caller:
+        addresses = shared.runtime.ctx.phone_addresses(shared.account)
+        assert addresses == {"201": [shared.phones_at]}
+        before = shared.snapshot
+        async with shared.edit() as edit:
+            await edit_pbx(edit, PbxWish(title="Office", area_code="495", whitelist=(own_address(),)))
+        (found,) = shut_out(before, shared.snapshot, addresses)
+        assert found.params == {"count": "1", "phones": f"User 201, 201 ({shared.phones_at})"}
+        call = await phone.call("112")
+        assert await call.refused() in (403, 407)
+        talk = await caller.calls(shared.did[1:])
+        answering = await phone.answers()
+        await talk.answered()
+        await talk.hang_up()
+        await answering.ended()
+        assert (await phone.register()).code == 403
 
 
 @pytest.mark.feature("PBX-4", "R13")

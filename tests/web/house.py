@@ -92,6 +92,7 @@ class TestContext:
         self.gates = Gates()
         self.outbox = Outbox(db)
         self.registered: set[int] = set()
+        self.addresses: dict[str, Sequence[str]] = {}
         self.trunks: dict[int, str] = {}
 
     def plugin_settings(self, plugin: str) -> Any:
@@ -139,6 +140,9 @@ class TestContext:
 
     def wait_ring(self, topic: str, account_id: int | None = None) -> AbstractAsyncContextManager[Any]:
         return self.bells.listen(topic, account_id)
+
+    def phone_addresses(self, account_id: int) -> Mapping[str, Sequence[str]]:
+        return self.addresses if account_id == self.accounts()[0] else {}
 
     def trunk_states(self, account_id: int) -> Mapping[int, str]:
         return self.trunks

@@ -107,3 +107,26 @@ async def test_a_key_that_leads_to_a_user_without_a_phone(house: House, visitor:
     found = words(await settled(admin))
     assert leads in found
     assert hint not in found
+
+
+@BOTH
+@pytest.mark.feature("R17")
+async def test_a_service_hidden_and_a_prefix_in_vain(house: House, visitor: Visitor, language: str) -> None:
+    admin = await visitor("romashka-admin")
+    await admin.post("/preferences", language=language, back="/")
+    hidden, in_vain = {
+        "ru": ("Кто наберёт 103 с телефона АТС, попадёт не в экстренную службу", "Запрещённый префикс 112 («Вера») не останавливает"),
+        "en": ("Whoever dials 103 from a phone of the PBX reaches “Вера”", "The forbidden prefix 112 of “Вера” does not stop calls to 112"),
+    }[language]
+    await admin.get("/users/new")
+    fields = {"title": "Вера", "extension": "103", "forbidden_prefixes": "112", "language": "ru", "active": "1"}
+    page = await admin.get(await admin.post("/users/new", **fields))
+    for text in (notice_of(page), words(await settled(admin))):
+        assert hidden in text
+        assert in_vain in text
+    assert notice_of(page).startswith("warn: ")
+    address = f"/groups/{house.one.things['group']}"
+    await admin.get(address)
+    told = notice_of(await admin.get(await admin.post(address, **group_fields(house, extension="104"))))
+    assert "104" in told
+    assert told.startswith("warn: ")

@@ -71,9 +71,7 @@ async def new_user(visit: Visit) -> http.Response:
                 if branch is not None:
                     last = max((m.priority for m in branch.members), default=0)
                     await people.set_membership(edit, branch.ref, user_id, min(last + 1, 99))
-            warning = people.extension_warning(wish.extension)
-            message = visit.t(warning) if warning else visit.t("The user is created. Now add a phone.")
-            return visit.go(visit.url(User.kind, id=user_id), message=message, tone="warn" if warning else "good")
+            return visit.go(visit.url(User.kind, id=user_id), message=visit.t("The user is created. Now add a phone."))
     back = (visit.url_of(branch.ref) if branch and visit.query.get("into") else "") or visit.url("users")
     return visit.render(
         "shell/user_new.html", status=form.status, form=form, back=back, into=branch.title if branch else "", **_choices(visit)
@@ -120,13 +118,12 @@ async def _save(visit: Visit, element: User, forms: dict[str, Form[Any]]) -> htt
                 secret = await people.set_login(edit, element.id, login)
             else:
                 _, secret = await people.add_contact(edit, element.id, wish)
-        warning = people.extension_warning(wish.extension) if isinstance(wish, people.UserWish) else ""
         reveal: dict[str, str] = {}
         if secret and isinstance(wish, people.LoginWish):
             reveal = {visit.t("Cabinet"): visit.ctx.settings.public_url, visit.t("Login"): wish.login or "", visit.t("Password"): secret}
         elif secret:
             reveal = _phone_data(visit, wish.address, secret)
-        return visit.go(back, message=visit.t(warning or N_("Saved.")), tone="warn" if warning else "good", reveal=reveal)
+        return visit.go(back, message=visit.t("Saved."), reveal=reveal)
     return None
 
 
