@@ -29,7 +29,7 @@ class Node:
 
 def tree(visit: Visit) -> list[Node]:
     """The top of the tree. Order below an element: groups and menus by priority, then users by priority (GRP-4)."""
-    snapshot = visit.snapshot
+    snapshot = visit.saved  # also beside a form that is not saved
     placed: set[int] = set()
 
     def node(branch: Branch) -> Node:

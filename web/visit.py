@@ -82,8 +82,13 @@ class Visit:
         return self.request.method == "POST" and not self.unsent and not self._again
 
     @property
+    def saved(self) -> Snapshot:
+        """The account's configuration as it is."""
+        return self.ctx.snapshot(self.account_id)
+
+    @property
     def snapshot(self) -> Snapshot:
-        """The account's configuration as it was when the request was first answered."""
+        """The configuration that the page is made from: as it was when the request was first answered, or what `show_again` was given."""
         if self._snapshot is None:
             self._snapshot = self.ctx.snapshot(self.account_id)
         return self._snapshot

@@ -60,6 +60,7 @@ async def test_the_same_element(house: House, visitor: Visitor, language: str) -
     await change_group(house, Actor(8, "Ольга", "web"), recording=True, attempts=3)
     page = await admin.post(address, 422, revision=revision, **group_fields(house, title="Отдел роста", method="BY_USER"))
     assert 'value="Отдел роста"' in page  # what was typed is kept
+    assert "Отдел роста" not in page.partition('data-tree')[2].partition("</nav>")[0]  # the menu shows what is saved
     assert field_of(page, "attempts") == "3"  # what was not touched is what the other has saved, to be saved again as such
     assert re.search(r'name="recording"[^>]* checked', page)
     told = clash_of(page)
