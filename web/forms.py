@@ -48,8 +48,8 @@ class Form(Generic[S]):
         somebody else was faster."""
         if not self.visit.who:
             return 0
-        if self.sent and not self._outrun and (posted := self.visit.text("revision")).isdigit():
-            return int(posted)
+        if self.sent and not self._outrun and (posted := self.visit.made_from) is not None:
+            return posted
         return self.visit.snapshot.revision
 
     def value(self, field: str) -> Any:

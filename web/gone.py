@@ -22,11 +22,11 @@ async def gone(visit: Visit, kind: str) -> tuple[Snapshot, Refused] | None:
 
     `kind`: the name of the form's page, which is the kind of its element where it has one.
     """
-    made_from, names = visit.text("revision"), visit.request.match_info
-    if not made_from.isdigit() or visit.who is None:
+    made_from, names = visit.made_from, visit.request.match_info
+    if made_from is None or visit.who is None:
         return None
     try:
-        then = await visit.ctx.snapshot_at(visit.account_id, int(made_from))
+        then = await visit.ctx.snapshot_at(visit.account_id, made_from)
         ref = Ref.parse(names["of"]) if "of" in names else Ref(kind, visit.id())
     except (Refused, ValueError):
         return None

@@ -154,6 +154,12 @@ class Visit:
         value = self.posted.get(name, "")
         return value.strip() if isinstance(value, str) else ""
 
+    @property
+    def made_from(self) -> int | None:
+        """The revision that the posted form was made from; None when it names none."""
+        text = self.text("revision")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
     def speaker(self, before: Snapshot | None, after: Snapshot) -> Speaker:
         """Tells changes between two states in the visitor's language."""
         registry = self.ctx.registry
@@ -169,8 +175,7 @@ class Visit:
             raise self._gone
         if self._again:  # a page that tries what it asks about
             return self.ctx.edit(self.account_id, self.actor)
-        if expected is None and self.text("revision").isdigit():
-            expected = int(self.text("revision"))
+        expected = self.made_from if expected is None else expected
         self._edited = self.ctx.snapshot(self.account_id).revision
         door = telling(self, self.ctx.edit(self.account_id, self.actor, expected))
         return trying(self, door) if self.text(TRY) else warning(self, door)

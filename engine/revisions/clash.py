@@ -11,7 +11,7 @@ import msgspec
 
 from engine.errors import Conflict
 from engine.revisions.diff import Change, differences, things
-from engine.revisions.merge import overwrites, states
+from engine.revisions.merge import decided, merge, states
 from engine.snapshot import Part, Snapshot
 
 
@@ -50,10 +50,11 @@ def clash(then: Snapshot, now: Snapshot, mine: Snapshot, whole: bool = False) ->
     was, has, wants = (states(one) for one in (then, now, mine))
     theirs, ours = _by_key(was, has), _by_key(has, wants)
     before, after, wish = (_things(one) for one in (was, has, wants))
+    merged = _things({**wants, **merge(then, now, mine)})
     both = []
     for key, change in ours.items():
         if key in theirs and _overlap(theirs[key], change):
-            names = _decided(theirs[key], change, before.get(key), after.get(key), wish.get(key))
+            names = _decided(theirs[key], change, *(one.get(key) for one in (before, after, wish, merged)))
             if names is None or names:
                 both.append(_narrowed(theirs[key], change, names))
     return Clash(then, now, mine, tuple(both), whole) if both else None
@@ -69,14 +70,15 @@ def _things(parts: Mapping[str, Part]) -> dict[tuple[object, ...], Any]:
     return {(name, *key): item for name, part in parts.items() for key, item in things(part).items()}
 
 
-def _decided(theirs: Change, mine: Change, then: Any, now: Any, wish: Any) -> frozenset[str] | None:
-    """The fields in which what they have made of it would be lost; None where the thing as a whole came or went."""
+def _decided(theirs: Change, mine: Change, then: Any, now: Any, wish: Any, merged: Any) -> frozenset[str] | None:
+    """The fields in which both contradict each other, or that are not as merged; None where the thing as a whole came or went."""
     if theirs.what != "changed" or mine.what != "changed":
         return None
     common = _names(theirs) & _names(mine)
-    if not all(isinstance(one, msgspec.Struct) for one in (then, now, wish)):
+    if not all(isinstance(one, msgspec.Struct) for one in (then, now, wish, merged)):
         return common
-    return frozenset(name for name in common if overwrites(*(getattr(one, name, None) for one in (then, now, wish))))
+    values = {name: [getattr(one, name, None) for one in (then, now, wish, merged)] for name in common}
+    return frozenset(name for name, (old, new, wanted, taken) in values.items() if decided(old, new, wanted) or taken != wanted)
 
 
 def _names(change: Change) -> frozenset[str]:

@@ -13,6 +13,7 @@ from typing import Any, Final, get_type_hints
 import msgspec
 
 from engine.snapshot import CorePart, IdOf, Part, Ref, Snapshot
+from engine.snapshot.pointers import pointers
 
 _NEVER: Final = object()
 """In place of a thing that one of the states has not."""
@@ -21,12 +22,13 @@ _NEVER: Final = object()
 def merge(then: Snapshot, now: Snapshot, mine: Snapshot) -> dict[str, Part]:
     """The parts of `mine`, an edit of `now` by who has seen `then`, that others' changes since `then` make different; as they become.
 
-    Only fields of things that all three have are taken over: nothing comes or goes.
+    Only fields of things that all three have are taken over: nothing comes or goes. Rows that go with what the edit has deleted, as
+    memberships go with a user, stay away.
     """
     was, has, wants = (states(whole) for whole in (then, now, mine))
     found = {}
     for name in was.keys() & has.keys() & wants.keys():
-        part = _part(was[name], has[name], wants[name])
+        part = _standing(_part(was[name], has[name], wants[name]), wants[name], now, mine)
         if part != wants[name]:
             found[name] = part
     if found:
@@ -56,11 +58,6 @@ def taken(then: Any, now: Any, mine: Any) -> Any:
     return mine if both is None else both
 
 
-def overwrites(then: Any, now: Any, mine: Any) -> bool:
-    """Whether `mine` takes back what others have changed, or something else of what they have changed is lost in it."""
-    return mine != now and now != then and (decided(then, now, mine) or taken(then, now, mine) != mine)
-
-
 def _part(then: Part, now: Part, mine: Part) -> Part:
     changes: dict[str, Any] = {}
     for name in mine.__struct_fields__:
@@ -75,6 +72,25 @@ def _part(then: Part, now: Part, mine: Part) -> Part:
         elif name != "version":
             changes[name] = taken(was, has, wants)
     return msgspec.structs.replace(mine, **changes)
+
+
+def _standing(part: Part, wanted: Part, now: Snapshot, mine: Snapshot) -> Part:
+    """The part without rows, in what differs from `wanted`, that would go with something `mine` has deleted."""
+
+    def stands(row: Any) -> bool:
+        goes = (p.target for p in pointers(row) if p.goes) if isinstance(row, msgspec.Struct) else ()
+        return not any(mine.element(target) is None and now.element(target) is not None for target in goes)
+
+    def thinned(item: Any) -> Any:
+        lists = {name: value for name in item.__struct_fields__ if isinstance(value := getattr(item, name), tuple)}
+        return msgspec.structs.replace(item, **{name: tuple(filter(stands, rows)) for name, rows in lists.items()})
+
+    changes = {}
+    for name in part.__struct_fields__:
+        value, was = getattr(part, name), getattr(wanted, name)
+        if isinstance(value, tuple) and value != was:
+            changes[name] = tuple(new if new == old else thinned(new) for new, old in zip(value, was, strict=True))
+    return msgspec.structs.replace(part, **changes)
 
 
 def _thing(then: Any, now: Any, mine: Any) -> Any:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.revisions import Clash, Revisions
-from engine.revisions.merge import decided, overwrites, taken
+from engine.revisions.merge import decided, taken
 from engine.snapshot import Membership, Ref, User
 from tests.revisions.conftest import ANNA, House, add_user, house, new_account
 from tests.revisions.sample import Box, Note
@@ -31,7 +31,7 @@ def test_a_value(then: int, now: int, mine: int) -> None:
     value = taken(then, now, mine)
     assert value == (now if mine == then else mine)
     assert decided(then, now, mine) == (len({then, now, mine}) == 3)
-    assert not overwrites(then, now, value) or decided(then, now, mine)
+    assert taken(then, now, value) == value
 
 
 @given(ROWS, ROWS, ROWS)
@@ -47,7 +47,7 @@ def test_rows(then: dict[int, int], now: dict[int, int], mine: dict[int, int]) -
     if not decided(olds, news, wishes):
         for key in {*then, *now, *mine}:
             assert whole.get(key) == (now.get(key) if mine.get(key) == then.get(key) else mine.get(key)), key
-        assert not overwrites(olds, news, value)
+        assert taken(olds, news, value) == value
     else:
         assert value == wishes
 

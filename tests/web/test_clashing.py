@@ -12,7 +12,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import ViewportSize, expect
 
 from engine.revisions import Actor
-from engine.sdk import Ref
+from engine.sdk import Branch, Ref, people
 from plugins.numbers.part import Rule
 from plugins.numbers.service import delete_rule, save_rule
 from plugins.schedules.part import Schedule
@@ -153,6 +153,22 @@ async def test_oneself_in_another_window(house: House, visitor: Visitor) -> None
     assert "изменили: вы, в другом окне" in told
 
 
+@pytest.mark.parametrize("revision", ["²", "99999999999999999999", "-1", "1e3", "nonsense"])
+async def test_a_revision_that_is_no_number(house: House, visitor: Visitor, revision: str) -> None:
+    """As a form that names none."""
+    admin = await visitor("romashka-admin")
+    await admin.post(f"/groups/{house.one.things['group']}", revision=revision, **group_fields(house, attempts="3"))
+    assert group_of(house).attempts == 3
+    await admin.post("/groups/99999", 404, revision=revision, title="x")
+
+
+async def test_a_revision_that_never_was(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    page = await admin.post(f"/groups/{house.one.things['group']}", 422, revision="999999999", **group_fields(house, attempts="3"))
+    assert "Сравните" in words(page)
+    assert group_of(house).attempts == 1
+
+
 async def test_only_tried_the_clash_is_told_too(house: House, visitor: Visitor) -> None:
     admin = await visitor("romashka-admin")
     address = f"/groups/{house.one.things['group']}"
@@ -239,6 +255,20 @@ async def test_a_choice_has_been_deleted(house: House, visitor: Visitor, languag
     assert f'id="schedule-about">{marked}' in page
     assert str(made.ref) not in words(page)
     assert group_of(house).schedule is None
+
+
+async def test_whom_somebody_has_added_to_another_group_goes_all_the_same(house: House, visitor: Visitor) -> None:
+    """The memberships of a user are no decision of who deletes him, and go with him wherever he stands by now."""
+    admin = await visitor("romashka-admin")
+    user = next(m.user for m in group_of(house).members if m.user != house.one.users["admin"])
+    address = f"/users/{user}/delete"
+    revision = await opened(admin, address)
+    async with house.ctx.edit(house.one.id, Actor(7, "Пётр", "web")) as edit:
+        await people.set_membership(edit, Ref("ivr.menu", house.one.things["menu"]), user, 4)
+    await admin.post(address, revision=revision)
+    saved = house.ctx.snapshot(house.one.id)
+    assert user not in saved.users
+    assert all(m.user != user for e in saved.elements() if isinstance(e, Branch) for m in e.members)
 
 
 async def test_a_key_leads_to_what_has_been_deleted(house: House, visitor: Visitor) -> None:

@@ -47,6 +47,7 @@ class Asked:
         self.is_post = post
         self.who = None
         self.clashed = None
+        self.made_from = None
 
     def text(self, name: str) -> str:
         return str(self.posted.get(name, "")).strip()
