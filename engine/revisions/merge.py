@@ -106,7 +106,7 @@ def _lists(then: Any, now: Any, mine: Any) -> tuple[Any, ...] | None:
     was, has, wants = keyed(then), keyed(now), keyed(mine)
     if was is None or has is None or wants is None:
         return None
-    order = _order(list(was), list(has), list(wants))
+    order = _order(was, has, wants)
     if order is None:
         return None
     rows = []
@@ -123,7 +123,7 @@ def _lists(then: Any, now: Any, mine: Any) -> tuple[Any, ...] | None:
     return tuple(rows)
 
 
-def _order(was: list[Any], has: list[Any], wants: list[Any]) -> list[Any] | None:
+def _order(was: Mapping[Any, Any], has: Mapping[Any, Any], wants: Mapping[Any, Any]) -> list[Any] | None:
     """Every key of theirs and mine, in the order that one of them has given to what all have; None when both have, each another one."""
     old, new, wish = ([key for key in keys if key in was and key in has and key in wants] for keys in (was, has, wants))
     if wish not in (old, new) and new != old:
@@ -133,7 +133,8 @@ def _order(was: list[Any], has: list[Any], wants: list[Any]) -> list[Any] | None
 
 
 def keyed(value: Any) -> Mapping[Any, Any] | None:
-    """The rows of a list by their keys (contacts have an id, memberships a user); None when it is no list of such, or two have the same."""
+    """The rows of a list by their keys (contacts have an id, memberships a user, entries a number); None when it is no list of such, or two
+    have the same."""
     if not isinstance(value, tuple):
         return None
     found = {_key(item): item for item in value}
@@ -141,7 +142,7 @@ def keyed(value: Any) -> Mapping[Any, Any] | None:
 
 
 def _key(item: Any) -> Any:
-    """The id of a struct that has one, or of whom it is about, as a membership is about a user."""
+    """What tells rows of this type apart: the id, or whom a row is about, or the field with `Meta(extra={"key": True})`."""
     if not isinstance(item, msgspec.Struct) or isinstance(item, Ref):
         return None
     name = _key_field(type(item))
@@ -153,7 +154,11 @@ def _key_field(kind: type[msgspec.Struct]) -> str:
     if "id" in kind.__struct_fields__:
         return "id"
     hints = get_type_hints(kind, include_extras=True)
-    return next((name for name in kind.__struct_fields__ if any(isinstance(m, IdOf) for m in getattr(hints[name], "__metadata__", ()))), "")
+    return next((name for name in kind.__struct_fields__ if any(map(_is_key, getattr(hints[name], "__metadata__", ())))), "")
+
+
+def _is_key(mark: Any) -> bool:
+    return isinstance(mark, IdOf) or (isinstance(mark, msgspec.Meta) and bool(mark.extra) and "key" in (mark.extra or {}))
 
 
 def _with_numbers(core: CorePart, before: Mapping[str, Part], after: Mapping[str, Part]) -> CorePart:

@@ -14,7 +14,7 @@ from engine.sdk import N_, Branch, Part, Ref, SoundElement, To
 class MenuKey(msgspec.Struct, frozen=True):
     """What a key does: 0-9, *, #, T (timeout) or D (any other key) (IVR-3)."""
 
-    key: Annotated[str, Meta(title="Key")]
+    key: Annotated[str, Meta(title="Key", extra={"key": True})]
     target: Annotated[Ref, Meta(title="Action")]
 
 

@@ -34,7 +34,7 @@ class Rule(Element, frozen=True, kw_only=True):
 class ListEntry(msgspec.Struct, frozen=True, array_like=True):
     """One caller of a list; `number` in E.164. Kept as an array, since a list may have thousands."""
 
-    number: str
+    number: Annotated[str, Meta(title="Number", extra={"key": True})]
     name: str = ""
     active: Annotated[bool, Meta(title="Active")] = True
 

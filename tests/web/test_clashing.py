@@ -12,9 +12,11 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import ViewportSize, expect
 
 from engine.revisions import Actor
-from engine.sdk import Branch, Ref, people
-from plugins.numbers.part import Rule
-from plugins.numbers.service import delete_rule, save_rule
+from engine.sdk import HANGUP, Branch, Ref, people
+from plugins.ivr.part import Menu, MenuKey
+from plugins.ivr.service import save_menu
+from plugins.numbers.part import ListEntry, NumberList, Rule
+from plugins.numbers.service import delete_rule, save_list, save_rule
 from plugins.schedules.part import Schedule
 from plugins.schedules.service import delete_schedule, save_schedule
 from plugins.voicemail import service as voicemail
@@ -100,6 +102,36 @@ async def test_another_field_of_the_same_element(house: House, visitor: Visitor,
         assert "Изменено за это время и оставлено так: Группа «Отдел заботы»: Название, Внутренний номер, Запись звонков." in told
     else:
         assert "Changed meanwhile, and left so: Group “Отдел заботы”: Title, Extension, Call recording." in told
+
+
+async def test_another_key_of_the_same_menu(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    menu = house.ctx.snapshot(house.one.id).get(Ref(Menu.kind, house.one.things["menu"]), Menu)
+    assert menu is not None
+    revision = await opened(admin, f"/menus/{menu.id}")
+    keys = {k.key: k.target for k in menu.keys}
+    async with house.ctx.edit(house.one.id, Actor(7, "Пётр", "bot")) as edit:
+        await save_menu(edit, replace(menu, keys=(*menu.keys, MenuKey("7", HANGUP))))
+    values = {"title": menu.title, "parent": str(menu.parent), "file": str(menu.file or ""), "active": "1"}
+    posted = {f"key_{key}": str(target) for key, target in {**keys, "8": HANGUP}.items()}
+    await admin.post(f"/menus/{menu.id}", revision=revision, **values, **posted)
+    saved = house.ctx.snapshot(house.one.id).get(menu.ref, Menu)
+    assert saved is not None
+    assert {k.key: k.target for k in saved.keys} == {**keys, "7": HANGUP, "8": HANGUP}
+
+
+async def test_other_numbers_into_the_same_list(house: House, visitor: Visitor) -> None:
+    admin = await visitor("romashka-admin")
+    numbers = house.ctx.snapshot(house.one.id).get(Ref(NumberList.kind, house.one.things["list"]), NumberList)
+    assert numbers is not None
+    address = f"/number-lists/{numbers.id}"
+    revision = await opened(admin, address)
+    async with house.ctx.edit(house.one.id, Actor(7, "Пётр", "bot")) as edit:
+        await save_list(edit, replace(numbers, entries=(*numbers.entries, ListEntry(number="+79990001122"))))
+    await admin.post(address, revision=revision, form="add", entries="+79990001133")
+    saved = house.ctx.snapshot(house.one.id).get(numbers.ref, NumberList)
+    assert saved is not None
+    assert {e.number for e in saved.entries} == {*(e.number for e in numbers.entries), "+79990001122", "+79990001133"}
 
 
 async def test_another_member_of_the_same_group(house: House, visitor: Visitor) -> None:
