@@ -131,8 +131,8 @@ def why(page: str) -> str:
 @pytest.mark.parametrize(
     ("language", "asked", "heading", "absent", "vain"),
     [
-        ("ru", "Почему не зазвонил?", "Почему не зазвонил телефон?", f"Не вызывается {MAXIM}: телефон не зарегистрирован", ANNA),
-        ("en", "Why did it not ring?", "Why did the phone not ring?", f"{MAXIM} is not rung: the phone is not registered", ANNA),
+        ("ru", "Почему никто не ответил?", "Почему никто не ответил?", f"Не вызывается {MAXIM}: телефон не зарегистрирован", ANNA),
+        ("en", "Why did nobody answer?", "Why did nobody answer?", f"{MAXIM} is not rung: the phone is not registered", ANNA),
     ],
 )
 async def test_why_it_did_not_ring_is_one_step_from_the_list(
