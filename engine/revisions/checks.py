@@ -138,7 +138,7 @@ def _emergencies(whole: Snapshot) -> Iterator[Finding]:
             yield Finding("warning", owner, SERVICE_HIDDEN, {"number": number, "title": element.title if element else str(owner)})
     for element in whole.elements():
         for prefix in dict.fromkeys(element.forbidden_prefixes) if isinstance(element, User | Branch) else ():
-            meant = [number for number in EMERGENCY if prefix and number.startswith(prefix)]
+            meant = [number for number in EMERGENCY if len(prefix) > 1 and number.startswith(prefix)]  # “1” is North America
             if meant:
                 yield Finding(
                     "warning", element.ref, NOT_STOPPED, {"prefix": prefix, "title": element.title, "numbers": ", ".join(sorted(meant))}
