@@ -109,3 +109,36 @@ async def test_a_consultation_whose_third_party_transfers_meanwhile(office: Apar
         await scene.served.ended()
         (record,) = await office.records(1)
     assert record.talked
+
+
+@pytest.mark.feature("R20", "R1")
+@pytest.mark.parametrize("then", ["he stays", "he hangs up"])
+async def test_a_consultation_whose_employee_transfers_meanwhile(office: ApartPbx, then: str) -> None:
+    """REFER, heard of by the switch alone, which sends on the consulted one. Nobody is lost by it: the caller has the employee again, or the
+    consulted one when he has left."""
+    async with AsyncExitStack() as stack:
+        scene = await talking(office, stack)
+        await scene.types("*2202")
+        third = await scene.two.answers()
+        scene.two.say(SECOND)
+        await scene.one.hears(SECOND)
+        await office.house.end(signal.SIGKILL)
+        assert await scene.served.refer(f"sip:203@{office.domain}") == 202
+        if then == "he stays":
+            await office.house.start()
+            await third.ended(20)
+            scene.forget()
+            await scene.caller.hears(FIRST)
+            await scene.one.hears(CALLER)
+        else:
+            await scene.served.hang_up()
+            await office.house.start()
+            scene.forget()
+            await scene.caller.hears(SECOND)
+            await scene.two.hears(CALLER)
+        for channel in await office.channels():
+            assert "Deleted: 0" in await office.house.ask(f"sched_del {channel['uuid']}")
+        await scene.talk.hang_up()
+        await (scene.served if then == "he stays" else third).ended()
+        (record,) = await office.records(1)
+    assert record.talked
