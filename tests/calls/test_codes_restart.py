@@ -114,8 +114,8 @@ async def test_a_consultation_whose_third_party_transfers_meanwhile(office: Apar
 @pytest.mark.feature("R20", "R1")
 @pytest.mark.parametrize("then", ["he stays", "he hangs up"])
 async def test_a_consultation_whose_employee_transfers_meanwhile(office: ApartPbx, then: str) -> None:
-    """REFER, heard of by the switch alone, which sends on the consulted one. Nobody is lost by it: the caller has the employee again, or the
-    consulted one when he has left."""
+    """REFER, heard of by the switch alone, which sends on the consulted one. Nobody is lost by it: the caller has the employee again, or
+    the consulted one when he has left."""
     async with AsyncExitStack() as stack:
         scene = await talking(office, stack)
         await scene.types("*2202")
