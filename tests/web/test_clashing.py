@@ -25,7 +25,7 @@ from tests.web import test_browser
 from tests.web.conftest import Browser, Visitor
 from tests.web.house import SYSTEM, House
 from tests.web.test_browser import AUDIT, PHONE, WIDE, chromium, screen
-from tests.web.test_history import change_group, group_of, words
+from tests.web.test_history import change_group, group_of, row_of, words
 from tests.web.test_trying import group_fields
 
 __all__ = ["chromium"]  # a fixture
@@ -313,6 +313,22 @@ async def test_a_key_leads_to_what_has_been_deleted(house: House, visitor: Visit
     first, second = (page.partition(f'name="key_{key}"')[2].partition("</select>")[0] for key in "12")
     assert first.count(" selected") == second.count(" selected") == 1
     assert '<option value="core.hangup:0" selected>' in second
+
+
+async def test_going_back_over_what_somebody_has_changed(house: House, visitor: Visitor) -> None:
+    """It means everything: nothing is taken over, and what would be lost is shown before."""
+    admin = await visitor("romashka-admin")
+    before = house.ctx.snapshot(house.one.id).revision
+    await change_group(house, title="Отдел заботы", attempts=2)
+    address = f"/history/{await row_of(house, before)}/back"
+    revision = await opened(admin, address)
+    await change_group(house, Actor(7, "Пётр", "bot"), attempts=5)
+    page = await admin.post(address, 422, revision=revision)
+    assert "5 → 1" in clash_of(page)
+    again = _REVISION.search(page)
+    assert again
+    await admin.post(address, revision=again[1])
+    assert (group_of(house).title, group_of(house).attempts) == ("Отдел продаж", 1)
 
 
 @BROWSER
